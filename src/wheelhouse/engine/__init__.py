@@ -1,0 +1,152 @@
+"""Where package code runs: containers, or this machine standing in for one.
+
+An :class:`Engine` starts a :class:`Container`: one process with three pipes. Everything that
+goes in travels over standard input, everything that comes out over standard output, the log
+over standard error. So there are no volumes, no host paths and no copying in or out, a remote
+daemon works like a near one, and a container whose input closes because this program died ends
+by itself.
+
+:mod:`wheelhouse.engine.session` speaks the protocol over those pipes; ``docker.py`` and
+``local.py`` provide them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from types import TracebackType
+
+    from wheelhouse.targets import Target
+
+Pipe = Literal["stdout", "stderr"]
+
+MIB = 1024 * 1024
+GIB = 1024 * MIB
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """What one container may use.
+
+    :ivar memory: bytes, swap and tmpfs included.
+    :ivar processes: at most this many processes and threads.
+    :ivar cpus: CPUs' worth of time.
+    :ivar deadline: seconds, after which the container is killed.
+    :ivar output: bytes of log that are kept; the rest is read and dropped.
+    :ivar result: bytes that its result files may have in all.
+    """
+
+    memory: int = 4 * GIB
+    processes: int = 512
+    cpus: float = 2.0
+    deadline: float = 3600.0
+    output: int = 64 * MIB
+    result: int = 8 * GIB
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ContainerSpec:
+    """A container to start. There is never a network in it; that is not a setting.
+
+    :ivar image: the image's ID.
+    :ivar argv: process 1.
+    :ivar purpose: for its label and name, such as ``build psycopg2``.
+    :ivar scratch: ``memory`` for a tmpfs, ``disk`` for what may outgrow the memory.
+    """
+
+    image: str
+    argv: tuple[str, ...]
+    purpose: str
+    limits: Limits
+    environment: Mapping[str, str] = field(default_factory=dict)
+    scratch: Literal["memory", "disk"] = "memory"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Exit:
+    """How process 1 ended. *status* is None where the engine itself went away."""
+
+    status: int | None
+    out_of_memory: bool = False
+
+
+class Container(Protocol):
+    """A running container; as a context manager, gone when its block ends, however it ended."""
+
+    def __enter__(self) -> Container: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+        /,
+    ) -> None: ...
+
+    def write(self, data: bytes) -> None:
+        """Send *data* to process 1's standard input. Raises EngineError if it is gone."""
+
+    def read(self) -> Iterator[tuple[Pipe, bytes]]:
+        """Its output as it comes, until it ends."""
+
+    def wait(self) -> Exit:
+        """How it ended; call after :meth:`read` is exhausted."""
+
+    def kill(self) -> None:
+        """End it now. Safe from any thread, at any time, more than once."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Image:
+    """An image that the engine has.
+
+    :ivar id: its content-addressed ID; part of every build's cache key.
+    :ivar name: the name it carries, for people.
+    :ivar origin: where it came from: ``registry``, ``bootstrap``, ``derived`` or ``local``.
+    """
+
+    id: str
+    name: str
+    origin: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TargetImages:
+    """The two images of a target.
+
+    :ivar builder: has compilers, headers and our tools.
+    :ivar runtime: has what the server has.
+    :ivar builder_python: the target's Python in the builder.
+    :ivar tool_python: the Python our own tools run on; independent of the target's.
+    """
+
+    builder: Image
+    runtime: Image
+    builder_python: str
+    runtime_python: str
+    tool_python: str
+
+
+class Engine(Protocol):
+    """Starts containers and has the images of targets."""
+
+    name: str
+    cpus: int
+    memory: int
+
+    def start(self, spec: ContainerSpec) -> Container:
+        """Start a container. Raises EngineError."""
+
+    def images(self, target: Target) -> TargetImages:
+        """The images of *target*, made or fetched if they are not there. Raises ImageError."""
+
+    def with_system(self, target: Target, packages: tuple[str, ...]) -> Image:
+        """The builder of *target* with the distribution's *packages* in it. Raises ImageError."""
+
+    def reap(self) -> int:
+        """Remove what a killed run left; the number of containers removed."""
+
+    def close(self) -> None:
+        """Kill every container of this run."""

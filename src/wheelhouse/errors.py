@@ -1,0 +1,149 @@
+"""The catalogue of everything that can go wrong.
+
+One base class; a code (stable, for machines) and an exit status for each kind. An error says
+*what* happened and, as its hint, *what to do next*. Only the command line prints it.
+
+Exit statuses tell apart the three moments at which a deployment can fail, as deployment
+platforms split them: a dependency cannot be found or conflicts (3), a wheel cannot be built (4),
+a wheel cannot be installed or does not work once installed (5).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+
+class WheelhouseError(Exception):
+    """Base of all errors that a user can see.
+
+    :param message: what happened, in one sentence that names the file, package or target.
+    :param hint: the next step, as an imperative; omitted only where there is none.
+    :param log: a file with the whole story (a build's output), if there is one.
+    """
+
+    code: ClassVar[str] = "error"
+    exit_status: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, hint: str | None = None, log: Path | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.log = log
+
+
+class ConfigError(WheelhouseError):
+    """`wheelhouse.toml`, a requirements file or the command line asks for something impossible."""
+
+    code = "config"
+    exit_status = 2
+
+
+class LockError(WheelhouseError):
+    """A dependency cannot be found, or two requirements conflict."""
+
+    code = "lock"
+    exit_status = 3
+
+
+class StaleLockError(LockError):
+    """The lock does not belong to the present requirements."""
+
+    code = "stale-lock"
+
+
+class PlanError(LockError):
+    """A locked package has no file that this target may use."""
+
+    code = "plan"
+
+
+class FetchError(LockError):
+    """A file or an index page could not be had, or is not what the lock says it is."""
+
+    code = "fetch"
+
+
+class BuildError(WheelhouseError):
+    """A wheel could not be built or repaired."""
+
+    code = "build"
+    exit_status = 4
+
+
+class CheckError(WheelhouseError):
+    """A wheel was built or fetched, but must not enter the wheelhouse."""
+
+    code = "check"
+    exit_status = 5
+
+
+class ProofError(WheelhouseError):
+    """The finished wheelhouse does not install, or does not import, in a clean container."""
+
+    code = "proof"
+    exit_status = 5
+
+
+class EngineError(WheelhouseError):
+    """No container engine, or it refused, stopped or went away."""
+
+    code = "engine"
+    exit_status = 6
+
+
+class ImageError(EngineError):
+    """An image is missing and cannot be made or fetched."""
+
+    code = "image"
+
+
+class StorageError(WheelhouseError):
+    """The store, the output or a temporary folder cannot be written."""
+
+    code = "storage"
+    exit_status = 7
+
+
+class InterruptedRunError(WheelhouseError):
+    """The run was stopped from outside; what was finished is kept."""
+
+    code = "interrupted"
+    exit_status = 130
+
+
+class SeveralErrors(WheelhouseError):  # noqa: N818  (it is a group, as ExceptionGroup is)
+    """Several failures of one run, each of which is told.
+
+    Its exit status is that of the first stage that failed: what failed later may be its echo.
+    """
+
+    code = "several"
+
+    def __init__(self, errors: Sequence[WheelhouseError]) -> None:
+        super().__init__(f"{len(errors)} failures")
+        self.errors: tuple[WheelhouseError, ...] = tuple(flatten(errors))
+
+    @property
+    def status(self) -> int:
+        """The exit status of the whole."""
+        return min(error.exit_status for error in self.errors)
+
+
+def flatten(errors: Sequence[WheelhouseError]) -> list[WheelhouseError]:
+    """*errors* with each :class:`SeveralErrors` replaced by its members, in order."""
+    flat: list[WheelhouseError] = []
+    for error in errors:
+        flat.extend(flatten(error.errors) if isinstance(error, SeveralErrors) else [error])
+    return flat
+
+
+def raise_all(errors: Sequence[WheelhouseError]) -> None:
+    """Raise nothing, the one error, or all of them as :class:`SeveralErrors`."""
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        raise SeveralErrors(errors)

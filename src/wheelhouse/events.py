@@ -1,0 +1,95 @@
+"""What the stages of a run tell about themselves; the command line decides how it looks.
+
+A stage receives a :class:`Reporter` and emits events. It never prints.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Outcome = Literal["done", "reused", "failed", "skipped"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Event:
+    """Base of all events. *target* is the target's name, or None for the whole run."""
+
+    target: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PhaseStarted(Event):
+    """A target enters a phase: ``images``, ``lock``, ``plan``, ``wheels``, ``assemble``, ``prove``.
+
+    *total* is the number of steps in it, where that is known beforehand.
+    """
+
+    phase: str
+    total: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StepStarted(Event):
+    """A step begins, such as the build of one package. *step* is unique in its target."""
+
+    step: str
+    phase: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StepOutput(Event):
+    """One line of a step's output, already stripped of control characters."""
+
+    step: str
+    line: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StepFinished(Event):
+    """A step is over. *seconds* is its own time; *detail* is one short clause for people."""
+
+    step: str
+    phase: str
+    outcome: Outcome
+    seconds: float
+    detail: str = ""
+    log: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Notice(Event):
+    """Something a person should know although nothing failed."""
+
+    message: str
+    hint: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TargetFinished(Event):
+    """The target is done. *counts* maps ``fetched``, ``built``, ``reused`` and ``failed``."""
+
+    outcome: Outcome
+    seconds: float
+    counts: dict[str, int]
+    wheels: int = 0
+    size: int = 0
+    path: Path | None = None
+    message: str = ""
+
+
+class Reporter(Protocol):
+    """Receives events, from any thread."""
+
+    def emit(self, event: Event) -> None:
+        """Take *event*. Never raises, never blocks for long."""
+
+
+class SilentReporter:
+    """Forgets everything: for commands and tests whose result says it all."""
+
+    def emit(self, event: Event) -> None:
+        """Forget *event*."""
