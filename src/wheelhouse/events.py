@@ -5,10 +5,13 @@ A stage receives a :class:`Reporter` and emits events. It never prints.
 
 from __future__ import annotations
 
+import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 Outcome = Literal["done", "reused", "failed", "skipped"]
@@ -86,6 +89,39 @@ class Reporter(Protocol):
 
     def emit(self, event: Event) -> None:
         """Take *event*. Never raises, never blocks for long."""
+
+
+class Step:
+    """What a running step can still tell of itself: set *outcome* and *detail* before its end."""
+
+    outcome: Outcome = "done"
+    detail: str = ""
+    log: Path | None = None
+
+
+@contextmanager
+def step(reporter: Reporter, target: str, name: str, phase: str) -> Iterator[Step]:
+    """Report the start and the end of the step that the block is."""
+    reporter.emit(StepStarted(target=target, step=name, phase=phase))
+    running, started = Step(), time.monotonic()
+    try:
+        yield running
+    except BaseException as error:
+        running.outcome, running.detail = "failed", str(error)
+        running.log = getattr(error, "log", None)
+        raise
+    finally:
+        reporter.emit(
+            StepFinished(
+                target=target,
+                step=name,
+                phase=phase,
+                outcome=running.outcome,
+                seconds=time.monotonic() - started,
+                detail=running.detail,
+                log=running.log,
+            )
+        )
 
 
 class SilentReporter:

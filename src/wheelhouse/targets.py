@@ -13,16 +13,15 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from packaging.tags import Tag
 from packaging.version import Version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from collections.abc import Set as AbstractSet
     from datetime import date
-
-    from packaging.markers import Environment
 
 #: Architectures as `platform.machine()` names them, and as container engines do.
 OCI_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
@@ -117,9 +116,9 @@ class Interpreter:
     pip: str | None
 
     @property
-    def markers(self) -> Environment:
-        """The environment, typed for `packaging.markers`."""
-        return cast("Environment", dict(self.environment))
+    def markers(self) -> dict[str, str | AbstractSet[str]]:
+        """The environment, as `packaging.markers.Marker.evaluate` takes it."""
+        return dict(self.environment)
 
     @property
     def full_version(self) -> Version:

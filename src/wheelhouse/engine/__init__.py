@@ -133,8 +133,14 @@ class Engine(Protocol):
     """Starts containers and has the images of targets."""
 
     name: str
-    cpus: int
-    memory: int
+
+    @property
+    def cpus(self) -> int:
+        """CPUs where its containers run."""
+
+    @property
+    def memory(self) -> int:
+        """Bytes of memory there."""
 
     def start(self, spec: ContainerSpec) -> Container:
         """Start a container. Raises EngineError."""

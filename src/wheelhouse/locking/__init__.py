@@ -1,0 +1,9 @@
+"""From requirement files to a lock per target.
+
+``requirements.py`` reads what is asked for, ``index.py`` what there is, ``candidates.py`` judges
+what of it this target may use (pure). ``resolver.py`` lets uv choose versions among these, served
+by ``view.py`` from loopback, with the metadata of ``metadata.py``; so uv never needs to run
+package code, nor to know the target's tags. ``requires.py`` locks what each build will need, and
+``lock.py`` puts it together into the :class:`~wheelhouse.locking.model.Lock` that
+``lockfile.py`` reads and writes as PEP 751.
+"""

@@ -1,0 +1,30 @@
+"""Wheels as files: reading one strictly, and holding it against a target. Executes nothing."""
+
+from __future__ import annotations
+
+from wheelhouse.wheels.archive import Wheel, WheelMetadata, read_wheel
+from wheelhouse.wheels.check import (
+    check_house,
+    check_wheel,
+    lost_extension,
+    provided_sonames,
+    system_needs,
+)
+from wheelhouse.wheels.elf import Binary
+from wheelhouse.wheels.findings import Finding, refuse
+from wheelhouse.wheels.layout import ArchiveLimits
+
+__all__ = [
+    "ArchiveLimits",
+    "Binary",
+    "Finding",
+    "Wheel",
+    "WheelMetadata",
+    "check_house",
+    "check_wheel",
+    "lost_extension",
+    "provided_sonames",
+    "read_wheel",
+    "refuse",
+    "system_needs",
+]

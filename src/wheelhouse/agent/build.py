@@ -1,0 +1,117 @@
+"""Job ``build``: an sdist to a repaired wheel, in one container."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from . import environment as environments
+from .errors import JobError
+from .sources import unpack
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from pyproject_hooks import BuildBackendHookCaller
+
+    from .channel import Channel
+
+#: How auditwheel speaks of a wheel that says it is for one platform and has nothing compiled in it.
+NO_ELF = "This does not look like a platform wheel"
+
+
+def run(job: dict[str, Any], root: str, channel: Channel) -> dict[str, object]:
+    """Send the finished wheel as the file of its own name; return what was done to it.
+
+    ``repaired``: whether auditwheel had anything to do; ``seconds``: time by stage.
+    """
+    clock = Stopwatch()
+    channel.message({"type": "phase", "phase": "unpacking"})
+    source = unpack(os.path.join(root, str(job["sdist"])), os.path.join(root, "source"))
+    environment = environments.create(job, root)
+    clock.lap("prepare")
+    channel.message({"type": "phase", "phase": "building"})
+    wheel = _build(environments.backend(source, environment), job["config_settings"], root)
+    clock.lap("build")
+    repaired = not wheel.endswith("-any.whl")
+    if repaired:
+        channel.message({"type": "phase", "phase": "repairing"})
+        wheel = _repair(job, wheel, root, environment.variables)
+        clock.lap("repair")
+    channel.file(os.path.basename(wheel), wheel)
+    return {"repaired": repaired, "seconds": clock.laps}
+
+
+class Stopwatch:
+    """Seconds by stage."""
+
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._last = time.monotonic()
+
+    def lap(self, stage: str) -> None:
+        """The stage that ends now is called *stage*."""
+        now = time.monotonic()
+        self.laps[stage], self._last = round(now - self._last, 3), now
+
+
+def _build(hooks: BuildBackendHookCaller, settings: Any, root: str) -> str:
+    folder = os.path.join(root, "wheel")
+    os.makedirs(folder)
+    with environments.hook("build"):
+        hooks.build_wheel(folder, settings)
+    return only_wheel(folder, "the build backend")
+
+
+def only_wheel(folder: str, who: str) -> str:
+    """The one wheel in *folder*. What a backend says it made is not believed: only what lies there.
+
+    Raises JobError(``build``) for none, several, or one that is no regular file.
+    """
+    names = [name for name in os.listdir(folder) if name.endswith(".whl")]
+    if len(names) != 1:
+        raise JobError("build", f"{who} left {len(names)} wheels instead of one")
+    path = os.path.join(folder, names[0])
+    if os.path.islink(path) or not os.path.isfile(path):
+        raise JobError("build", f"{who} left {names[0]}, which is no regular file")
+    return path
+
+
+def _repair(job: dict[str, Any], wheel: str, root: str, variables: Mapping[str, str]) -> str:
+    """Run auditwheel. Without ``--only-plat`` the wheel also gets the lowest tag it deserves."""
+    folder = os.path.join(root, "repaired")
+    tools, exclude = job["tools"], job["exclude"]
+    command = [
+        *tools["auditwheel"],
+        *("repair", "--plat", str(job["policy"]), "--strip", "--wheel-dir", folder),
+        *(part for soname in exclude for part in ("--exclude", soname)),
+        wheel,
+    ]
+    path = os.pathsep.join([str(tools["path"]), variables["PATH"]])
+    done = subprocess.run(
+        command,
+        env={**variables, "PATH": path},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    sys.stderr.write(done.stdout)
+    if NO_ELF in done.stdout:
+        if job["allow_pure"]:
+            return wheel
+        raise JobError("extension", "its C extension was left out, although the build succeeded")
+    if done.returncode:
+        raise JobError("repair", _last_line(done.stdout) or "auditwheel failed")
+    return only_wheel(folder, "auditwheel")
+
+
+def _last_line(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1].removeprefix("auditwheel: error: ") if lines else ""

@@ -1,0 +1,303 @@
+"""Imports modules, each distribution in a process of its own; run by the proof's new Python.
+
+Started as a script with two arguments: a file with the work, and one for the results, both
+marshalled: a list of ``(distribution, modules, extensions)``, the number of processes and the
+seconds that one import may take; then a list of results as :func:`_finding` makes them.
+
+The parent must be small, for what is imported here hides that a module forgot to import it:
+`os`, `sys` and what is built into the interpreter, no more. Each distribution gets a fork of it,
+in which its modules are imported one after the other. Each of its extension modules is then
+loaded in a fork of *that*, where its parents are imported already; the libraries that a sibling
+has loaded would else serve it, too. A process with threads does not always survive a fork:
+an extension that crashes or hangs there gets a second chance in a fork of the parent.
+"""
+
+from __future__ import annotations
+
+import marshal
+import os
+import select
+import sys
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # importing `typing` would bring half of the standard library along
+    from collections.abc import Iterable, Iterator
+    from typing import Any, NoReturn
+
+    Finding = dict[str, Any]
+
+MESSAGE_LIMIT = 2000
+TRACEBACK_LINES = 20
+
+#: What the dynamic linkers of glibc and musl say, and modules built against another ABI.
+LINKER_WORDS = (
+    "cannot open shared object file",
+    "undefined symbol",
+    "symbol not found",
+    "Error relocating",
+    "Error loading shared library",
+    "wrong ELF class",
+    "invalid ELF header",
+    "file too short",
+    "version `",
+    "static TLS block",
+    "failed to map segment",
+    "cannot enable executable stack",
+    "cannot apply additional memory protection",
+    "binary incompatibility",
+    "compiled against",
+    "library version mismatch",
+)
+
+
+class Unit:
+    """A distribution, or what is left to try of one. *alone*: it had its first chance."""
+
+    def __init__(
+        self,
+        distribution: str,
+        modules: Iterable[str],
+        extensions: Iterable[str],
+        *,
+        alone: bool = False,
+    ) -> None:
+        self.distribution = distribution
+        self.modules = list(modules)
+        self.extensions = list(extensions)
+        self.alone = alone
+
+    def next(self) -> tuple[str, str]:
+        """The (kind, module) that comes next."""
+        return ("module", self.modules[0]) if self.modules else ("extension", self.extensions[0])
+
+
+class Worker:
+    """A process at work on a unit. *current* is the (kind, module) that it is at."""
+
+    def __init__(self, unit: Unit) -> None:
+        self.unit = unit
+        self.current: tuple[str, str] | None = None
+        self.buffer = b""
+        self.since = time.monotonic()
+        self.pipe, write = os.pipe()
+        self.pid = os.fork()
+        if self.pid == 0:
+            _work(unit, write)
+        os.close(write)
+
+    def frames(self) -> list[Any] | None:
+        """Read what came; the complete frames of it, or None at its end."""
+        data = os.read(self.pipe, 1 << 16)
+        if not data:
+            return None
+        self.buffer += data
+        found = []
+        while len(self.buffer) >= 4:
+            end = 4 + int.from_bytes(self.buffer[:4], "big")
+            if len(self.buffer) < end:
+                break
+            found.append(marshal.loads(self.buffer[4:end]))
+            self.buffer = self.buffer[end:]
+        return found
+
+    def end(self) -> int:
+        """Kill it and what it started; its wait status."""
+        try:
+            os.killpg(self.pid, 9)
+        except OSError:
+            os.kill(self.pid, 9)  # it had no time to found its group
+        os.close(self.pipe)
+        return os.waitpid(self.pid, 0)[1]
+
+
+# -- the parent ----------------------------------------------------------------------------------
+
+
+class Importer:
+    """Does all the work; *findings* is what came out."""
+
+    def __init__(self, units: Iterable[Unit], processes: int, deadline: float) -> None:
+        # The longest first, so that no process is left alone with one at the end.
+        self.queue = sorted(units, key=lambda unit: len(unit.extensions) + len(unit.modules))
+        self.processes = processes
+        self.deadline = deadline
+        self.workers: dict[int, Worker] = {}
+        self.findings: list[Finding] = []
+
+    def run(self) -> None:
+        """Import everything."""
+        while self.queue or self.workers:
+            while self.queue and len(self.workers) < self.processes:
+                worker = Worker(self.queue.pop())
+                self.workers[worker.pipe] = worker
+            for pipe in select.select(list(self.workers), [], [], 1.0)[0]:
+                self._hear(self.workers[pipe])
+            now = time.monotonic()
+            for worker in list(self.workers.values()):
+                if now - worker.since > self.deadline:
+                    self._conclude(worker, "deadline")
+
+    def _hear(self, worker: Worker) -> None:
+        frames = worker.frames()
+        if frames is None:
+            self._conclude(worker, "crash")
+            return
+        for frame in frames:
+            worker.since = time.monotonic()
+            if frame[0] == "begin":
+                worker.current = frame[1:]
+            elif frame[0] == "end":
+                self._note(worker.unit, frame[1])
+                worker.current = None
+            elif frame[0] == "done":
+                self._conclude(worker, "done")
+                return
+
+    def _note(self, unit: Unit, finding: Finding) -> None:
+        listed = unit.modules if finding["what"] == "module" else unit.extensions
+        listed.remove(finding["module"])
+        died = finding["kind"] in {"crash", "deadline"}
+        if died and finding["what"] == "extension" and not unit.alone:
+            self.queue.append(Unit(unit.distribution, (), (finding["module"],), alone=True))
+        else:
+            self.findings.append(finding)
+
+    def _conclude(self, worker: Worker, how: str) -> None:
+        """*worker* is at its end, by itself or because it is killed now."""
+        del self.workers[worker.pipe]
+        status, unit = worker.end(), worker.unit
+        if how == "done" or not (unit.modules or unit.extensions):
+            return
+        what, module = worker.current or unit.next()
+        message = _died(status) if how == "crash" else f"did not end within {self.deadline:g} s"
+        self._note(unit, _finding(unit.distribution, what, module, how, message))
+        if unit.modules or unit.extensions:
+            self.queue.append(unit)
+
+
+def _died(status: int) -> str:
+    if os.WIFSIGNALED(status):
+        return f"was ended by signal {os.WTERMSIG(status)}"
+    return f"ended the process with exit status {os.WEXITSTATUS(status)}"
+
+
+# -- the children --------------------------------------------------------------------------------
+
+
+def _work(unit: Unit, pipe: int) -> NoReturn:
+    """Import what *unit* has. Never returns."""
+    try:
+        os.setsid()
+        sys.argv = [""]
+        broken = [name for name in unit.modules if not _import(unit, "module", name, pipe)]
+        below = tuple(name + "." for name in broken)
+        for name in unit.extensions:
+            if name.startswith(below):  # its package's failure has been told
+                _send(pipe, "end", _finding(unit.distribution, "extension", name, "untried"))
+            elif unit.alone:
+                _import(unit, "extension", name, pipe)
+            else:
+                _import_in_fork(unit, name, pipe)
+        _send(pipe, "done")
+    finally:
+        os._exit(0)
+
+
+def _import_in_fork(unit: Unit, name: str, pipe: int) -> None:
+    pid = os.fork()
+    if pid == 0:
+        try:
+            _import(unit, "extension", name, pipe)
+        finally:
+            os._exit(0)
+    status = os.waitpid(pid, 0)[1]
+    if status != 0:
+        _send(pipe, "end", _finding(unit.distribution, "extension", name, "crash", _died(status)))
+
+
+def _import(unit: Unit, what: str, name: str, pipe: int) -> bool:
+    import importlib
+
+    _send(pipe, "begin", what, name)
+    finding = _finding(unit.distribution, what, name, "ok")
+    try:
+        importlib.import_module(name)
+    except BaseException as error:  # a module can raise anything, SystemExit too
+        finding = _failure(unit.distribution, what, name, error)
+    _send(pipe, "end", finding)
+    return bool(finding["kind"] == "ok")
+
+
+def _failure(distribution: str, what: str, name: str, error: BaseException) -> Finding:
+    import traceback
+
+    lines = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    tail = "\n".join(lines.splitlines()[-TRACEBACK_LINES:])
+    kind, message, missing = _classify(error)
+    return _finding(distribution, what, name, kind, message, missing, tail)
+
+
+def _classify(error: BaseException) -> tuple[str, str, str | None]:
+    """The kind of *error*, its message, and the name of the module that was not there."""
+    for each in _chain(error):
+        if any(words in str(each) for words in LINKER_WORDS):
+            return "library", _said(each), None
+    for each in _chain(error):
+        if isinstance(each, ModuleNotFoundError) and each.name:
+            return "missing", _said(each), each.name
+    return "import", _said(error), None
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """*error* and what led to it, up to a missing module: that explains itself."""
+    while error is not None:
+        yield error
+        if isinstance(error, ModuleNotFoundError):
+            return
+        error = error.__cause__ or error.__context__
+
+
+def _said(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def _finding(
+    distribution: str,
+    what: str,
+    module: str,
+    kind: str,
+    message: str = "",
+    missing: str | None = None,
+    tail: str = "",
+) -> Finding:
+    return {
+        "distribution": distribution,
+        "what": what,
+        "module": module,
+        "kind": kind,
+        "message": message[:MESSAGE_LIMIT],
+        "missing": missing,
+        "traceback": tail[-2 * MESSAGE_LIMIT :],
+    }
+
+
+def _send(pipe: int, *frame: Any) -> None:
+    data = marshal.dumps(frame)
+    data = len(data).to_bytes(4, "big") + data
+    while data:
+        data = data[os.write(pipe, data) :]
+
+
+def main(work: str, results: str) -> None:
+    """Do the work in the file *work*; write the findings into *results*."""
+    with open(work, "rb") as file:
+        units, processes, deadline = marshal.load(file)
+    importer = Importer([Unit(*unit) for unit in units], processes, deadline)
+    importer.run()
+    with open(results, "wb") as file:
+        marshal.dump(importer.findings, file)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,197 @@
+"""Job ``prove``: installs the wheelhouse as a user would, then imports everything in it.
+
+Runs on the target's own Python in an image that has what the server has.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import marshal
+import os
+import re
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from .errors import JobError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any
+
+    from .channel import Channel
+
+#: Lines of the installer's output that go into the message of a failure.
+TOLD = 30
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+def run(job: Mapping[str, Any], root: str, channel: Channel) -> dict[str, object]:
+    """Return ``installed``, ``imports``, ``pip``, ``failures``, ``optional`` and ``seconds``.
+
+    *optional* has what a distribution's own metadata excuses: modules that need something which
+    only one of its extras brings. Raises JobError(``install``).
+    """
+    started = time.monotonic()
+    channel.message({"type": "phase", "phase": "installing"})
+    venv = _install(str(job["python"]), root)
+    installed = time.monotonic()
+    channel.message({"type": "phase", "phase": "importing"})
+    site_packages = _site_packages(venv)
+    wanted = {str(wheel["name"]) for wheel in job["wheels"]}
+    pip = _remove_others(site_packages, wanted)
+    optional_names = _optional_dependencies(site_packages, wanted)
+    findings = _import_all(job, venv, root)
+    failures = [found for found in findings if _counts(found)]
+    excused = [found for found in failures if _is_excused(found, optional_names)]
+    return {
+        "installed": len(optional_names),
+        "imports": sum(found["kind"] == "ok" for found in findings),
+        "pip": pip,
+        "failures": [found for found in failures if found not in excused],
+        "optional": excused,
+        "seconds": {
+            "install": round(installed - started, 2),
+            "import": round(time.monotonic() - installed, 2),
+        },
+    }
+
+
+# -- installing ----------------------------------------------------------------------------------
+
+
+def _install(python: str, root: str) -> str:
+    """Run the wheelhouse's own installer; the virtual environment that it made."""
+    venv = os.path.join(root, "venv")
+    script = os.path.join(root, "house", "install.sh")
+    command = ["sh", script, "--venv", venv, "--python", python, "--no-compile"]
+    tail: list[str] = []
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=_variables(root),
+        cwd=root,
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        sys.stderr.buffer.write(line)
+        sys.stderr.buffer.flush()
+        tail = [*tail[-TOLD:], line.decode("utf-8", "replace").rstrip()]
+    if process.wait():
+        raise JobError("install", "\n".join(tail) or f"exit status {process.returncode}")
+    return venv
+
+
+def _variables(root: str) -> dict[str, str]:
+    home = os.path.join(root, "home")
+    os.makedirs(home, exist_ok=True)
+    return {
+        "HOME": home,
+        "LANG": "C.UTF-8",
+        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "TZ": "UTC",
+    }
+
+
+def _site_packages(venv: str) -> list[str]:
+    library = os.path.join(venv, "lib")
+    return [
+        os.path.join(library, name, "site-packages")
+        for name in sorted(os.listdir(library))
+        if name.startswith("python")
+    ]
+
+
+def _remove_others(site_packages: list[str], wanted: set[str]) -> str | None:
+    """Remove what the virtual environment was born with; the version of its pip.
+
+    Otherwise a package that needs setuptools without saying so would find it here, and not on
+    the server, or in the next Python.
+    """
+    pip = None
+    for distribution in list(importlib.metadata.distributions(path=site_packages)):
+        name = _normalized(distribution.metadata["Name"])
+        if name == "pip":
+            pip = distribution.version
+        if name not in wanted:
+            for file in distribution.files or ():
+                path = str(file.locate())
+                if os.path.isfile(path):
+                    os.unlink(path)
+    return pip
+
+
+def _optional_dependencies(site_packages: list[str], wanted: set[str]) -> dict[str, set[str]]:
+    """For each distribution that is installed, what its extras alone depend on.
+
+    Raises JobError if one of *wanted* is not installed, whatever pip said.
+    """
+    found = {}
+    for distribution in importlib.metadata.distributions(path=site_packages):
+        requires = distribution.requires or []
+        found[_normalized(distribution.metadata["Name"])] = _optional(requires)
+    lacking = sorted(wanted - found.keys())
+    if lacking:
+        raise JobError("install", f"after the installation there is no {', '.join(lacking)}")
+    return found
+
+
+def _optional(requires: Iterable[str]) -> set[str]:
+    split = [line.partition(";") for line in requires]
+    return {
+        _normalized(match[0])
+        for requirement, _, marker in split
+        if "extra" in marker and (match := _NAME.match(requirement))
+    }
+
+
+def _normalized(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+# -- importing -----------------------------------------------------------------------------------
+
+
+def _import_all(job: Mapping[str, Any], venv: str, root: str) -> list[dict[str, Any]]:
+    work, results = os.path.join(root, "imports"), os.path.join(root, "findings")
+    scratch = os.path.join(root, "work")
+    os.makedirs(scratch)
+    units = [(wheel["name"], wheel["modules"], wheel["extensions"]) for wheel in job["wheels"]]
+    with open(work, "wb") as file:
+        marshal.dump((units, int(job["jobs"]), float(job["deadline"])), file)
+    script = os.path.join(os.path.dirname(__file__), "importer.py")
+    done = subprocess.run(
+        [os.path.join(venv, "bin", "python"), "-I", script, work, results],
+        stdin=subprocess.DEVNULL,
+        env=_variables(root),
+        cwd=scratch,
+        check=False,
+    )
+    if done.returncode:
+        raise JobError("import", f"the imports ended with status {done.returncode}; see the log")
+    with open(results, "rb") as file:
+        findings: list[dict[str, Any]] = marshal.load(file)
+    return findings
+
+
+def _counts(found: Mapping[str, Any]) -> bool:
+    """Whether *found* speaks against the wheelhouse.
+
+    A module must import. An extension need only load: what it raises afterwards for want of an
+    optional package, or because it is not meant to be imported first, is its own business.
+    """
+    if found["what"] == "module":
+        return bool(found["kind"] != "ok")
+    return found["kind"] in {"library", "crash", "deadline"}
+
+
+def _is_excused(found: Mapping[str, Any], optional: Mapping[str, set[str]]) -> bool:
+    """Whether a module lacks only what an extra of its distribution would bring."""
+    if found["kind"] != "missing":
+        return False
+    top = _normalized(str(found["missing"]).partition(".")[0])
+    return top in optional.get(found["distribution"], ())

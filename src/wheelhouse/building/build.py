@@ -1,0 +1,120 @@
+"""Building one wheel: the container's job, the check of what came out, and the record of it."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from typing import TYPE_CHECKING, Any
+
+from wheelhouse.building.diagnosis import diagnose
+from wheelhouse.building.runner import Failure
+from wheelhouse.errors import BuildError
+from wheelhouse.plan import Built
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from wheelhouse.building.runner import Runner
+    from wheelhouse.fetch import Fetcher
+    from wheelhouse.plan import Step
+    from wheelhouse.store import Store
+    from wheelhouse.targets import Target
+
+KIND = "build"
+
+
+def known_build(store: Store, key: str) -> Built | None:
+    """What was built under *key*, if record and wheel are both in the store."""
+    record = store.record(KIND, key)
+    if record is None or not store.has(record["sha256"]):
+        return None
+    return Built(filename=record["filename"], sha256=record["sha256"], facts=record["facts"])
+
+
+def build_wheel(
+    step: Step, target: Target, *, allow_pure: bool, runner: Runner, fetcher: Fetcher
+) -> Built:
+    """Build and repair the wheel of *step*, unless another run has done so meanwhile.
+
+    :raises BuildError: it cannot be built.
+    :raises FetchError: the sdist or a build requirement cannot be had.
+    """
+    assert step.key is not None
+    with runner.store.lock(f"build-{step.key[:32]}"):
+        found = known_build(runner.store, step.key)
+        return found or _build(step, target, allow_pure, runner, fetcher)
+
+
+def _build(step: Step, target: Target, allow_pure: bool, runner: Runner, fetcher: Fetcher) -> Built:
+    recipe = step.recipe
+    assert recipe is not None
+    assert step.key is not None
+    wanted = [recipe.sdist, *(each.wheel for each in recipe.environment)]
+    files = {file.sha256: fetcher.fetch(file.url, file.sha256) for file in wanted}
+    job = recipe.job("build", files, policy=target.policy, exclude=[], allow_pure=allow_pure)
+    name = step.package.name
+    with runner.store.workspace() as results:
+        try:
+            reply, log = runner.run(
+                job,
+                image=recipe.image,
+                argv=recipe.argv(),
+                target=target.name,
+                step=name,
+                results=results,
+            )
+        except Failure as failure:
+            found = diagnose(failure, name, runner.limits)
+            raise BuildError(
+                f"{step.package}: {found.cause}", hint=found.hint, log=failure.log
+            ) from failure
+        ((filename, path),) = reply.files.items()
+        facts = {
+            "seconds": reply.message["seconds"],
+            "repaired": reply.message["repaired"],
+            "grafted": _grafted(path),
+            "log": str(log),
+        }
+        sha256 = runner.store.adopt(path)
+    built = Built(filename=filename, sha256=sha256, facts=facts)
+    runner.store.write_record(
+        KIND, step.key, {"filename": filename, "sha256": sha256, "facts": facts}
+    )
+    _remember_duration(runner.store, step, facts["seconds"])
+    return built
+
+
+def _grafted(wheel: Path) -> list[str]:
+    """The system libraries that auditwheel copied in, as its own SBOM (PEP 770) names them."""
+    try:
+        with zipfile.ZipFile(wheel) as file:
+            for name in file.namelist():
+                if name.endswith(".dist-info/sboms/auditwheel.cdx.json"):
+                    return _components(json.loads(file.read(name)))
+    except (zipfile.BadZipFile, ValueError, KeyError):
+        return []  # the check that follows will tell what is wrong with the wheel
+    return []
+
+
+def _components(sbom: Mapping[str, Any]) -> list[str]:
+    main = sbom.get("metadata", {}).get("component", {}).get("name")
+    parts = [each for each in sbom.get("components", []) if each.get("name") != main]
+    return sorted({f"{each['name']} {each.get('version', '')}".strip() for each in parts})
+
+
+def _remember_duration(store: Store, step: Step, seconds: Mapping[str, float]) -> None:
+    store.write_record("duration", step.package.name, {"seconds": sum(seconds.values())})
+
+
+def expected_cost(store: Store, step: Step) -> float:
+    """Seconds that the build will take, by the last one; else guessed from the sdist's size."""
+    record = store.record("duration", step.package.name)
+    if record is not None:
+        return float(record["seconds"])
+    return (step.file.size or _stored_size(store, step)) / 200_000
+
+
+def _stored_size(store: Store, step: Step) -> int:
+    path = store.blob(step.file.sha256)
+    return path.stat().st_size if path.is_file() else 0

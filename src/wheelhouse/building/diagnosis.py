@@ -1,0 +1,142 @@
+"""From a failed build's output to its cause and the next step. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from wheelhouse.text import human_size, sanitize
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from wheelhouse.building.runner import Failure
+    from wheelhouse.engine import Limits
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Diagnosis:
+    """One sentence for what happened, one for what to do."""
+
+    cause: str
+    hint: str
+
+
+def diagnose(failure: Failure, package: str, limits: Limits) -> Diagnosis:
+    """Explain *failure* of the build of *package* (its name, for the settings proposed)."""
+    known = _BY_STAGE.get(failure.stage)
+    if known is not None:
+        return known(failure, package, limits)
+    for pattern, rule in _BY_TEXT:
+        if match := re.search(pattern, failure.tail, re.MULTILINE):
+            return rule(match, package)
+    return Diagnosis(
+        cause=f"{failure.message}{_last_words(failure.tail)}",
+        hint="read the log; if a system library is missing, add its package to "
+        f"`[packages.{package}] system`",
+    )
+
+
+def _last_words(text: str) -> str:
+    """The last line that says something is wrong, in parentheses."""
+    lines = [sanitize(line).strip() for line in text.splitlines()]
+    telling = [line for line in lines if re.search(r"(?i)\b(error|fatal|failed|no such)\b", line)]
+    last = next(iter(telling[-1:] or [line for line in lines if line][-1:]), "")
+    return f" ({last[:200]})" if last else ""
+
+
+def _memory(failure: Failure, package: str, limits: Limits) -> Diagnosis:
+    return Diagnosis(
+        cause=f"the build ran out of memory (limit: {human_size(limits.memory)})",
+        hint='raise `memory` under [limits] in wheelhouse.toml, such as memory = "8GiB"',
+    )
+
+
+def _deadline(failure: Failure, package: str, limits: Limits) -> Diagnosis:
+    return Diagnosis(
+        cause=f"the build did not end within {limits.deadline:.0f} s and was stopped",
+        hint='raise `deadline` under [limits] in wheelhouse.toml, such as deadline = "2h"',
+    )
+
+
+def _output(failure: Failure, package: str, limits: Limits) -> Diagnosis:
+    return Diagnosis(cause=f"its result was refused: {failure.message}", hint="read the log")
+
+
+def _extension(failure: Failure, package: str, limits: Limits) -> Diagnosis:
+    return Diagnosis(
+        cause=failure.message,
+        hint="the log tells why the compiler failed; if the slower, pure form will do, set "
+        f"`[packages.{package}] allow-pure = true`",
+    )
+
+
+def _unpack(failure: Failure, package: str, limits: Limits) -> Diagnosis:
+    return Diagnosis(
+        cause=failure.message, hint="pin another version, or tell the project's maintainers"
+    )
+
+
+def _requires(failure: Failure, package: str, limits: Limits) -> Diagnosis:
+    return Diagnosis(cause=failure.message, hint="run `wheelhouse lock`")
+
+
+_BY_STAGE: dict[str, Callable[[Failure, str, Limits], Diagnosis]] = {
+    "memory": _memory,
+    "deadline": _deadline,
+    "output": _output,
+    "protocol": _output,
+    "extension": _extension,
+    "unpack": _unpack,
+    "unlocked": _requires,
+}
+
+
+def _missing_system(what: str) -> Callable[[re.Match[str], str], Diagnosis]:
+    def rule(match: re.Match[str], package: str) -> Diagnosis:
+        return Diagnosis(
+            cause=f"{what.format(match.group(1))} is missing in the builder",
+            hint="add the distribution's package that has it: "
+            f'`[packages.{package}] system = ["…-dev"]`',
+        )
+
+    return rule
+
+
+def _network(match: re.Match[str], package: str) -> Diagnosis:
+    return Diagnosis(
+        cause="the build wants the network, and builds have none",
+        hint="the log names what it asked for; set what it offers to do without, under "
+        f"`[packages.{package}] env` or config-settings",
+    )
+
+
+def _no_module(match: re.Match[str], package: str) -> Diagnosis:
+    module = match.group(1)
+    if module == "pkg_resources":
+        return Diagnosis(
+            cause="it needs pkg_resources, which setuptools 82 and later no longer have",
+            hint=f"pin a newer {package}; old sdists need the build tools of their time",
+        )
+    return Diagnosis(
+        cause=f"its build imports {module}, which its build requirements do not name",
+        hint=f"pin another version of {package} whose build requirements are complete",
+    )
+
+
+_BY_TEXT: tuple[tuple[str, Callable[[re.Match[str], str], Diagnosis]], ...] = (
+    (r"fatal error: ([\w./+-]+): No such file", _missing_system("the header {}")),
+    (r"cannot find -l([\w.+-]+)", _missing_system("the library {}")),
+    (r"No package '([\w.+-]+)' found", _missing_system("the pkg-config file {}.pc")),
+    (r"Package ([\w.+-]+) was not found in the pkg-config", _missing_system("{}.pc")),
+    (r"\b(pg_config) executable not found", _missing_system("the tool {}")),
+    (r"([\w.+-]+-config): (?:command )?not found", _missing_system("the tool {}")),
+    (r"\[Errno 2\] No such file or directory: '([\w.+-]+)'", _missing_system("the tool {}")),
+    (r"(?:can't find|requires) (Rust|rustc|cargo)\b", _missing_system("the compiler {}")),
+    (
+        r"Temporary failure in name resolution|Network is unreachable|Name or service not known",
+        _network,
+    ),
+    (r"ModuleNotFoundError: No module named '([\w.]+)'", _no_module),
+)

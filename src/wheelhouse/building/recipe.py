@@ -1,0 +1,86 @@
+"""What is needed to run an sdist's build backend, and the job that does. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from wheelhouse.engine.session import BOOTSTRAP, ROOT, Input, Job
+from wheelhouse.store import digest_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from wheelhouse.locking.model import BuildRequirement, LockedFile
+
+#: The oldest time that a zip archive can hold, for sdists of which no upload time is known.
+EARLIEST = 315_532_800
+
+#: Distribution Pythons pass `-g`; wheels are stripped, so writing debug symbols only costs time:
+#: a third of a typical C extension's.
+COMPILER_FLAGS = {"CFLAGS": "-g0", "CXXFLAGS": "-g0", "FFLAGS": "-g0"}
+
+TOOLS = "/opt/wheelhouse"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recipe:
+    """All inputs of running a backend, apart from limits: two equal recipes give one result."""
+
+    sdist: LockedFile
+    image: str
+    python: str
+    tool_python: str
+    environment: tuple[BuildRequirement, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    config_settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def variables(self) -> dict[str, str]:
+        """Environment variables of the hooks; the user's own come last and so win."""
+        uploaded = self.sdist.upload_time
+        epoch = max(int(uploaded.timestamp()), EARLIEST) if uploaded else EARLIEST
+        return {**COMPILER_FLAGS, "SOURCE_DATE_EPOCH": str(epoch), **self.env}
+
+    def key(self, kind: str, **more: object) -> str:
+        """The key of the *kind* of job with this recipe and *more* parameters."""
+        return digest_of(
+            {
+                "kind": kind,
+                "sdist": self.sdist.sha256,
+                "image": self.image,
+                "environment": sorted(each.wheel.sha256 for each in self.environment),
+                "variables": self.variables(),
+                "config-settings": dict(self.config_settings),
+                **more,
+            }
+        )
+
+    def argv(self) -> tuple[str, ...]:
+        """Process 1: the agent on our own Python."""
+        return (self.tool_python, "-I", "-c", BOOTSTRAP, ROOT)
+
+    def job(self, kind: str, files: Mapping[str, Path], **more: object) -> Job:
+        """The job. *files* maps each hash of the recipe to the verified file."""
+        sdist = f"sdist/{self.sdist.filename}"
+        inputs = [Input(name=sdist, source=files[self.sdist.sha256])]
+        for each in self.environment:
+            name = f"requires/{each.wheel.filename}"
+            inputs.append(Input(name=name, source=files[each.wheel.sha256]))
+        parameters = {
+            "sdist": sdist,
+            "python": self.python,
+            "tools": {
+                "uv": f"{TOOLS}/bin/uv",
+                "auditwheel": [self.tool_python, "-I", "-m", "auditwheel"],
+                "path": f"{TOOLS}/bin",
+            },
+            "requirements": [
+                f"{each.name}=={each.version} --hash=sha256:{each.wheel.sha256}"
+                for each in self.environment
+            ],
+            "env": self.variables(),
+            "config_settings": dict(self.config_settings),
+            **more,
+        }
+        return Job(kind=kind, parameters=parameters, inputs=inputs)

@@ -1,0 +1,322 @@
+"""The command line: the only place with exit statuses and printing."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from wheelhouse import __version__
+from wheelhouse.errors import ConfigError, WheelhouseError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from wheelhouse.config import Project
+    from wheelhouse.events import Reporter
+    from wheelhouse.reporting import Mode
+    from wheelhouse.targets import Target
+
+ENGINES = ("docker", "local")
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command line; its exit status. Every error is told once, here."""
+    try:
+        commands.main(args=list(arguments), prog_name="wheelhouse", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except click.Abort:
+        return 130
+    except _ToldError as error:
+        return error.status
+    except WheelhouseError as error:
+        from wheelhouse.reporting import exit_status, write_errors
+
+        write_errors(error, sys.stderr)
+        return exit_status(error)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    return 0
+
+
+class _ToldError(Exception):
+    """An error that the reporter has told already."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+# -- options that several commands share ----------------------------------------------------------
+
+
+def _config_option(command: Callable[..., None]) -> Callable[..., None]:
+    return click.option(
+        "--config",
+        type=click.Path(path_type=Path),
+        help="The wheelhouse.toml to use; else the one here or in a folder above.",
+    )(command)
+
+
+def _target_option(command: Callable[..., None]) -> Callable[..., None]:
+    return click.option(
+        "-t",
+        "--target",
+        "targets",
+        multiple=True,
+        metavar="NAME",
+        help="Only this target; may be given several times.",
+    )(command)
+
+
+def _engine_options(command: Callable[..., None]) -> Callable[..., None]:
+    command = click.option(
+        "--engine",
+        type=click.Choice(ENGINES),
+        default="docker",
+        envvar="WHEELHOUSE_ENGINE",
+        show_default=True,
+        help="Where package code runs: in containers, or on this machine as the target.",
+    )(command)
+    command = click.option(
+        "-j", "--jobs", type=click.IntRange(1, 512), help="Containers at one time."
+    )(command)
+    command = click.option("--json", "as_json", is_flag=True, help="Events as JSON lines.")(command)
+    return click.option("--plain", is_flag=True, help="Plain lines, also on a terminal.")(command)
+
+
+def _project(config: Path | None) -> Project:
+    from wheelhouse.config import find_project, load_project
+
+    return load_project(config if config is not None else find_project(Path.cwd()))
+
+
+def _chosen(project: Project, names: Sequence[str]) -> list[Target]:
+    unknown = [name for name in names if name not in project.targets]
+    if unknown:
+        raise ConfigError(
+            f"{project.file.name} has no target {unknown[0]!r}",
+            hint=f"it has: {', '.join(project.targets)}",
+        )
+    return [target for name, target in project.targets.items() if not names or name in names]
+
+
+@contextmanager
+def _reporter(as_json: bool, plain: bool) -> Iterator[Reporter]:
+    """The reporter by the options. JSON readers get errors as events and nothing else."""
+    from wheelhouse.reporting import choose, exit_status
+
+    mode: Mode = "json" if as_json else "plain" if plain else "auto"
+    try:
+        with choose(mode) as reporter:
+            yield reporter
+    except WheelhouseError as error:
+        if not as_json:
+            raise
+        raise _ToldError(exit_status(error)) from error
+
+
+# -- commands -------------------------------------------------------------------------------------
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "-V", "--version", message="wheelhouse %(version)s")
+def commands() -> None:
+    """Build wheelhouses that install offline on the platforms you deploy to.
+
+    \b
+    wheelhouse build     lock, build, repair, check and prove every target
+    wheelhouse plan      show what build would do, and why
+    """
+
+
+@commands.command()
+@_config_option
+@_target_option
+@_engine_options
+@click.option("--locked", is_flag=True, help="Refuse a lock that is missing or stale.")
+@click.option("--again", is_flag=True, help="Go through every step although nothing changed.")
+def build(
+    config: Path | None,
+    targets: Sequence[str],
+    engine: str,
+    jobs: int | None,
+    as_json: bool,
+    plain: bool,
+    locked: bool,
+    again: bool,
+) -> None:
+    """Make a proven wheelhouse for each target, in dist/TARGET.
+
+    Locks by itself where there is no lock, or it is stale. Nothing in dist/TARGET changes before
+    the new wheelhouse has been installed and imported in a clean container, without network.
+    """
+    from wheelhouse import uptodate
+
+    file = uptodate.project_file(config)
+    question = uptodate.Question(file=file, targets=tuple(sorted(targets)), engine=engine)
+    if not again and (known := uptodate.unchanged(question)):
+        with _reporter(as_json, plain) as reporter:
+            for event in known:
+                reporter.emit(event)
+        return
+    with _reporter(as_json, plain) as reporter:
+        _build(question, _project(config), reporter, jobs, locked=locked)
+
+
+def _build(
+    question: object, project: Project, reporter: Reporter, jobs: int | None, *, locked: bool
+) -> None:
+    from wheelhouse import uptodate
+    from wheelhouse.cli.workbench import workbench
+    from wheelhouse.locking.current import Freshness
+    from wheelhouse.phases import for_each
+    from wheelhouse.pipeline import build_target
+
+    assert isinstance(question, uptodate.Question)
+    freshness = Freshness.REQUIRE if locked else Freshness.RENEW_IF_STALE
+    chosen = _chosen(project, question.targets)
+    with workbench(project, question.engine, reporter, jobs=jobs) as run:
+        houses = for_each(run, chosen, lambda target: build_target(run, target, freshness))
+    uptodate.remember(question, project, houses)
+
+
+@commands.command()
+@_config_option
+@_target_option
+@_engine_options
+@click.option("--upgrade", is_flag=True, help="Choose all versions anew.")
+@click.option("--check", is_flag=True, help="Only tell, by the exit status, whether it is fresh.")
+def lock(
+    config: Path | None,
+    targets: Sequence[str],
+    engine: str,
+    jobs: int | None,
+    as_json: bool,
+    plain: bool,
+    upgrade: bool,
+    check: bool,
+) -> None:
+    """Pin every version and hash of each target into pylock.TARGET.toml."""
+    from wheelhouse.cli.workbench import workbench
+    from wheelhouse.locking.current import Freshness, check_locks
+    from wheelhouse.locking.lockfile import lock_path
+    from wheelhouse.phases import for_each
+    from wheelhouse.pipeline import lock_target
+
+    project = _project(config)
+    chosen = _chosen(project, targets)
+    if check:
+        check_locks(project, chosen)
+        return
+    freshness = Freshness.UPGRADE if upgrade else Freshness.RENEW_IF_STALE
+    with (
+        _reporter(as_json, plain) as reporter,
+        workbench(project, engine, reporter, jobs=jobs) as run,
+    ):
+        locks = for_each(run, chosen, lambda target: lock_target(run, target, freshness))
+    if not as_json:
+        for locked in locks:
+            path = lock_path(project.root, locked.target)
+            click.echo(f"{path.name}: {len(locked.packages)} packages")
+
+
+@commands.command()
+@_config_option
+@_target_option
+@_engine_options
+@click.option("--locked", is_flag=True, help="Refuse a lock that is missing or stale.")
+def plan(
+    config: Path | None,
+    targets: Sequence[str],
+    engine: str,
+    jobs: int | None,
+    as_json: bool,
+    plain: bool,
+    locked: bool,
+) -> None:
+    """Show, for each package, what `build` would do with which file, and why."""
+    from wheelhouse.cli.show import plan_text
+    from wheelhouse.cli.workbench import workbench
+    from wheelhouse.events import SilentReporter
+    from wheelhouse.locking.current import Freshness
+    from wheelhouse.phases import for_each
+    from wheelhouse.pipeline import plan_one
+
+    project = _project(config)
+    chosen = _chosen(project, targets)
+    freshness = Freshness.REQUIRE if locked else Freshness.RENEW_IF_STALE
+    with workbench(project, engine, SilentReporter(), jobs=jobs) as run:
+        plans = for_each(run, chosen, lambda target: plan_one(run, target, freshness).plan)
+    if as_json:
+        found = [
+            {"target": each.target, "steps": [step.to_dict() for step in each.steps]}
+            for each in plans
+        ]
+        click.echo(json.dumps({"targets": found}, indent=2))
+    else:
+        click.echo("\n\n".join(plan_text(each) for each in plans))
+
+
+@commands.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+def verify(folder: Path) -> None:
+    """Check that a wheelhouse is whole and unchanged: FOLDER is dist/TARGET, or a copy of it."""
+    from wheelhouse.cli.show import verify_text
+    from wheelhouse.errors import CheckError
+    from wheelhouse.house import read_house, verify_house
+
+    house = read_house(folder)
+    problems = verify_house(folder)
+    if problems:
+        raise CheckError(
+            f"{folder} is not what was built: {'; '.join(map(str, problems))}",
+            hint="build it again, or copy it again from where it is whole",
+        )
+    click.echo(verify_text(house))
+
+
+@commands.command()
+def schema() -> None:
+    """Print the JSON Schema of wheelhouse.toml, for editors."""
+    from wheelhouse.config import json_schema
+
+    click.echo(json.dumps(json_schema(), indent=2))
+
+
+@commands.group()
+def images() -> None:
+    """The builder and runtime images of targets."""
+
+
+@images.command()
+@click.argument("platforms", nargs=-1)
+@click.option("--refresh", is_flag=True, help="Make bases anew, with today's packages.")
+@click.option("--plain", is_flag=True, hidden=True)
+def bootstrap(platforms: Sequence[str], refresh: bool, plain: bool) -> None:
+    """Make Debian's images from its packages, where no container registry answers.
+
+    PLATFORMS are presets such as debian12; without any, those of ./wheelhouse.toml, else all.
+    """
+    from wheelhouse.cli.imaging import bootstrap_images
+
+    bootstrap_images(list(platforms), refresh=refresh)
+
+
+@commands.command()
+@_config_option
+@click.option("--engine", type=click.Choice(ENGINES), default="docker", envvar="WHEELHOUSE_ENGINE")
+def doctor(config: Path | None, engine: str) -> None:
+    """Check what a build needs: engine, images, disk and index."""
+    from wheelhouse.cli.doctor import examine
+
+    if not examine(config, engine):
+        raise _ToldError(1)

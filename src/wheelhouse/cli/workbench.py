@@ -1,0 +1,125 @@
+"""Opening a run for a command: the engine by its name, the store, and what a signal does."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from wheelhouse.engine.session import Cancellation
+from wheelhouse.errors import InterruptedRunError
+from wheelhouse.fetch import Client, Fetcher
+from wheelhouse.run import Run, open_run
+from wheelhouse.store import Store, default_root
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+    from types import FrameType
+
+    from wheelhouse.config import Project
+    from wheelhouse.engine import Engine
+    from wheelhouse.events import Reporter
+    from wheelhouse.images import TargetImageMaker
+
+#: Seconds that a stopped run has to end by itself.
+PATIENCE = 8.0
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Stopped(BaseException):
+    """A signal asks the run to end. Not an Exception: nothing on the way may take it for one."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+@contextmanager
+def stoppable(cancellation: Cancellation) -> Iterator[None]:
+    """Within the block, INT, TERM and HUP stop the run in good order; a second one at once.
+
+    :raises InterruptedRunError: with exit status 128 + the signal's number.
+    """
+    received: list[int] = []
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        if received:
+            os._exit(128 + number)
+        received.append(number)
+        threading.Thread(target=cancellation.cancel, daemon=True).start()
+        alarm = threading.Timer(PATIENCE, os._exit, args=(128 + number,))
+        alarm.daemon = True
+        alarm.start()
+        raise Stopped(number)
+
+    previous = {number: signal.signal(number, handle) for number in SIGNALS}
+    try:
+        yield
+    except (Stopped, InterruptedRunError) as error:
+        number = received[0] if received else signal.SIGINT
+        stop = InterruptedRunError(
+            f"stopped by {signal.Signals(number).name}; what was finished is kept",
+            hint="run the command again to go on from there",
+        )
+        stop.exit_status = 128 + number  # type: ignore[misc]  # of this one error
+        raise stop from error
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def workbench(
+    project: Project, engine: str, reporter: Reporter, *, jobs: int | None = None
+) -> Iterator[Run]:
+    """A run on *project*, stoppable by signals.
+
+    :raises EngineError: there is no such engine here.
+    """
+    cancellation = Cancellation()
+    store = Store(default_root())
+    fetcher = Fetcher(Client(), store, cancellation.check)
+    with (
+        stoppable(cancellation),
+        open_run(
+            project,
+            store=store,
+            engine=open_engine(engine, store, fetcher, lambda line: None),
+            fetcher=fetcher,
+            reporter=reporter,
+            cancellation=cancellation,
+            jobs=jobs,
+        ) as run,
+    ):
+        yield run
+
+
+def open_engine(
+    name: str, store: Store, fetcher: Fetcher, on_line: Callable[[str], None]
+) -> Engine:
+    """The engine called *name*. Raises EngineError."""
+    if name == "local":
+        from wheelhouse.engine.local import LocalEngine
+
+        return LocalEngine(store.root)
+    from wheelhouse.engine.docker import DockerEngine, connect
+
+    client = connect()
+    return DockerEngine(client, image_maker(client, store, fetcher, on_line))
+
+
+def image_maker(
+    client: object, store: Store, fetcher: Fetcher, on_line: Callable[[str], None]
+) -> TargetImageMaker:
+    """What makes and finds the images of targets in the engine of *client*."""
+    from wheelhouse.engine.docker_images import DockerImages
+    from wheelhouse.images import TargetImageMaker
+
+    def fetch(pin: object) -> Path:
+        return fetcher.fetch(pin.url, pin.sha256)  # type: ignore[attr-defined]
+
+    return TargetImageMaker(DockerImages(client), fetch, store.root / "locks", on_line)  # type: ignore[arg-type]

@@ -1,0 +1,241 @@
+"""All that is wrong with a `wheelhouse.toml`, in its user's own terms.
+
+Pydantic finds everything at once and says it in its own words; here each finding gets the path,
+the nearest right name and the next step. Pure: data in, issues out.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from packaging.utils import canonicalize_name
+from pydantic import BaseModel, ValidationError
+
+from wheelhouse.projectfile import LimitsTable, PackageTable, ProjectFile, Refusal, TargetTable
+from wheelhouse.targets import presets
+from wheelhouse.wording import did_you_mean, in_quotes, nearest, quoted, type_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pydantic_core import ErrorDetails
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Issue:
+    """One thing that is wrong, at *path* in the file."""
+
+    path: tuple[str | int, ...]
+    message: str
+    hint: str | None = None
+
+
+Explanation = tuple[str, str | None]
+
+TABLES: Final[Mapping[str, type[BaseModel]]] = {
+    "targets": TargetTable,
+    "packages": PackageTable,
+    "limits": LimitsTable,
+}
+
+
+def check(data: Mapping[str, Any]) -> tuple[ProjectFile | None, list[Issue]]:
+    """The parsed document *data*, checked: the project file, or None and all that is wrong.
+
+    *data* is what `tomllib` gives.
+    """
+    issues = _twins(data, "packages", canonicalize_name, "is the same package as")
+    issues += _twins(data, "targets", str.casefold, "differs only in case from")
+    try:
+        return ProjectFile.model_validate(data), issues
+    except ValidationError as error:
+        found = error.errors(include_url=False)
+    suggested = {path for each in found if (path := _suggestion(each)) is not None}
+    for each in found:
+        # A misspelt key is one mistake, though it leaves another key missing.
+        if each["type"] != "missing" or _path(each) not in suggested:
+            issues.append(_issue(each))
+    return None, issues
+
+
+def _twins(
+    data: Mapping[str, Any], table: str, key: Callable[[str], str], clause: str
+) -> list[Issue]:
+    """Names in *table* that mean the same to wheelhouse or to a file system."""
+    tables = data.get(table)
+    if not isinstance(tables, dict):
+        return []
+    first: dict[str, str] = {}
+    issues = []
+    for name in tables:
+        if (other := first.setdefault(key(name), name)) != name:
+            message = f"{clause} {format_path((table, other))}"
+            issues.append(Issue(path=(table, name), message=message, hint="keep one of the two"))
+    return issues
+
+
+def format_path(path: tuple[str | int, ...]) -> str:
+    """A path as a user would write it: ``packages."a.b".env.X``, ``requirements[0]``."""
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            shown = part if re.fullmatch(r"[A-Za-z0-9_-]+", part) else quoted(part)
+            text += f".{shown}" if text else shown
+    return text
+
+
+def _path(error: ErrorDetails) -> tuple[str | int, ...]:
+    """Where *error* is. Pydantic marks a refused name of a table with one more part."""
+    path = error["loc"]
+    marked = error["type"] == "value_error" and path[-1] == "[key]" and len(path) > 1
+    return path[:-1] if marked else path
+
+
+def _issue(error: ErrorDetails) -> Issue:
+    message, hint = _EXPLAIN.get(error["type"], _as_pydantic_says)(error)
+    return Issue(path=_path(error), message=message, hint=hint)
+
+
+def _refused(error: ErrorDetails) -> Explanation:
+    refusal = error["ctx"]["error"]
+    return (refusal.message, refusal.hint) if isinstance(refusal, Refusal) else (str(refusal), None)
+
+
+def _table_at(path: tuple[str | int, ...]) -> type[BaseModel]:
+    """The model of the table that holds the key *path*."""
+    return TABLES[str(path[0])] if len(path) > 1 else ProjectFile
+
+
+def keys_of(table: type[BaseModel]) -> list[str]:
+    """The keys of *table* as they stand in the file."""
+    return [field.alias or name for name, field in table.model_fields.items()]
+
+
+def _suggestion(error: ErrorDetails) -> tuple[str | int, ...] | None:
+    """The path that an unknown key was meant to have."""
+    if error["type"] != "extra_forbidden":
+        return None
+    path = _path(error)
+    key = str(path[-1])
+    near = None if _elsewhere(key) else nearest(key, keys_of(_table_at(path)))
+    return (*path[:-1], near) if near else None
+
+
+def _elsewhere(key: str) -> str | None:
+    """Where *key* would be right."""
+    if key in keys_of(ProjectFile):
+        return "at the top of the file, before the first [table]"
+    for name, table in TABLES.items():
+        if key in keys_of(table):
+            return f"under [{name}]" if name == "limits" else f"under [{name}.NAME]"
+    return None
+
+
+def _unknown_key(error: ErrorDetails) -> Explanation:
+    path = _path(error)
+    message = "unknown key"
+    if near := _suggestion(error):
+        message += f'; did you mean "{near[-1]}"?'
+    elif place := _elsewhere(str(path[-1])):
+        message += f"; it belongs {place}"
+    return message, f"the keys here are {', '.join(keys_of(_table_at(path)))}"
+
+
+def _missing(error: ErrorDetails) -> Explanation:
+    path = _path(error)
+    if path == ("targets",):
+        return "no target is declared", _TARGET_HINT
+    if path[-1] == "platform":
+        return "missing", f"the platforms are {', '.join(presets())}"
+    return "missing", 'write the Python that runs there, such as python = "3.11"'
+
+
+_TARGET_HINT = 'add a table such as [targets.web] with platform = "debian12" and python = "3.11"'
+
+_WANTED: Final = {
+    "string_type": "a string",
+    "list_type": "a list",
+    "bool_type": "true or false",
+    "int_type": "an integer",
+    "float_type": "a number",
+    "dict_type": "a table",
+    "model_type": "a table",
+}
+
+
+def _wrong_type(error: ErrorDetails) -> Explanation:
+    wanted, value = _WANTED[error["type"]], error["input"]
+    return f"must be {wanted}, not {type_name(value)}", _FIXES[wanted](value)
+
+
+def _in_brackets(value: object) -> str | None:
+    return f"write [{quoted(value)}]" if isinstance(value, str) else None
+
+
+def _out_of_quotes(value: object) -> str | None:
+    bare = isinstance(value, str) and re.fullmatch(r"true|false|[0-9]+(\.[0-9]+)?", value)
+    return f"write {value} without quotes" if bare else None
+
+
+def _as_table(_value: object) -> str:
+    return "write a [table] header, and its keys on lines of their own under it"
+
+
+_FIXES: Final = {
+    "a string": lambda value: None if isinstance(value, list | dict) else in_quotes(value),
+    "a list": _in_brackets,
+    "true or false": _out_of_quotes,
+    "an integer": _out_of_quotes,
+    "a number": _out_of_quotes,
+    "a table": _as_table,
+}
+
+
+def _not_one_of(error: ErrorDetails) -> Explanation:
+    names = re.findall(r"'([^']*)'", error["ctx"]["expected"])
+    value = error["input"]
+    if not isinstance(value, str):
+        return f"must be a string, not {type_name(value)}", f"write one of {', '.join(names)}"
+    message = f"{quoted(value)} is not one of its values{did_you_mean(value, names)}"
+    return message, f"the values are {', '.join(names)}"
+
+
+def _out_of_range(error: ErrorDetails) -> Explanation:
+    [(kind, bound)] = error["ctx"].items()
+    words = {"gt": "more than", "ge": "at least", "le": "at most"}
+    return f"must be {words[kind]} {int(bound)}", None
+
+
+def _not_finite(_error: ErrorDetails) -> Explanation:
+    return "must be a finite number", None
+
+
+def _empty(error: ErrorDetails) -> Explanation:
+    if _path(error) == ("targets",):
+        return "no target is declared", _TARGET_HINT
+    if _path(error) == ("requirements",):
+        return "must name at least one file", 'write ["requirements.txt"], or leave the key out'
+    return "must not be empty", None
+
+
+def _as_pydantic_says(error: ErrorDetails) -> Explanation:
+    return str(error["msg"]).lower(), None
+
+
+_EXPLAIN: Final = {
+    "extra_forbidden": _unknown_key,
+    "missing": _missing,
+    "value_error": _refused,
+    "literal_error": _not_one_of,
+    "greater_than": _out_of_range,
+    "greater_than_equal": _out_of_range,
+    "less_than_equal": _out_of_range,
+    "finite_number": _not_finite,
+    "too_short": _empty,
+    "string_too_short": _empty,
+    **dict.fromkeys(_WANTED, _wrong_type),
+}

@@ -1,0 +1,467 @@
+#!/bin/sh
+# Installs the wheelhouse that this file lies in. Needs Python with its pip, and nothing else:
+# no network, no compiler, no root. First it looks at the machine; if anything is wrong, it tells
+# all of it and changes nothing.
+set -eu
+
+# What this wheelhouse is for.
+name=@name@
+title=@title@
+version=@python@
+python_path=@python_path@
+implementation=@implementation@
+free_threaded=@free_threaded@
+arch=@arch@
+libc=@libc@ # the oldest that all wheels run on; empty if any
+libraries=@libraries@
+python_fix=@python_fix@
+
+usage() {
+    cat <<END
+Installs the wheelhouse $name ($title), offline.
+
+Usage: install.sh [--venv DIR | --target DIR] [--python PYTHON] [--check] [--no-compile]
+
+  --venv DIR       install into the virtual environment DIR, which is made if it is not there;
+                   without any option: .venv in the current folder
+  --target DIR     install into the folder DIR, which must not be there yet or be empty
+  --python PYTHON  the Python to use; otherwise the first Python $version among python$version,
+                   $python_path, python3 and python
+  --check          look at the machine, and install nothing
+  --no-compile     do not compile to bytecode: installs sooner, starts later
+
+Exit status: 0 done; 1 the machine or the wheelhouse is not as it must be, nothing was changed;
+2 wrong usage; 3 the installation failed; 4 installed, but packages there do not fit together.
+END
+}
+
+wrong_usage() {
+    printf 'install.sh: %s\nTry: install.sh --help\n' "$1" >&2
+    exit 2
+}
+
+# The absolute form of a path that may not exist yet.
+absolute() {
+    case $1 in
+        /*) printf '%s\n' "$1" ;;
+        *) printf '%s/%s\n' "$PWD" "$1" ;;
+    esac
+}
+
+# MAJOR.MINOR of a Python; nothing if it does not run. In / so that it imports no file from here.
+version_of() {
+    (cd / && "$1" -E -s -c 'import sys; sys.stdout.write("%d.%d" % sys.version_info[:2])') \
+        2>/dev/null || :
+}
+
+# Sets `python`, if there is one.
+find_python() {
+    if [ -n "$python" ]; then
+        found=$(command -v "$python") || found=
+        python=${found:+$(absolute "$found")}
+        return
+    fi
+    for candidate in "python$version" "$python_path" python3 python; do
+        if [ "$(version_of "$candidate")" = "$version" ]; then
+            python=$(command -v "$candidate")
+            return
+        fi
+    done
+}
+
+# Whether pip can make the folder $1, or write into it.
+writable() {
+    folder=$1
+    while [ ! -d "$folder" ]; do
+        [ ! -e "$folder" ] || return 1
+        folder=$(dirname "$folder")
+    done
+    [ -w "$folder" ]
+}
+
+is_empty() {
+    [ -z "$(ls -A "$1" 2>/dev/null)" ]
+}
+
+# What an installation that was stopped leaves behind in a virtual environment.
+marker=.wheelhouse-installing
+
+# "new": to be made, or made anew after an installation that was stopped; "old": there already.
+state_of_destination() {
+    mark=
+    if [ -f "$destination/$marker" ]; then
+        read -r mark <"$destination/$marker" || mark=new
+    fi
+    if [ "$mode" = venv ] && [ -f "$destination/pyvenv.cfg" ] && [ "$mark" != new ]; then
+        echo old
+    else
+        echo new
+    fi
+}
+
+# --- The look at the machine ---------------------------------------------------------------------
+
+problems=0
+
+problem() {
+    [ "$problems" -gt 0 ] || printf 'install.sh: cannot install %s here:\n' "$name" >&2
+    problems=$((problems + 1))
+    printf '  * %s\n    -> %s\n' "$1" "$2" >&2
+}
+
+check_destination() {
+    if [ "$state" = new ] && [ -e "$destination" ] && [ ! -f "$destination/$marker" ]; then
+        if [ ! -d "$destination" ]; then
+            problem "$destination is not a folder" "name another with --$mode"
+        elif ! is_empty "$destination"; then
+            if [ "$mode" = venv ]; then
+                problem "$destination is not empty, and no virtual environment" \
+                    "name another folder with --venv, or remove it"
+            else
+                problem "$destination is not empty" "name another folder with --target, or remove it"
+            fi
+        fi
+    fi
+    if ! writable "$destination"; then
+        problem "you may not write to $destination" "name another folder with --$mode"
+    fi
+}
+
+check_python() {
+    find_python
+    if [ "$state" = old ]; then
+        python=$destination/bin/python
+    fi
+    if [ -z "$python" ] && [ -n "$wanted" ]; then
+        problem "there is no $wanted" "name a Python $version that exists with --python"
+    elif [ -z "$python" ]; then
+        problem "there is no Python $version" \
+            "$python_fix; if it is there already, name it with --python"
+    fi
+}
+
+# Everything that Python can tell, in Python that any version understands. It prints each problem
+# and its fix on a line of its own.
+machine_problems() {
+    (cd / && "$python" -E -s - "$here" "$version" "$implementation" "$free_threaded" "$arch" \
+        "$libc" "$libraries" "$mode" "$state" "$python_fix") <<'END'
+import ctypes, glob, hashlib, os, platform, re, struct, subprocess, sys, sysconfig
+
+(house, version, implementation, free_threaded, arch,
+ libc, libraries, mode, state, python_fix) = sys.argv[1:]
+ANOTHER = "%s; name it with --python" % python_fix
+AGAIN = "copy the wheelhouse here again: it was damaged on its way, or changed"
+
+
+def tell(problem, fix):
+    text = problem.replace("\n", " ") + "\n" + fix + "\n"
+    if not isinstance(text, bytes):
+        text = text.encode("utf-8", "surrogateescape")
+    os.write(1, text)
+
+
+def check_interpreter():
+    here = "%d.%d" % sys.version_info[:2]
+    if here != version:
+        tell("%s is Python %s; the wheels are for %s" % (sys.executable, here, version), ANOTHER)
+        return  # whatever else that one lacks does not matter
+    check_pip()
+    if platform.python_implementation() != implementation:
+        tell("%s is %s; the wheels are for %s"
+             % (sys.executable, platform.python_implementation(), implementation), ANOTHER)
+    if bool(sysconfig.get_config_var("Py_GIL_DISABLED")) != (free_threaded == "yes"):
+        kind = "a free-threaded" if free_threaded == "yes" else "an ordinary"
+        tell("the wheels are for %s Python, and %s is the other kind" % (kind, sys.executable),
+             ANOTHER)
+
+
+def check_machine():
+    if not sys.platform.startswith("linux"):
+        tell("this is %s; the wheels are for Linux" % sys.platform, "use a Linux machine")
+        return
+    if platform.machine() != arch:
+        tell("this machine is %s; the wheels are for %s" % (platform.machine(), arch),
+             "build a wheelhouse for %s, or use another machine" % platform.machine())
+    elif struct.calcsize("P") != 8:
+        tell("%s is a 32-bit Python" % sys.executable, "use a 64-bit one")
+    if libc:
+        check_libc()
+
+
+def libc_here():
+    try:
+        found = os.confstr("CS_GNU_LIBC_VERSION")
+        if found:
+            return found
+    except (AttributeError, ValueError, OSError):
+        pass
+    for loader in glob.glob("/lib/ld-musl-*.so.1"):
+        said = subprocess.Popen([loader], stderr=subprocess.PIPE).communicate()[1]
+        found = re.search(r"Version (\d+\.\d+)", said.decode("ascii", "replace"))
+        if found:
+            return "musl " + found.group(1)
+    return "an unknown C library 0.0"
+
+
+def check_libc():
+    here = libc_here()
+    family, needed = libc.split()
+    numbers = [int(part) for part in re.findall(r"\d+", here)[:2]]
+    if here.split()[0] != family:
+        tell("this machine has %s; the wheels need %s" % (here, family),
+             "build a wheelhouse for this platform")
+    elif numbers < [int(part) for part in needed.split(".")]:
+        tell("this machine has %s; the wheels need %s or later" % (here, libc),
+             "build a wheelhouse for this platform, or upgrade the machine")
+
+
+def check_libraries():
+    for soname in libraries.split():
+        try:
+            ctypes.CDLL(soname)
+        except OSError:
+            tell("the shared library %s is not on this machine" % soname,
+                 "install the distribution's package that has it")
+
+
+def check_pip():
+    if state == "old":
+        check_version_of_pip("its virtual environment has no pip",
+                             "name another folder with --venv")
+    elif mode == "target":
+        check_version_of_pip("%s has no pip" % sys.executable,
+                             "install it with the distribution's packages, or use --venv")
+    else:
+        check_venv()
+
+
+def check_version_of_pip(missing, fix):
+    try:
+        import pip
+    except ImportError:
+        tell(missing, fix)
+        return
+    check_number_of_pip(pip.__version__,
+                        "upgrade it to 20.3 or later, or use a new folder with --venv")
+
+
+def check_number_of_pip(number, fix):
+    if [int(part) for part in re.findall(r"\d+", number)[:2]] < [20, 3]:
+        tell("its pip %s is too old to know these wheels" % number, fix)
+
+
+def check_venv():
+    try:
+        import ensurepip
+        import venv
+    except ImportError:
+        tell("%s cannot make virtual environments (%s is missing)"
+             % (sys.executable, sys.exc_info()[1].name), python_fix)
+        return
+    check_number_of_pip(str(ensurepip.version()), "upgrade %s" % sys.executable)
+
+
+def hash_of(path):
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        for block in iter(lambda: file.read(1 << 20), b""):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def check_files():
+    found = {"missing": [], "changed": [], "added": []}
+    try:
+        with open(os.path.join(house, "SHA256SUMS")) as lines:
+            sums = dict(reversed(line.rstrip("\n").split("  ", 1)) for line in lines)
+    except (IOError, ValueError):
+        tell("%s has no readable SHA256SUMS" % house, AGAIN)
+        return
+    for name in sorted(sums):
+        path = os.path.join(house, name)
+        if not os.path.isfile(path):
+            found["missing"].append(name)
+        elif hash_of(path) != sums[name]:
+            found["changed"].append(name)
+    wheels = os.path.join(house, "wheels")
+    present = os.listdir(wheels) if os.path.isdir(wheels) else []
+    found["added"] = sorted("wheels/" + name for name in present if "wheels/" + name not in sums)
+    for kind, what in (("missing", "missing"), ("changed", "changed"), ("added", "not its own")):
+        tell_files(found[kind], what)
+
+
+def tell_files(names, what):
+    if names:
+        shown = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
+        files = "1 file" if len(names) == 1 else "%d files" % len(names)
+        verb = "is" if len(names) == 1 else "are"
+        tell("%s of the wheelhouse %s %s: %s" % (files, verb, what, shown), AGAIN)
+
+
+for check in (check_interpreter, check_machine, check_libraries, check_files):
+    check()
+END
+}
+
+check_machine() {
+    [ -n "$python" ] || return 0
+    if ! found=$(machine_problems); then
+        problem "$python does not run" "name another with --python"
+        return
+    fi
+    while read -r what && read -r fix; do
+        [ -z "$what" ] || problem "$what" "$fix"
+    done <<END
+$found
+END
+}
+
+# --- The installation ----------------------------------------------------------------------------
+
+# pip as it is, whatever the environment and the configuration files of this machine want of it.
+# -I keeps the current folder and PYTHONPATH out of it.
+run_pip() {
+    pip_python=$1
+    shift
+    PIP_CONFIG_FILE=/dev/null "$pip_python" -I -m pip --isolated --no-input \
+        --disable-pip-version-check --no-cache-dir "$@"
+}
+
+fail() {
+    printf 'install.sh: %s\n' "$1" >&2
+    exit 3
+}
+
+# The set is complete, and what is in it was proven to fit together: pip need not resolve anything.
+install_with() {
+    pip_python=$1
+    shift
+    [ -z "$no_compile" ] || set -- --no-compile "$@"
+    run_pip "$pip_python" install --quiet --no-index --no-deps --require-hashes \
+        --only-binary :all: --requirement "$here/requirements.txt" "$@" ||
+        fail "pip could not install the wheelhouse; what it says is above"
+}
+
+# A package is whole once pip has noted who installed it, which it does last.
+remove_halves() {
+    "$destination/bin/python" -I - <<'END'
+import glob, os, shutil, sysconfig
+
+for folder in {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}:
+    for info in glob.glob(os.path.join(glob.escape(folder), "*.dist-info")):
+        whole = all(os.path.exists(os.path.join(info, name)) for name in ("INSTALLER", "RECORD"))
+        if not whole or os.path.basename(info).startswith("~"):
+            shutil.rmtree(info)
+END
+}
+
+make_venv() {
+    mkdir -p "$destination"
+    echo new >"$destination/$marker"
+    for entry in "$destination"/* "$destination"/.[!.]*; do
+        [ "$entry" = "$destination/$marker" ] || rm -rf "$entry"
+    done
+    "$python" -I -m venv "$destination" || fail "the virtual environment could not be made"
+}
+
+install_into_venv() {
+    if [ "$state" = new ]; then
+        make_venv
+        install_with "$destination/bin/python"
+    else
+        [ ! -e "$destination/$marker" ] || remove_halves
+        echo old >"$destination/$marker"
+        # The same version may be there with other contents.
+        install_with "$destination/bin/python" --force-reinstall
+    fi
+    rm -f "$destination/$marker"
+    if ! run_pip "$destination/bin/python" check >&2; then
+        printf 'install.sh: installed, but not all packages in %s fit together (see above)\n' \
+            "$destination" >&2
+        exit 4
+    fi
+}
+
+# Into a folder beside it first: the folder is whole, or not there.
+install_into_target() {
+    partial=$(dirname "$destination")/.$(basename "$destination").wheelhouse-installing
+    rm -rf "$partial"
+    mkdir -p "$partial"
+    install_with "$python" --target "$partial"
+    [ ! -d "$destination" ] || rmdir "$destination"
+    mv "$partial" "$destination"
+}
+
+# --- From here on it runs ------------------------------------------------------------------------
+
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
+mode=venv
+destination=
+python=
+check_only=
+no_compile=
+
+while [ $# -gt 0 ]; do
+    case $1 in
+        --venv=* | --target=* | --python=*)
+            option=${1%%=*}
+            value=${1#*=}
+            shift
+            set -- "$option" "$value" "$@"
+            ;;
+        --venv | --target)
+            [ -n "${2-}" ] || wrong_usage "$1 needs a folder"
+            [ -z "$destination" ] || wrong_usage "there can be only one --venv or --target"
+            mode=${1#--}
+            destination=$2
+            shift 2
+            ;;
+        --python)
+            [ -n "${2-}" ] || wrong_usage "$1 needs a Python"
+            python=$2
+            shift 2
+            ;;
+        --check)
+            check_only=yes
+            shift
+            ;;
+        --no-compile)
+            no_compile=yes
+            shift
+            ;;
+        -h | --help)
+            usage
+            exit 0
+            ;;
+        *) wrong_usage "what is '$1'?" ;;
+    esac
+done
+
+destination=$(absolute "${destination:-.venv}")
+destination=${destination%/}
+wanted=$python
+state=$(state_of_destination)
+
+check_python
+check_destination
+check_machine
+if [ "$problems" -gt 0 ]; then
+    printf 'Nothing was changed.\n' >&2
+    exit 1
+fi
+if [ -n "$check_only" ]; then
+    printf '%s can be installed here, with %s.\n' "$name" "$python"
+    exit 0
+fi
+
+printf 'Installing %s into %s ...\n' "$name" "$destination"
+case $mode in
+    venv)
+        install_into_venv
+        printf 'Done. Its Python is %s\n' "$destination/bin/python"
+        ;;
+    target)
+        install_into_target
+        printf 'Done. Put it on the path: PYTHONPATH=%s\n' "$destination"
+        ;;
+esac

@@ -1,0 +1,376 @@
+"""The `docker` engine: any daemon that the Docker SDK reaches, Podman's included.
+
+This module and :mod:`wheelhouse.engine.docker_images` are the only importers of `docker`.
+
+A container gets no network, no capability, no new privileges, a read-only root, a user that
+owns nothing, and limits. It removes itself when its process 1 ends, and that ends when its
+standard input does; so a run that is killed leaves nothing behind, with one exception: a
+container that was created and not yet started. :meth:`DockerEngine.reap` removes those.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import struct
+import threading
+import time
+import uuid
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import docker
+import requests
+from docker.context import ContextAPI
+from docker.errors import APIError, DockerException, NotFound
+from docker.types import LogConfig
+
+from wheelhouse.engine import ContainerSpec, Exit, Image, Pipe, TargetImages
+from wheelhouse.engine.session import ROOT
+from wheelhouse.errors import EngineError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+
+    from wheelhouse.images import TargetImageMaker
+    from wheelhouse.targets import Target
+
+LABEL = "dev.wheelhouse.run"
+OWNER = "dev.wheelhouse.owner"
+
+#: `nobody` and `nogroup` of every distribution.
+USER = "65534:65534"
+
+MINIMUM_API = (1, 40)
+RECEIVE = 1 << 18
+
+#: What an engine that is not there, or not ready, makes the SDK raise.
+UNREACHABLE = (DockerException, requests.exceptions.RequestException, OSError)
+
+
+def connect(timeout: int = 60) -> docker.APIClient:
+    """A client for the daemon that the `docker` command would use, or for Podman's socket.
+
+    Tried in this order: ``DOCKER_HOST``, the CLI's current context, then the usual sockets.
+
+    :raises EngineError: none answers, or it is not allowed, or it is too old.
+    """
+    problems: list[str] = []
+    for settings in _candidates():
+        try:
+            client = docker.APIClient(version="auto", timeout=timeout, **settings)
+        except UNREACHABLE as error:
+            problems.append(_explain(settings, error))
+            continue
+        version = tuple(int(part) for part in client.api_version.split("."))
+        if version < MINIMUM_API:
+            raise EngineError(
+                f"the container engine speaks API {client.api_version}, too old for wheelhouse",
+                hint="upgrade to Docker 19.03 or later, or Podman 4 or later",
+            )
+        return client
+    raise _no_engine(problems)
+
+
+def _candidates() -> Iterator[dict[str, Any]]:
+    try:
+        settings = ContextAPI.kwargs_from_context()
+    except (*UNREACHABLE, ValueError):
+        settings = {}
+    yield {key: value for key, value in settings.items() if value is not None}
+    if "DOCKER_HOST" in os.environ:
+        return  # who names an engine wants that one or none
+    runtime = os.environ.get("XDG_RUNTIME_DIR", f"/run/user/{os.getuid()}")
+    for path in (f"{runtime}/podman/podman.sock", "/run/podman/podman.sock"):
+        if Path(path).exists():
+            yield {"base_url": f"unix://{path}"}
+
+
+def _explain(settings: dict[str, Any], error: BaseException) -> str:
+    url = settings.get("base_url", "unix:///var/run/docker.sock")
+    text = str(error)
+    for known, meaning in (
+        ("Permission denied", "permission denied"),
+        ("PermissionError", "permission denied"),
+        ("No such file", "no socket there"),
+        ("FileNotFoundError", "no socket there"),
+        ("Connection refused", "nobody listens there"),
+        ("ConnectionRefusedError", "nobody listens there"),
+    ):
+        if known in text:
+            return f"{url}: {meaning}"
+    return f"{url}: {text}"
+
+
+def _no_engine(problems: list[str]) -> EngineError:
+    told = "; ".join(dict.fromkeys(problems))
+    if "permission denied" in told:
+        hint = "add yourself to the `docker` group (`sudo usermod -aG docker $USER`), log in anew"
+    else:
+        hint = (
+            "start one (`sudo systemctl start docker`), install one "
+            "(`sudo apt-get install docker.io`), set DOCKER_HOST, or use `--engine local`"
+        )
+    return EngineError(f"no container engine answers ({told})", hint=hint)
+
+
+class DockerEngine:
+    """Implements :class:`wheelhouse.engine.Engine`."""
+
+    name = "docker"
+
+    def __init__(self, client: docker.APIClient, images: TargetImageMaker) -> None:
+        self._client = client
+        self._images = images
+        self._prepared: dict[str, TargetImages] = {}
+        self._run = uuid.uuid4().hex[:12]
+        self._owner = _owner()
+        # Removing takes the daemon a tenth of a second that no build should wait for.
+        self._undertaker = ThreadPoolExecutor(max_workers=4, thread_name_prefix="remove")
+        self._removals: list[Future[None]] = []
+
+    @cached_property
+    def _info(self) -> dict[str, Any]:
+        try:
+            info: dict[str, Any] = self._client.info()
+        except UNREACHABLE as error:
+            raise EngineError(f"the container engine does not answer: {error}") from error
+        return info
+
+    @property
+    def cpus(self) -> int:
+        """CPUs of the engine's machine."""
+        return int(self._info["NCPU"])
+
+    @property
+    def memory(self) -> int:
+        """Bytes of memory of the engine's machine."""
+        return int(self._info["MemTotal"])
+
+    def images(self, target: Target) -> TargetImages:
+        """See :class:`wheelhouse.engine.Engine`."""
+        found = self._prepared.get(target.name)
+        if found is None:
+            found = self._prepared[target.name] = self._images.prepare(target)
+        return found
+
+    def with_system(self, target: Target, packages: tuple[str, ...]) -> Image:
+        """See :class:`wheelhouse.engine.Engine`."""
+        return self._images.with_system(target, packages)
+
+    def start(self, spec: ContainerSpec) -> DockerContainer:
+        """Create, attach to and start a container. Raises EngineError."""
+        try:
+            created = self._client.create_container(**self._settings(spec))
+        except NotFound as error:
+            raise EngineError(
+                f"the image {spec.image} is gone from the engine", hint="run the command again"
+            ) from error
+        except UNREACHABLE as error:
+            raise EngineError(f"the engine cannot create a container: {_reason(error)}") from error
+        container = DockerContainer(self, self._client, created["Id"])
+        try:
+            container.start()
+        except UNREACHABLE as error:
+            container.kill()
+            raise EngineError(f"the engine cannot start a container: {_reason(error)}") from error
+        return container
+
+    def _settings(self, spec: ContainerSpec) -> dict[str, Any]:
+        limits = spec.limits
+        mounts = {"/tmp": "rw,exec,nosuid,nodev,mode=1777"}  # noqa: S108  (the container's own)
+        volumes: list[str] = []
+        if spec.scratch == "memory":
+            mounts[ROOT] = f"rw,exec,nosuid,nodev,mode=1777,size={limits.memory}"
+        else:
+            volumes.append(ROOT)
+        host = self._client.create_host_config(
+            auto_remove=True,
+            network_mode="none",
+            cap_drop=["ALL"],
+            security_opt=["no-new-privileges"],
+            read_only=True,
+            tmpfs=mounts,
+            pids_limit=limits.processes,
+            mem_limit=limits.memory,
+            memswap_limit=limits.memory,
+            nano_cpus=int(min(limits.cpus, self.cpus) * 1e9),
+            ipc_mode="private",
+            log_config=LogConfig(type="none"),
+        )
+        return {
+            "image": spec.image,
+            "command": list(spec.argv),
+            "entrypoint": [],
+            "environment": dict(spec.environment),
+            "host_config": host,
+            "labels": {LABEL: self._run, OWNER: self._owner, "dev.wheelhouse.job": spec.purpose},
+            "network_disabled": True,
+            "stdin_open": True,
+            "tty": False,
+            "user": USER,
+            "volumes": volumes,
+            "working_dir": "/",
+        }
+
+    def remove_later(self, container_id: str) -> None:
+        """Remove a container in the background; :meth:`close` waits for it."""
+        self._removals.append(self._undertaker.submit(self._remove, container_id))
+
+    def _remove(self, container_id: str) -> None:
+        with contextlib.suppress(*UNREACHABLE):  # it has removed itself, or its engine is gone
+            self._client.remove_container(container_id, force=True, v=True)
+
+    def reap(self) -> int:
+        """Remove containers that a killed run on this machine left; how many there were."""
+        left = 0
+        with contextlib.suppress(*UNREACHABLE):
+            for found in self._client.containers(all=True, filters={"label": LABEL}):
+                if _is_orphan(found["Labels"].get(OWNER, ""), self._owner):
+                    self._remove(found["Id"])
+                    left += 1
+        return left
+
+    def close(self) -> None:
+        """Wait until every container of this run is gone."""
+        self._undertaker.shutdown(wait=True)
+        with contextlib.suppress(*UNREACHABLE):
+            for found in self._client.containers(
+                all=True, filters={"label": f"{LABEL}={self._run}"}
+            ):
+                self._remove(found["Id"])
+        self._client.close()
+
+
+def _owner() -> str:
+    """This process, told apart from a later one with the same number."""
+    return f"{socket.gethostname()}:{os.getpid()}:{_start_time(os.getpid())}"
+
+
+def _start_time(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return ""
+
+
+def _is_orphan(owner: str, mine: str) -> bool:
+    host, _, rest = owner.partition(":")
+    pid, _, started = rest.partition(":")
+    if host != mine.partition(":")[0] or not pid.isdigit():
+        return False  # a run on another machine that shares the engine
+    return _start_time(int(pid)) != started
+
+
+def _reason(error: BaseException) -> str:
+    return str(error.explanation) if isinstance(error, APIError) else str(error)
+
+
+class DockerContainer:
+    """Implements :class:`wheelhouse.engine.Container` over an attached socket."""
+
+    def __init__(self, engine: DockerEngine, client: docker.APIClient, container_id: str) -> None:
+        self._engine = engine
+        self._client = client
+        self._id = container_id
+        self._started = time.time()
+        self._killed = threading.Event()
+        self._socket: Any = None
+
+    def start(self) -> None:
+        """Attach first, so that nothing of its output is missed, then start."""
+        streams = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
+        attached: Any = self._client.attach_socket(self._id, params=streams)
+        self._attached = attached  # closes the connection when collected
+        self._socket = getattr(attached, "_sock", attached)
+        self._socket.settimeout(None)
+        self._client.start(self._id)
+
+    def __enter__(self) -> DockerContainer:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+        /,
+    ) -> None:
+        self.kill()
+
+    def write(self, data: bytes) -> None:
+        """See :class:`wheelhouse.engine.Container`."""
+        try:
+            self._socket.sendall(data)
+        except OSError as error:
+            raise EngineError("the container ended while it was being fed") from error
+
+    def read(self) -> Iterator[tuple[Pipe, bytes]]:
+        """Demultiplex the attached stream.
+
+        The format is that of the engine API's "attach to a container": a header of eight bytes
+        (stream, three zeros, big-endian length) before each chunk.
+        """
+        buffer = bytearray()
+        while data := self._receive():
+            buffer += data
+            while len(buffer) >= 8:
+                stream, length = struct.unpack(">BxxxI", buffer[:8])
+                if len(buffer) < 8 + length:
+                    break
+                yield ("stdout" if stream == 1 else "stderr"), bytes(buffer[8 : 8 + length])
+                del buffer[: 8 + length]
+
+    def _receive(self) -> bytes:
+        try:
+            data: bytes = self._socket.recv(RECEIVE)
+        except OSError:
+            return b""
+        return data
+
+    def wait(self) -> Exit:
+        """How it ended; a container that the engine no longer knows has ended and was removed."""
+        since = int(self._started) - 1
+        try:
+            status: int | None = self._client.wait(self._id, timeout=10, condition="removed")[
+                "StatusCode"
+            ]
+        except NotFound:
+            status = self._event_status(since)
+        except UNREACHABLE:
+            return Exit(status=None)
+        return Exit(status=status, out_of_memory=self._ran_out_of_memory(since))
+
+    def _events(self, since: int, kind: str) -> list[dict[str, Any]]:
+        """Past events of this container. The daemon remembers its last few hundred."""
+        filters = {"container": self._id, "event": kind}
+        try:
+            return list(
+                self._client.events(
+                    since=since, until=int(time.time()) + 1, filters=filters, decode=True
+                )
+            )
+        except UNREACHABLE:
+            return []
+
+    def _event_status(self, since: int) -> int | None:
+        for event in self._events(since, "die"):
+            return int(event["Actor"]["Attributes"].get("exitCode", 137))
+        return None
+
+    def _ran_out_of_memory(self, since: int) -> bool:
+        return not self._killed.is_set() and bool(self._events(since, "oom"))
+
+    def kill(self) -> None:
+        """Close its input, which ends it, and have it removed in case it does not obey."""
+        if self._killed.is_set():
+            return
+        self._killed.set()
+        if self._socket is not None:
+            with contextlib.suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)
+        self._engine.remove_later(self._id)

@@ -1,0 +1,186 @@
+"""The images that a Docker daemon keeps: :class:`wheelhouse.images.ImageStore` for it.
+
+Everything travels through the daemon's API, so it may be on another machine. Only what the
+daemon's classic builder knows is used, which Podman's service speaks as well.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from typing import IO, TYPE_CHECKING, Any, Literal
+
+import requests
+from docker.errors import APIError, DockerException, NotFound
+
+from wheelhouse.engine import Image
+from wheelhouse.errors import EngineError, ImageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    import docker
+
+    from wheelhouse.images import Reader
+
+#: Seconds without a word from the daemon before it is given up: steps may be silent for long.
+_SILENCE = 1800.0
+_CHUNK = 1 << 20
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """Raise what the SDK raises as an error of ours."""
+    try:
+        yield
+    except APIError as error:
+        raise ImageError(str(error.explanation or error).strip()) from error
+    except (DockerException, requests.exceptions.RequestException) as error:
+        raise EngineError(
+            f"The container engine does not answer: {error}",
+            hint="Check that it runs (`docker info`), then start again.",
+        ) from error
+
+
+def _quoted(text: str) -> str:
+    """*text* as a Dockerfile's instruction takes it."""
+    return json.dumps(text).replace("$", "\\$")
+
+
+def _chunks(stream: Reader) -> Iterator[bytes]:
+    while data := stream.read(_CHUNK):
+        yield data
+
+
+def _digest_name(asked: str, digests: Iterable[str]) -> str | None:
+    """Which of an image's repository *digests* belongs to the reference *asked* for."""
+    found = sorted(digests)
+    folder, slash, last = asked.partition("@")[0].rpartition("/")
+    repository = folder + slash + last.partition(":")[0]
+    same = [name for name in found if name == asked or name.partition("@")[0] == repository]
+    return next(iter((asked in same and [asked]) or same or found), None)
+
+
+def _image(asked: str, data: Mapping[str, Any]) -> Image:
+    """What the daemon says of an image, as ours."""
+    labels = data.get("Config", {}).get("Labels") or {}
+    origin = labels.get("wheelhouse.origin")
+    digest = None if origin else _digest_name(asked, data.get("RepoDigests") or ())
+    return Image(
+        id=data["Id"],
+        name=digest or asked,
+        origin=origin or ("registry" if digest else "local"),
+    )
+
+
+def _events(raw: Iterable[Mapping[str, Any]], on_line: Callable[[str], None]) -> None:
+    """Pass a build's or pull's output on.
+
+    :raises ImageError: one of the events is an error.
+    """
+    for event in raw:
+        if "error" in event:
+            raise ImageError(str(event["error"]).strip())
+        for line in str(event.get("stream", "")).splitlines():
+            on_line(line)
+        if "progress" not in event and event.get("status"):
+            on_line(" ".join(str(event[key]) for key in ("id", "status") if event.get(key)))
+
+
+class DockerImages:
+    """The daemon's images.
+
+    :param api: a client of its own or a shared one; the SDK's is safe to share among threads.
+    """
+
+    def __init__(self, api: docker.APIClient) -> None:
+        self._api = api
+
+    def find(self, name: str, platform: str) -> Image | None:
+        """See :class:`wheelhouse.images.ImageStore`."""
+        try:
+            with _told():
+                data = self._inspect(name)
+        except ImageError as error:
+            if isinstance(error.__cause__, NotFound):
+                return None
+            raise
+        return _image(name, data) if f"{data['Os']}/{data['Architecture']}" == platform else None
+
+    def pull(self, reference: str, platform: str, on_line: Callable[[str], None]) -> Image:
+        """See :class:`wheelhouse.images.ImageStore`."""
+        with _told():
+            # Without a tag the SDK would ask for every tag of the repository.
+            tag = None if "@" in reference or ":" in reference.rpartition("/")[2] else "latest"
+            events = self._api.pull(reference, tag, platform=platform, stream=True, decode=True)
+            _events(events, on_line)
+        image = self.find(reference, platform)
+        if image is None:
+            raise ImageError(f"The registry has no {platform} image for {reference}")
+        return image
+
+    def build(
+        self,
+        context: IO[bytes],
+        name: str,
+        *,
+        arguments: Mapping[str, str],
+        labels: Mapping[str, str],
+        network: Literal["default", "none"],
+        platform: str,
+        on_line: Callable[[str], None],
+    ) -> Image:
+        """See :class:`wheelhouse.images.ImageStore`. Intermediate containers never stay."""
+        with _told():
+            events = self._api.build(
+                fileobj=context,
+                custom_context=True,
+                tag=name,
+                rm=True,
+                forcerm=True,
+                pull=False,
+                buildargs=dict(arguments),
+                labels=dict(labels),
+                network_mode=network,
+                platform=platform,
+                timeout=int(_SILENCE),
+                decode=True,
+            )
+            _events(events, on_line)
+            return _image(name, self._inspect(name))
+
+    def import_tar(
+        self, stream: Reader, name: str, *, labels: Mapping[str, str], platform: str
+    ) -> Image:
+        """See :class:`wheelhouse.images.ImageStore`.
+
+        Not the SDK's `import_image`, which cannot say which platform an archive is for.
+        """
+        repository, _, tag = name.rpartition(":")
+        changes = [f"LABEL {key}={_quoted(value)}" for key, value in labels.items()]
+        with (
+            _told(),
+            contextlib.closing(
+                self._api.post(
+                    f"{self._api.base_url}/v{self._api.api_version}/images/create",
+                    params={
+                        "fromSrc": "-",
+                        "repo": repository,
+                        "tag": tag,
+                        "platform": platform,
+                        "changes": [*changes, 'CMD ["bash"]'],
+                    },
+                    data=_chunks(stream),
+                    headers={"Content-Type": "application/x-tar"},
+                    timeout=_SILENCE,
+                )
+            ) as response,
+        ):
+            if not response.ok:
+                raise ImageError(f"The engine refused the image {name}: {response.text.strip()}")
+            _events(map(json.loads, response.text.splitlines()), lambda _: None)
+            return _image(name, self._inspect(name))
+
+    def _inspect(self, name: str) -> dict[str, Any]:
+        data: dict[str, Any] = self._api.inspect_image(name)  # type: ignore[no-untyped-call]
+        return data

@@ -1,0 +1,230 @@
+"""Downloads: hash-checked, retried, into the store.
+
+Taken over from the environment: proxies, and the CA bundle (``SSL_CERT_FILE``,
+``REQUESTS_CA_BUNDLE``, ``CURL_CA_BUNDLE``, ``PIP_CERT``). Nothing else is.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit, urlunsplit
+
+from wheelhouse.errors import FetchError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    import requests
+
+    from wheelhouse.store import Store
+
+#: Connections at once, and tries for a file whose transfer broke in the middle.
+PARALLEL = 16
+ATTEMPTS = 4
+
+#: Seconds: to connect, between two reads, and in all for one file.
+CONNECT, READ, TOTAL = 15.0, 60.0, 3600.0
+
+CHUNK = 1 << 18
+
+
+def redacted(url: str) -> str:
+    """*url* without what may be a password: for messages, logs and manifests."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=host, query="", fragment=""))
+
+
+def ca_bundle() -> str | bool:
+    """The CA bundle that the host's environment names, else the client's own."""
+    names = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE", "PIP_CERT")
+    return next((os.environ[name] for name in names if os.environ.get(name)), True)
+
+
+class Client:
+    """An HTTP client with retries: `requests` with its adapters set.
+
+    Transient answers (429, 500, 502, 503, 504) are tried again with back-off, a ``Retry-After``
+    being honoured. One session per thread, as `requests` asks for.
+    """
+
+    def __init__(self) -> None:
+        self._local = threading.local()
+
+    @property
+    def session(self) -> requests.Session:
+        """This thread's session."""
+        if not hasattr(self._local, "session"):
+            self._local.session = self._make()
+        session: requests.Session = self._local.session
+        return session
+
+    def _make(self) -> requests.Session:
+        import requests
+        from requests.adapters import HTTPAdapter
+        from urllib3.util import Retry
+
+        from wheelhouse import __version__
+
+        session = requests.Session()
+        session.verify = ca_bundle()
+        session.headers["User-Agent"] = f"wheelhouse/{__version__}"
+        retry = Retry(
+            total=5,
+            backoff_factor=0.5,
+            backoff_max=30,
+            backoff_jitter=0.5,
+            status_forcelist=(429, 500, 502, 503, 504),
+            respect_retry_after_header=True,
+            raise_on_status=False,
+        )
+        adapter = HTTPAdapter(max_retries=retry, pool_maxsize=4)
+        session.mount("https://", adapter)
+        session.mount("http://", adapter)
+        return session
+
+    def get(self, url: str, *, stream: bool = False, accept: str = "*/*") -> requests.Response:
+        """GET *url*. Raises FetchError for whatever is not an answer with status 200 or 404."""
+        import requests
+
+        try:
+            # identity: the bytes that are hashed are the bytes of the file
+            headers = {"Accept": accept} | ({"Accept-Encoding": "identity"} if stream else {})
+            answer = self.session.get(url, stream=stream, timeout=(CONNECT, READ), headers=headers)
+        except requests.RequestException as error:
+            raise unreachable(url, error) from error
+        if url.startswith("https:") and answer.url.startswith("http:"):
+            raise FetchError(
+                f"{redacted(url)} redirects to an address without TLS ({redacted(answer.url)})",
+                hint="use an index whose files are served over https",
+            )
+        if answer.status_code not in {200, 404}:
+            raise refused(url, answer.status_code)
+        return answer
+
+
+def unreachable(url: str, error: Exception) -> FetchError:
+    """The error for an address from which no answer came."""
+    text = str(error)
+    host = urlsplit(url).hostname
+    if "CERTIFICATE_VERIFY_FAILED" in text or "SSLError" in text:
+        return FetchError(
+            f"{host} shows a certificate that is not trusted",
+            hint="set SSL_CERT_FILE to the CA bundle of your network",
+        )
+    if "NameResolutionError" in text or "Name or service not known" in text:
+        return FetchError(
+            f"{host} cannot be resolved", hint="check the network, the proxy and the index's URL"
+        )
+    if "timed out" in text or "Timeout" in text:
+        return FetchError(f"{host} does not answer in time ({redacted(url)})", hint="try again")
+    return FetchError(
+        f"{redacted(url)} cannot be reached: {type(error).__name__}",
+        hint="check the network, the proxy and the index's URL",
+    )
+
+
+def refused(url: str, status: int) -> FetchError:
+    """The error for an answer that is neither the file nor "not there"."""
+    hints = {
+        401: "the index wants credentials: put them into ~/.netrc",
+        403: "the index does not let you in: check your credentials in ~/.netrc",
+    }
+    return FetchError(
+        f"{redacted(url)} answers with status {status}", hint=hints.get(status, "try again later")
+    )
+
+
+class Fetcher:
+    """Files from an index into the store.
+
+    :param check: called now and then during a transfer; raises to stop it.
+    """
+
+    def __init__(self, client: Client, store: Store, check: Callable[[], None]) -> None:
+        self.client = client
+        self.store = store
+        self._check = check
+
+    def fetch(self, url: str, sha256: str) -> Path:
+        """The verified file with this hash, from the store or from *url*.
+
+        :raises FetchError: it cannot be had, or what comes has another hash (after one fresh try).
+        """
+        found = self.store.verified(sha256) or self._download(url, sha256, None)
+        assert found is not None
+        return found
+
+    def fetch_small(self, url: str, sha256: str, at_most: int) -> Path | None:
+        """As :meth:`fetch`, but None if the file has more than *at_most* bytes."""
+        return self.store.verified(sha256) or self._download(url, sha256, at_most)
+
+    def _download(self, url: str, sha256: str, at_most: int | None) -> Path | None:
+        wrong = 0
+        for attempt in range(ATTEMPTS):
+            try:
+                self.store.add(self._chunks(url, at_most), expected=sha256)
+                return self.store.blob(sha256)
+            except _TooBigError:
+                return None
+            except ValueError as error:
+                wrong += 1
+                if wrong == 2:
+                    raise self._other_hash(url, sha256, str(error)) from None
+            except _BrokenTransferError as error:
+                if attempt == ATTEMPTS - 1:
+                    raise FetchError(
+                        f"the download of {redacted(url)} broke {ATTEMPTS} times: {error}",
+                        hint="check the network, then run the command again",
+                    ) from error
+                time.sleep(0.5 * 2**attempt)
+        raise AssertionError("unreachable")
+
+    @staticmethod
+    def _other_hash(url: str, expected: str, found: str) -> FetchError:
+        return FetchError(
+            f"{redacted(url)} has changed: its SHA-256 is {found[:16]}…, not {expected[:16]}…",
+            hint="find out why; only if the change is right, lock again: `wheelhouse lock`",
+        )
+
+    def _chunks(self, url: str, at_most: int | None) -> Iterator[bytes]:
+        import requests
+        from urllib3.exceptions import HTTPError
+
+        answer = self.client.get(url, stream=True)
+        with answer:
+            if answer.status_code == 404:
+                raise FetchError(
+                    f"{redacted(url)} is no longer there", hint="lock again: `wheelhouse lock`"
+                )
+            if at_most is not None and int(answer.headers.get("Content-Length", 0)) > at_most:
+                raise _TooBigError
+            deadline = time.monotonic() + TOTAL
+            try:
+                yield from self._until(deadline, answer)
+            except (requests.RequestException, HTTPError, OSError) as error:
+                raise _BrokenTransferError(type(error).__name__) from error
+
+    def _until(self, deadline: float, answer: requests.Response) -> Iterator[bytes]:
+        expected = answer.headers.get("Content-Length", "")
+        received = 0
+        for chunk in answer.iter_content(CHUNK):
+            self._check()
+            received += len(chunk)
+            yield chunk
+            if time.monotonic() > deadline:
+                raise FetchError(f"{redacted(answer.url)} did not arrive within {TOTAL:.0f} s")
+        if expected.isdigit() and received != int(expected):
+            raise _BrokenTransferError(f"{received:,} of {int(expected):,} bytes came")
+
+
+class _TooBigError(Exception):
+    """The file has more bytes than were asked for."""
+
+
+class _BrokenTransferError(Exception):
+    """The transfer ended early; worth another try."""

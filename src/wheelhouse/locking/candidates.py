@@ -1,0 +1,139 @@
+"""Which files of a project a target may use: the judgement behind every choice. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from packaging.utils import (
+    InvalidSdistFilename,
+    InvalidWheelFilename,
+    canonicalize_name,
+    parse_sdist_filename,
+    parse_wheel_filename,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+    from packaging.specifiers import SpecifierSet
+    from packaging.tags import Tag
+    from packaging.utils import NormalizedName
+    from packaging.version import Version
+
+    from wheelhouse.locking.index import IndexFile, ProjectPage
+    from wheelhouse.targets import Interpreter
+
+Source = Literal["any", "wheel", "sdist"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Release:
+    """What a target may use of one version.
+
+    :ivar wheels: wheels it can install, best first.
+    :ivar sdist: the sdist, if there is one.
+    :ivar others: wheels that it cannot install.
+    :ivar requires_python: as its files say.
+    """
+
+    version: Version
+    wheels: tuple[IndexFile, ...]
+    sdist: IndexFile | None
+    others: tuple[IndexFile, ...]
+    requires_python: SpecifierSet | None
+    yanked: str | None
+
+    def usable(self, source: Source) -> bool:
+        """Whether there is a file that *source* allows."""
+        return bool(self.files(source))
+
+    def files(self, source: Source) -> tuple[IndexFile, ...]:
+        """The files that *source* allows, the one to use first."""
+        sdist = (self.sdist,) if self.sdist else ()
+        if source == "wheel":
+            return self.wheels
+        return sdist if source == "sdist" else self.wheels + sdist
+
+
+@dataclass(slots=True)
+class _Draft:
+    wheels: list[tuple[int, IndexFile]] = field(default_factory=list)
+    others: list[IndexFile] = field(default_factory=list)
+    sdist: IndexFile | None = None
+
+    def files(self) -> list[IndexFile]:
+        found = [file for _, file in self.wheels] + self.others
+        return [*found, self.sdist] if self.sdist else found
+
+
+class TagRanks:
+    """How good each tag is for an interpreter: 0 is best."""
+
+    def __init__(self, tags: Iterable[Tag]) -> None:
+        self._ranks: Mapping[Tag, int] = {tag: rank for rank, tag in enumerate(tags)}
+
+    def of(self, tags: Iterable[Tag]) -> int | None:
+        """The best rank among *tags*, or None if none of them is installable."""
+        return min((self._ranks[tag] for tag in tags if tag in self._ranks), default=None)
+
+
+def releases(
+    page: ProjectPage, interpreter: Interpreter, allowed: Collection[str] = ()
+) -> dict[Version, Release]:
+    """The releases on *page* as *interpreter* sees them.
+
+    :param allowed: SHA-256 hashes; if there are any, other files do not exist. A file without
+        a hash never does: every byte is checked.
+    """
+    ranks = TagRanks(interpreter.tags)
+    drafts: defaultdict[Version, _Draft] = defaultdict(_Draft)
+    for file in page.files:
+        if file.sha256 is not None and (not allowed or file.sha256 in allowed):
+            _place(drafts, page.name, file, ranks)
+    return {version: _release(version, draft) for version, draft in drafts.items()}
+
+
+def _place(
+    drafts: defaultdict[Version, _Draft], name: NormalizedName, file: IndexFile, ranks: TagRanks
+) -> None:
+    try:
+        if file.filename.endswith(".whl"):
+            found, version, _, tags = parse_wheel_filename(file.filename)
+            if found != name:
+                return
+            rank = ranks.of(tags)
+            if rank is None:
+                drafts[version].others.append(file)
+            else:
+                drafts[version].wheels.append((rank, file))
+        elif file.filename.endswith((".tar.gz", ".zip")):
+            found, version = parse_sdist_filename(file.filename)
+            if canonicalize_name(found) == name and not _better(drafts[version].sdist, file):
+                drafts[version].sdist = file
+    except (InvalidWheelFilename, InvalidSdistFilename):
+        return  # of another age or a draft standard; no installer would take it
+
+
+def _better(present: IndexFile | None, file: IndexFile) -> bool:
+    """A .tar.gz is the standard's form of an sdist; a .zip serves where there is none."""
+    return present is not None and not file.filename.endswith(".tar.gz")
+
+
+def _release(version: Version, draft: _Draft) -> Release:
+    files = draft.files()
+    yanked = [file.yanked for file in files if file.yanked is not None]
+    python = next((file.requires_python for file in files if file.requires_python), None)
+    return Release(
+        version=version,
+        wheels=tuple(file for _, file in sorted(draft.wheels, key=_by_rank)),
+        sdist=draft.sdist,
+        others=tuple(draft.others),
+        requires_python=python,
+        yanked=yanked[0] if files and len(yanked) == len(files) else None,
+    )
+
+
+def _by_rank(entry: tuple[int, IndexFile]) -> tuple[int, str]:
+    return entry[0], entry[1].filename

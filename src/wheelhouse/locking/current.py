@@ -1,0 +1,93 @@
+"""The lock to use now: the present one if it is fresh, else a new one."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from wheelhouse.errors import StaleLockError, WheelhouseError, raise_all
+from wheelhouse.locking.lock import inputs_digest
+from wheelhouse.locking.lockfile import dump_lock, load_lock, lock_path
+from wheelhouse.locking.requirements import read_requirements
+from wheelhouse.store import storage_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from wheelhouse.config import Project
+    from wheelhouse.engine import TargetImages
+    from wheelhouse.locking.lock import Locker
+    from wheelhouse.locking.model import Lock
+    from wheelhouse.targets import Interpreter, Target
+
+
+class Freshness(Enum):
+    """How to treat the present lock."""
+
+    #: Keep it if it belongs to the present requirements, else renew it, keeping its pins.
+    RENEW_IF_STALE = "renew if stale"
+    #: Refuse to go on if it does not belong to the present requirements.
+    REQUIRE = "require"
+    #: Choose all versions anew.
+    UPGRADE = "upgrade"
+
+
+def current_lock(
+    locker: Locker,
+    project: Project,
+    target: Target,
+    interpreter: Interpreter,
+    images: TargetImages,
+    freshness: Freshness,
+) -> Lock:
+    """The lock of *target*; a new one is written before it is used.
+
+    :raises StaleLockError: there is none that is fresh, and one is required.
+    :raises LockError: a new one cannot be made.
+    """
+    path = lock_path(project.root, target.name)
+    requirements = read_requirements(project.root, project.requirements)
+    present = load_lock(path)
+    wanted = inputs_digest(project, target, requirements)
+    fresh = present is not None and present.inputs == wanted
+    if freshness is Freshness.REQUIRE and not fresh:
+        raise _refusal(path, present)
+    if present is not None and fresh and freshness is not Freshness.UPGRADE:
+        return present
+    old = None if freshness is Freshness.UPGRADE else present
+    lock = locker.lock(target, interpreter, images, requirements, old)
+    _write(path, dump_lock(lock))
+    return lock
+
+
+def _refusal(path: Path, present: Lock | None) -> StaleLockError:
+    if present is None:
+        return StaleLockError(f"there is no {path.name}", hint="run `wheelhouse lock`, commit it")
+    return StaleLockError(
+        f"{path.name} does not belong to the present requirements or settings",
+        hint="run `wheelhouse lock` and commit the result",
+    )
+
+
+def _write(path: Path, text: str) -> None:
+    """Put *text* into *path* in one step."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    with storage_errors(path.parent):
+        temporary.write_text(text, "utf-8")
+        temporary.replace(path)
+
+
+def check_locks(project: Project, targets: Iterable[Target]) -> None:
+    """Compare locks with what they were made from; neither engine nor index is needed.
+
+    :raises StaleLockError: for each lock that is missing or stale.
+    """
+    requirements = read_requirements(project.root, project.requirements)
+    errors: list[WheelhouseError] = []
+    for target in targets:
+        path = lock_path(project.root, target.name)
+        present = load_lock(path)
+        if present is None or present.inputs != inputs_digest(project, target, requirements):
+            errors.append(_refusal(path, present))
+    raise_all(errors)

@@ -1,0 +1,195 @@
+"""Reading a package index: the Simple Repository API, as JSON or HTML.
+
+The specification: https://packaging.python.org/en/latest/specifications/simple-repository-api/
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urldefrag, urljoin, urlsplit
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+from wheelhouse.errors import FetchError
+from wheelhouse.fetch import redacted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from packaging.utils import NormalizedName
+
+    from wheelhouse.fetch import Client
+
+ACCEPT = (
+    "application/vnd.pypi.simple.v1+json, "
+    "application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class IndexFile:
+    """One file of a project, as its index describes it.
+
+    :ivar sha256: None where the index gives no SHA-256.
+    :ivar yanked: the reason (may be empty), or None if it is not yanked.
+    :ivar metadata: whether the index serves the wheel's METADATA beside it (PEP 658).
+    """
+
+    filename: str
+    url: str
+    sha256: str | None
+    requires_python: SpecifierSet | None
+    yanked: str | None
+    upload_time: datetime | None
+    size: int | None
+    metadata: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProjectPage:
+    """All files of a project. *status* is PEP 792's: ``active``, ``archived``, ``quarantined``."""
+
+    name: NormalizedName
+    files: tuple[IndexFile, ...]
+    status: str = "active"
+
+
+class Index:
+    """An index at *url*. Every project's page is read once in the life of the object."""
+
+    def __init__(self, client: Client, url: str) -> None:
+        self.url = url.rstrip("/") + "/"
+        self._client = client
+        self._pages: dict[NormalizedName, Future[ProjectPage | None]] = {}
+        self._lock = threading.Lock()
+
+    def project(self, name: NormalizedName) -> ProjectPage | None:
+        """The project's page, or None if the index doesn't have it. Raises FetchError."""
+        with self._lock:
+            page = self._pages.get(name)
+            mine = page is None
+            if page is None:
+                page = self._pages[name] = Future()
+        if mine:
+            try:
+                page.set_result(self._read(name))
+            except BaseException as error:
+                page.set_exception(error)
+                raise
+        return page.result()
+
+    def _read(self, name: NormalizedName) -> ProjectPage | None:
+        url = urljoin(self.url, f"{name}/")
+        answer = self._client.get(url, accept=ACCEPT)
+        if answer.status_code == 404:
+            return None
+        kind = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        if kind.endswith("+json") or kind == "application/json":
+            return page_from_json(name, answer.url, answer.content)
+        if kind.endswith("html"):
+            return page_from_html(name, answer.url, answer.content)
+        raise FetchError(
+            f"{redacted(url)} is no index page: its type is {kind or 'not told'}",
+            hint="set `index` in wheelhouse.toml to an index's Simple API, as https://…/simple",
+        )
+
+
+def page_from_json(name: NormalizedName, url: str, content: bytes) -> ProjectPage:
+    """Read a page of PEP 691. Raises FetchError."""
+    try:
+        data = json.loads(content)
+        files = tuple(_json_file(url, file) for file in data["files"])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise FetchError(f"{redacted(url)} is no valid index page: {error}") from error
+    status = data.get("project-status") or {}
+    return ProjectPage(name=name, files=files, status=status.get("status", "active"))
+
+
+def _json_file(url: str, data: dict[str, Any]) -> IndexFile:
+    yanked = data.get("yanked", False)
+    return IndexFile(
+        filename=data["filename"],
+        url=urljoin(url, data["url"]),
+        sha256=(data.get("hashes") or {}).get("sha256"),
+        requires_python=_specifier(data.get("requires-python")),
+        yanked=None if yanked is False else (yanked if isinstance(yanked, str) else ""),
+        upload_time=_time(data.get("upload-time")),
+        size=data.get("size"),
+        metadata=bool(data.get("core-metadata", data.get("dist-info-metadata"))),
+    )
+
+
+def page_from_html(name: NormalizedName, url: str, content: bytes) -> ProjectPage:
+    """Read a page of PEP 503 with the additions of PEP 592, 658, 700 and 792.
+
+    A page that has links, none of which is a file, is refused: a proxy's login page answers with
+    status 200 too. Raises FetchError.
+    """
+    from lxml import html
+
+    try:
+        tree = html.document_fromstring(content)
+    except (ValueError, SyntaxError) as error:  # lxml's ParserError is a SyntaxError
+        raise FetchError(f"{redacted(url)} is no valid index page: {error}") from error
+    base = next((element.get("href", "") for element in tree.iter("base")), "")
+    anchors = list(tree.iter("a"))
+    files = tuple(_html_files(urljoin(url, base), anchors))
+    if not files and (anchors or next(tree.iter("form", "script"), None) is not None):
+        raise FetchError(
+            f"{redacted(url)} answers with a page that is no index page",
+            hint="open it in a browser: it may be a login page of your network",
+        )
+    return ProjectPage(name=name, files=files, status=_html_status(tree))
+
+
+def _html_files(base: str, anchors: list[Any]) -> Iterator[IndexFile]:
+    for anchor in anchors:
+        url, fragment = urldefrag(urljoin(base, anchor.get("href", "")))
+        filename = unquote(urlsplit(url).path.rpartition("/")[2])
+        if not filename.endswith(
+            (".whl", ".tar.gz", ".zip", ".tar.bz2", ".tgz", ".tar.xz", ".egg")
+        ):
+            continue
+        digest = re.search(r"sha256=([0-9a-f]{64})", fragment)
+        yield IndexFile(
+            filename=filename,
+            url=url,
+            sha256=digest.group(1) if digest else None,
+            requires_python=_specifier(anchor.get("data-requires-python")),
+            yanked=anchor.get("data-yanked"),
+            upload_time=_time(anchor.get("data-upload-time")),
+            size=None,
+            metadata=_has_metadata(anchor),
+        )
+
+
+def _has_metadata(anchor: Any) -> bool:
+    value = anchor.get("data-core-metadata", anchor.get("data-dist-info-metadata"))
+    return value is not None and value != "false"
+
+
+def _html_status(tree: Any) -> str:
+    for meta in tree.iter("meta"):
+        if meta.get("name") == "pypi:project-status":
+            return str(meta.get("content", "active"))
+    return "active"
+
+
+def _specifier(text: str | None) -> SpecifierSet | None:
+    try:
+        return SpecifierSet(text) if text else None
+    except InvalidSpecifier:
+        return None  # some old files have nonsense there; pip and uv ignore it too
+
+
+def _time(text: str | None) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text) if text else None
+    except ValueError:
+        return None

@@ -1,0 +1,222 @@
+"""Making the lock of one target."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from packaging.metadata import parse_email
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import NormalizedName, canonicalize_name
+
+from wheelhouse.errors import LockError, WheelhouseError, raise_all
+from wheelhouse.events import Notice, step
+from wheelhouse.locking.metadata import MetadataSource
+from wheelhouse.locking.model import Lock, LockedPackage
+from wheelhouse.locking.requires import BuildInspector, locked_file
+from wheelhouse.locking.resolver import Pin, resolve
+from wheelhouse.locking.view import Policy, View
+from wheelhouse.store import digest_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from wheelhouse.building.runner import Runner
+    from wheelhouse.config import Project
+    from wheelhouse.engine import TargetImages
+    from wheelhouse.fetch import Fetcher
+    from wheelhouse.locking.index import Index
+    from wheelhouse.locking.requirements import Requirements
+    from wheelhouse.scheduler import Scheduler
+    from wheelhouse.targets import Interpreter, Target
+
+
+def inputs_digest(project: Project, target: Target, requirements: Requirements) -> str:
+    """The digest of all that a lock is made from; a lock with another one is stale."""
+    files = {
+        str(path.relative_to(project.root.resolve())): digest
+        for path, digest in requirements.files.items()
+    }
+    packages = {
+        name: [each.source, each.system, dict(each.env), dict(each.config_settings)]
+        for name, each in project.packages.items()
+    }
+    place = [target.preset.name, target.python, target.arch]
+    return digest_of([files, packages, place, project.index])
+
+
+class Locker:
+    """Locks targets of one project. *index* and its pages are shared by all of them."""
+
+    def __init__(
+        self,
+        project: Project,
+        *,
+        index: Index,
+        fetcher: Fetcher,
+        runner: Runner,
+        scheduler: Scheduler,
+    ) -> None:
+        self._project = project
+        self._index = index
+        self._fetcher = fetcher
+        self._runner = runner
+        self._scheduler = scheduler
+
+    def lock(
+        self,
+        target: Target,
+        interpreter: Interpreter,
+        images: TargetImages,
+        requirements: Requirements,
+        old: Lock | None,
+    ) -> Lock:
+        """Resolve and pin everything, build requirements included.
+
+        :param old: the present lock, whose pins are kept where nothing speaks against them.
+        :raises LockError: something cannot be found, or conflicts.
+        :raises BuildError: a backend fails to say what it needs.
+        """
+        inspector = BuildInspector(
+            self._project,
+            target,
+            interpreter,
+            images,
+            index=self._index,
+            fetcher=self._fetcher,
+            runner=self._runner,
+        )
+        metadata = MetadataSource(self._fetcher, inspector)
+        inspector.use(metadata)
+        policy = Policy(
+            source=lambda name: self._project.settings(name).source, hashes=requirements.hashes
+        )
+        view = View(self._index, interpreter, metadata, policy)
+        pins = self._resolve(view, interpreter, requirements, old)
+        wanted_by = required_by(pins, view, interpreter, requirements)
+        drafts = [_package(pin, view, wanted_by[pin.name]) for pin in pins]
+        packages = self._with_builds(target, drafts, view, inspector)
+        self._warn(target, packages)
+        return Lock(
+            target=target.name,
+            inputs=inputs_digest(self._project, target, requirements),
+            python=str(interpreter.full_version),
+            environment=dict(interpreter.environment),
+            packages=tuple(packages),
+            requested=tuple(sorted({str(each.requirement) for each in requirements.asked})),
+        )
+
+    def _resolve(
+        self, view: View, interpreter: Interpreter, requirements: Requirements, old: Lock | None
+    ) -> tuple[Pin, ...]:
+        try:
+            return resolve(
+                view,
+                interpreter,
+                [str(each.requirement) for each in requirements.asked],
+                constraints=[str(each.requirement) for each in requirements.constraints],
+                preferences={each.name: each.version for each in old.packages} if old else None,
+                prereleases=requirements.prereleases,
+            )
+        except LockError as error:
+            raise told_in_lines(error, requirements) from error
+
+    def _with_builds(
+        self,
+        target: Target,
+        drafts: list[LockedPackage],
+        view: View,
+        inspector: BuildInspector,
+    ) -> list[LockedPackage]:
+        """*drafts* with their build requirements, where they will be built; in parallel."""
+
+        def inspect(draft: LockedPackage) -> LockedPackage:
+            with step(self._runner.reporter, target.name, f"requirements of {draft.name}", "lock"):
+                found = inspector.inspect(draft.name, view.release(draft.name, draft.version))
+            return replace(draft, build=found.build)
+
+        futures = {
+            draft.name: self._scheduler.submit("containers", partial(inspect, draft))
+            for draft in drafts
+            if not draft.wheels
+        }
+        done: list[LockedPackage] = []
+        errors: list[WheelhouseError] = []
+        for draft in drafts:
+            try:
+                done.append(futures[draft.name].result() if draft.name in futures else draft)
+            except WheelhouseError as error:
+                errors.append(error)
+        raise_all(errors)
+        return done
+
+    def _warn(self, target: Target, packages: Iterable[LockedPackage]) -> None:
+        for package in packages:
+            if package.yanked is not None:
+                reason = f": {package.yanked}" if package.yanked else ""
+                self._runner.reporter.emit(
+                    Notice(
+                        target=target.name,
+                        message=f"{package} was withdrawn (yanked) by its maintainers{reason}",
+                        hint="pin another version",
+                    )
+                )
+
+
+def _package(pin: Pin, view: View, wanted_by: tuple[str, ...]) -> LockedPackage:
+    release = view.release(pin.name, pin.version)
+    source = view.policy.source(pin.name)
+    files = release.files(source)
+    return LockedPackage(
+        name=pin.name,
+        version=pin.version,
+        wheels=tuple(locked_file(file) for file in files if file is not release.sdist),
+        sdist=locked_file(release.sdist) if release.sdist and release.sdist in files else None,
+        required_by=wanted_by,
+        yanked=release.yanked,
+    )
+
+
+def required_by(
+    pins: Iterable[Pin], view: View, interpreter: Interpreter, requirements: Requirements
+) -> Mapping[NormalizedName, tuple[str, ...]]:
+    """For each pin, the packages and the lines of requirements files that ask for it."""
+    wanted: dict[NormalizedName, list[str]] = {pin.name: [] for pin in pins}
+    for asked in requirements.asked:
+        if asked.name in wanted:
+            wanted[asked.name].append(asked.origin)
+    for pin in pins:
+        text = view.metadata(pin.name, pin.version)
+        for name in _dependencies(text, pin.extras, interpreter):
+            if name in wanted and name != pin.name:
+                wanted[name].append(pin.name)
+    return {name: tuple(dict.fromkeys(names)) for name, names in wanted.items()}
+
+
+def _dependencies(
+    metadata: str, extras: tuple[str, ...], interpreter: Interpreter
+) -> set[NormalizedName]:
+    raw, _ = parse_email(metadata)
+    found: set[NormalizedName] = set()
+    for line in raw.get("requires_dist", []):
+        try:
+            requirement = Requirement(line)
+        except InvalidRequirement:
+            continue  # uv has read it in its own lenient way; this is only for telling who asked
+        marker = requirement.marker
+        contexts = [{**interpreter.environment, "extra": extra} for extra in ("", *extras)]
+        if marker is None or any(marker.evaluate(context) for context in contexts):
+            found.add(canonicalize_name(requirement.name))
+    return found
+
+
+def told_in_lines(error: LockError, requirements: Requirements) -> LockError:
+    """*error* with the lines of the user's files that ask for what it speaks of."""
+    lines = [
+        f"{each.origin} asks for {each.requirement}"
+        for each in requirements.asked
+        if each.name in error.message or each.requirement.name in error.message
+    ]
+    hint = error.hint or "loosen or correct one of these requirements"
+    return LockError(error.message, hint="; ".join([*lines[:6], hint]))

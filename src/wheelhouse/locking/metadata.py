@@ -1,0 +1,103 @@
+"""The core metadata of a release, had as cheaply as its index allows.
+
+In this order: from the store; served beside the wheel (PEP 658); out of the wheel, of which a
+big one is read only at its end; from an sdist whose metadata is static (PEP 643); by running the
+sdist's build backend, in a container without network.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from typing import TYPE_CHECKING, Protocol
+
+from wheelhouse.errors import FetchError
+from wheelhouse.fetch import redacted
+from wheelhouse.locking.sdist import read_sdist
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from packaging.utils import NormalizedName
+
+    from wheelhouse.fetch import Fetcher
+    from wheelhouse.locking.candidates import Release, Source
+    from wheelhouse.locking.index import IndexFile
+
+#: A wheel up to this many bytes is fetched whole: it will most likely be needed anyway.
+WHOLE = 8 << 20
+
+KIND = "metadata"
+
+
+class MetadataBuilder(Protocol):
+    """Runs an sdist's build backend for its metadata, contained."""
+
+    def metadata(self, name: NormalizedName, release: Release, sdist: Path) -> str:
+        """The text of METADATA. Raises BuildError."""
+
+
+class MetadataSource:
+    """Gives the metadata of releases; remembers it by the file's hash."""
+
+    def __init__(self, fetcher: Fetcher, builder: MetadataBuilder) -> None:
+        self._fetcher = fetcher
+        self._store = fetcher.store
+        self._builder = builder
+
+    def of(self, name: NormalizedName, release: Release, source: Source) -> str:
+        """METADATA of *release*, out of the file that *source* would have used.
+
+        :raises WheelhouseError: it cannot be had.
+        """
+        # The wheel's metadata serves even if the sdist will be built: it is of the same release.
+        file = next(iter(release.wheels), None) or release.files(source)[0]
+        assert file.sha256 is not None
+        known = self._store.record(KIND, file.sha256)
+        if known is not None:
+            return str(known["text"])
+        text = self._read(name, release, file)
+        self._store.write_record(KIND, file.sha256, {"text": text, "file": file.filename})
+        return text
+
+    def _read(self, name: NormalizedName, release: Release, file: IndexFile) -> str:
+        assert file.sha256 is not None
+        if not file.filename.endswith(".whl"):
+            sdist = self._fetcher.fetch(file.url, file.sha256)
+            static = read_sdist(sdist, file.filename).metadata
+            return static or self._builder.metadata(name, release, sdist)
+        if file.metadata:
+            return self._beside(file)
+        wheel = self._fetcher.fetch_small(file.url, file.sha256, WHOLE)
+        return self._from_end(file) if wheel is None else _metadata(wheel, file)
+
+    def _beside(self, file: IndexFile) -> str:
+        answer = self._fetcher.client.get(file.url + ".metadata")
+        if answer.status_code == 404:
+            raise FetchError(f"{redacted(file.url)}.metadata is not there, although announced")
+        return answer.content.decode("utf-8")
+
+    def _from_end(self, file: IndexFile) -> str:
+        from remotezip import RemoteIOError, RemoteZip
+
+        assert file.sha256 is not None
+        try:
+            with RemoteZip(file.url, session=self._fetcher.client.session) as wheel:
+                return _member(wheel, file)
+        except RemoteIOError:  # no ranges there
+            return _metadata(self._fetcher.fetch(file.url, file.sha256), file)
+
+
+def _metadata(path: Path, file: IndexFile) -> str:
+    try:
+        with zipfile.ZipFile(path) as wheel:
+            return _member(wheel, file)
+    except zipfile.BadZipFile as error:
+        raise FetchError(f"{file.filename} is no valid wheel: {error}") from error
+
+
+def _member(wheel: zipfile.ZipFile, file: IndexFile) -> str:
+    names = [name for name in wheel.namelist() if name.endswith(".dist-info/METADATA")]
+    tops = [name for name in names if name.count("/") == 1]
+    if len(tops) != 1:
+        raise FetchError(f"{file.filename} is no valid wheel: it has {len(tops)} METADATA files")
+    return wheel.read(tops[0]).decode("utf-8", "replace")

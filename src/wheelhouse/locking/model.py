@@ -1,0 +1,90 @@
+"""The lock of one target, as the rest of the program sees it. Pure data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from packaging.utils import NormalizedName
+    from packaging.version import Version
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LockedFile:
+    """A wheel or an sdist on an index, by its hash."""
+
+    filename: str
+    url: str
+    sha256: str
+    size: int | None = None
+    upload_time: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BuildRequirement:
+    """One distribution of a build environment: always a wheel."""
+
+    name: NormalizedName
+    version: Version
+    wheel: LockedFile
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LockedBuild:
+    """What building a package's sdist takes.
+
+    :ivar static: ``build-system.requires`` of its pyproject.toml, or the legacy default.
+    :ivar dynamic: what its backend's hook asked for in the container.
+    :ivar environment: the closure of both.
+    :ivar system: the distribution's packages its builder has in addition.
+    """
+
+    static: tuple[str, ...]
+    dynamic: tuple[str, ...]
+    environment: tuple[BuildRequirement, ...]
+    system: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LockedPackage:
+    """One pinned package.
+
+    :ivar wheels: those the target can install, best first.
+    :ivar required_by: names of packages, or lines of requirements files.
+    :ivar build: present where the plan is to build it.
+    :ivar yanked: the reason its release was yanked, or None.
+    """
+
+    name: NormalizedName
+    version: Version
+    wheels: tuple[LockedFile, ...] = ()
+    sdist: LockedFile | None = None
+    required_by: tuple[str, ...] = ()
+    build: LockedBuild | None = None
+    yanked: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.version}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lock:
+    """Everything pinned for one target.
+
+    :ivar inputs: digest of what it was made from; another digest now means it is stale.
+    :ivar environment: the target's marker environment, as its image says.
+    """
+
+    target: str
+    inputs: str
+    python: str
+    environment: dict[str, str]
+    packages: tuple[LockedPackage, ...]
+    requested: tuple[str, ...] = field(default=())
+
+    def package(self, name: NormalizedName) -> LockedPackage | None:
+        """The package of that name, if it is locked."""
+        return next((each for each in self.packages if each.name == name), None)

@@ -1,0 +1,125 @@
+"""Choosing versions: uv's resolver, over a view of the index."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from packaging.requirements import Requirement
+from packaging.utils import NormalizedName, canonicalize_name
+from packaging.version import Version
+
+from wheelhouse.errors import LockError, raise_all
+from wheelhouse.locking.view import View, serve
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from wheelhouse.targets import Interpreter
+
+#: What of the host's environment uv may see. Its own settings, pip's, and Python's are not among
+#: it: a result must not depend on them.
+PASSED = ("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "USER")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pin:
+    """A chosen version, with the extras that something asked for."""
+
+    name: NormalizedName
+    version: Version
+    extras: tuple[str, ...] = ()
+
+
+def resolve(
+    view: View,
+    interpreter: Interpreter,
+    requirements: Sequence[str],
+    *,
+    constraints: Sequence[str] = (),
+    preferences: Mapping[NormalizedName, Version] | None = None,
+    prereleases: bool = False,
+) -> tuple[Pin, ...]:
+    """Choose a version for each of *requirements* and all that they need.
+
+    :param preferences: versions to keep if nothing speaks against them.
+    :raises LockError: there is no such choice; its message is uv's explanation.
+    :raises WheelhouseError: an answer of the index, or a package's metadata, could not be had.
+    """
+    from uv import find_uv_bin
+
+    with tempfile.TemporaryDirectory(prefix="wheelhouse-") as folder, serve(view) as url:
+        command = [
+            *(find_uv_bin(), "pip", "compile", "--quiet", "--no-config", "--no-cache"),
+            *("--default-index", url, "--no-build", "--no-python-downloads"),
+            *("--python", sys.executable, "--python-platform", _platform(interpreter)),
+            *("--python-version", str(interpreter.full_version.base_version)),
+            *("--no-header", "--no-annotate", "--no-strip-extras", "--color", "never"),
+            *(("--prerelease", "allow") if prereleases else ()),
+            *("--constraints", _write(folder, "constraints.txt", constraints)),
+            *("--output-file", _write(folder, "locked.txt", _pins(preferences or {}))),
+            _write(folder, "requirements.in", requirements),
+        ]
+        done = subprocess.run(
+            command, cwd=folder, env=_environment(), capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise_all(view.errors)
+            raise LockError(explain(done.stderr, url))
+        return tuple(_parse((Path(folder) / "locked.txt").read_text("utf-8").splitlines()))
+
+
+def _write(folder: str, name: str, lines: Iterable[str]) -> str:
+    path = Path(folder) / name
+    path.write_text("".join(f"{line}\n" for line in lines), "utf-8")
+    return str(path)
+
+
+def _pins(versions: Mapping[NormalizedName, Version]) -> list[str]:
+    return [f"{name}=={version}" for name, version in sorted(versions.items())]
+
+
+def _environment() -> dict[str, str]:
+    return {name: os.environ[name] for name in PASSED if name in os.environ} | {
+        "NO_PROXY": "127.0.0.1",
+        "UV_HTTP_TIMEOUT": "900",  # the view answers once the real index, or a container, has
+    }
+
+
+def _platform(interpreter: Interpreter) -> str:
+    """The platform by whose markers uv resolves; tags are the view's business."""
+    machine = interpreter.environment["platform_machine"]
+    if interpreter.libc.family == "musl":
+        return f"{machine}-unknown-linux-musl"
+    return f"{machine}-manylinux_2_28"
+
+
+def _parse(lines: Iterable[str]) -> Iterable[Pin]:
+    for line in lines:
+        text = line.partition("#")[0].strip()
+        if not text:
+            continue
+        found = Requirement(text)
+        (specifier,) = found.specifier
+        yield Pin(
+            name=canonicalize_name(found.name),
+            version=Version(specifier.version),
+            extras=tuple(sorted(found.extras)),
+        )
+
+
+def explain(stderr: str, url: str) -> str:
+    """uv's explanation as one paragraph, without what only concerns how it was run."""
+    lines = [line for line in stderr.replace(url, "").splitlines() if line.strip()]
+    text: list[str] = []
+    for line in lines:
+        if line.lstrip().startswith("hint:"):
+            break
+        text.append(re.sub(r"^\s*(error|cause)\s*:\s*", "", line).strip())
+    return " ".join(text).replace("No solution found when resolving dependencies ", "") or stderr

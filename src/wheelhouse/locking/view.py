@@ -1,0 +1,173 @@
+"""The index as one target sees it, served to uv from loopback.
+
+uv knows neither every target's tags nor our policies, and an sdist whose metadata is not static
+it would build on this machine. So it is shown an index on which every release that the target
+may use has exactly one wheel that fits everywhere, with its metadata beside it (PEP 658). uv
+then chooses versions, which is what it is best at, and nothing else: no file is ever asked for.
+What the target cannot use is shown as a wheel for another platform, so that uv's explanation of
+a conflict speaks of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+from dataclasses import dataclass
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+from packaging.utils import NormalizedName, canonicalize_name
+from packaging.version import Version
+
+from wheelhouse.errors import WheelhouseError
+from wheelhouse.locking.candidates import Release, Source, releases
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator
+
+    from wheelhouse.locking.index import Index
+    from wheelhouse.locking.metadata import MetadataSource
+    from wheelhouse.targets import Interpreter
+
+JSON = "application/vnd.pypi.simple.v1+json"
+
+FITS = "py3-none-any"
+DOES_NOT_FIT = "py3-none-win_amd64"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Policy:
+    """What a view lets through: the source of each project's files, and the hashes allowed."""
+
+    source: Callable[[NormalizedName], Source]
+    hashes: Callable[[NormalizedName], Collection[str]]
+
+
+#: Build requirements are wheels, of whatever hash.
+WHEELS_ONLY = Policy(source=lambda _: "wheel", hashes=lambda _: ())
+
+
+class View:
+    """One policy's view of an index, for one interpreter."""
+
+    def __init__(
+        self, index: Index, interpreter: Interpreter, metadata: MetadataSource, policy: Policy
+    ) -> None:
+        self._index = index
+        self._interpreter = interpreter
+        self._metadata = metadata
+        self.policy = policy
+        self._releases: dict[NormalizedName, dict[Version, Release] | None] = {}
+        self.errors: list[WheelhouseError] = []
+
+    def releases(self, name: NormalizedName) -> dict[Version, Release] | None:
+        """All releases of a project, or None if the index doesn't have it."""
+        if name not in self._releases:
+            page = self._index.project(name)
+            self._releases[name] = (
+                releases(page, self._interpreter, self.policy.hashes(name)) if page else None
+            )
+        return self._releases[name]
+
+    def release(self, name: NormalizedName, version: Version) -> Release:
+        """One release, which uv has chosen and so is there."""
+        found = self.releases(name)
+        assert found is not None
+        return found[version]
+
+    def page(self, name: NormalizedName) -> dict[str, Any] | None:
+        """The project's page as PEP 691 has it."""
+        found = self.releases(name)
+        if found is None:
+            return None
+        source = self.policy.source(name)
+        files = [self._file(name, release, source) for release in found.values()]
+        return {
+            "meta": {"api-version": "1.1"},
+            "name": name,
+            "versions": [str(version) for version in found],
+            "files": files,
+        }
+
+    def _file(self, name: NormalizedName, release: Release, source: Source) -> dict[str, Any]:
+        tag = FITS if release.usable(source) else DOES_NOT_FIT
+        filename = f"{name.replace('-', '_')}-{release.version}-{tag}.whl"
+        python = str(release.requires_python) if release.requires_python else None
+        times = [file.upload_time for file in release.files("any") if file.upload_time]
+        uploaded = {"upload-time": min(times).isoformat()} if times else {}
+        return {
+            "filename": filename,
+            "url": f"../../metadata/{name}/{release.version}/{filename}",
+            "hashes": {},
+            "core-metadata": True,
+            "requires-python": python,
+            "yanked": False if release.yanked is None else (release.yanked or True),
+            "size": 0,
+            **uploaded,
+        }
+
+    def metadata(self, name: NormalizedName, version: Version) -> str:
+        """METADATA of a release that this view shows as usable."""
+        return self._metadata.of(name, self.release(name, version), self.policy.source(name))
+
+
+@contextlib.contextmanager
+def serve(view: View) -> Iterator[str]:
+    """Serve *view* on loopback while the block runs; the URL of its Simple API.
+
+    What goes wrong while answering is kept in ``view.errors``: it is the true cause of what uv
+    will say.
+    """
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(view))
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}/simple/"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def _handler(view: View) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+
+        def do_GET(self) -> None:
+            try:
+                kind, content = self._answer()
+            except WheelhouseError as error:
+                view.errors.append(error)
+                self._send(HTTPStatus.GONE, "text/plain", b"")
+                return
+            if content is None:
+                self._send(HTTPStatus.NOT_FOUND, "text/plain", b"")
+            else:
+                self._send(HTTPStatus.OK, kind, content)
+
+        def _answer(self) -> tuple[str, bytes | None]:
+            match self.path.strip("/").split("/"):
+                case ["simple", name]:
+                    page = view.page(canonicalize_name(name))
+                    return JSON, json.dumps(page).encode() if page else None
+                case ["metadata", name, version, file] if file.endswith(".metadata"):
+                    text = view.metadata(canonicalize_name(name), Version(version))
+                    return "application/octet-stream", text.encode()
+            return "text/plain", None
+
+        def _send(self, status: HTTPStatus, kind: str, content: bytes) -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # uv gave up
+                self.wfile.write(content)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            """Say nothing."""
+
+    return Handler

@@ -1,0 +1,311 @@
+"""``manifest.json``: the whole story of a wheelhouse, as data.
+
+What it holds follows from the lock and the images alone. There are no dates and no durations in
+it, so the same lock and the same images give the same bytes.
+
+The JSON Schema (``data/manifest.schema.json``) is generated from the types below and their
+``:ivar:`` lines; ``tests/unit/test_manifest.py`` tells when it has to be made anew.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args, get_type_hints
+
+from wheelhouse.errors import StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pydantic import TypeAdapter
+
+#: Raised by one when a reader of the old form would misread the new one.
+FORMAT: Literal[1] = 1
+
+FILENAME = "manifest.json"
+
+_IVAR = re.compile(r":ivar (?P<name>\w+): (?P<text>.*?)(?=\n:ivar |\Z)", re.DOTALL)
+
+
+class _Strict:
+    """Unknown keys are refused: they would be lost without a word."""
+
+    __slots__ = ()
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Generator(_Strict):
+    """What made the wheelhouse.
+
+    :ivar name: always ``wheelhouse``.
+    :ivar version: its version.
+    """
+
+    name: str
+    version: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TargetFacts(_Strict):
+    """What the wheelhouse is for.
+
+    :ivar name: the target's name in ``wheelhouse.toml``.
+    :ivar platform: the preset, such as ``debian12``.
+    :ivar title: the platform's full name.
+    :ivar python: MAJOR.MINOR.
+    :ivar python_full_version: the version of the Python that the wheelhouse was proven with.
+    :ivar implementation: ``CPython`` or another, as `platform.python_implementation()` says.
+    :ivar free_threaded: whether that Python runs without the global interpreter lock.
+    :ivar arch: as `platform.machine()` says.
+    :ivar libc: the platform's C library, such as ``glibc 2.36``.
+    :ivar environment: the marker variables of PEP 508 that requirements were resolved with.
+    """
+
+    name: str
+    platform: str
+    title: str
+    python: str
+    python_full_version: str
+    implementation: str
+    free_threaded: bool
+    arch: str
+    libc: str
+    environment: dict[str, str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Needs(_Strict):
+    """What a machine must have; ``install.sh`` checks it before it touches anything.
+
+    :ivar libc: the oldest C library that all wheels run on, such as ``glibc 2.17``; empty if any.
+    :ivar libraries: sonames of shared libraries that no wheel brings along.
+    """
+
+    libc: str
+    libraries: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ImageFacts(_Strict):
+    """A container image.
+
+    :ivar id: its content-addressed ID.
+    :ivar name: the name it carried.
+    """
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BuildRequirementFacts(_Strict):
+    """A file that was installed in a build environment.
+
+    :ivar name: its project, normalized.
+    :ivar version: its version.
+    :ivar sha256: the hash of the file that was installed.
+    """
+
+    name: str
+    version: str
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FetchedStory(_Strict):
+    """The wheel came from an index as it is.
+
+    :ivar kind: ``fetched``.
+    :ivar url: where it was fetched from, without credentials.
+    :ivar sha256: the hash that the lock demands of it.
+    """
+
+    kind: Literal["fetched"] = "fetched"
+    url: str
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BuiltStory(_Strict):
+    """The wheel was built and repaired in a container.
+
+    :ivar kind: ``built``.
+    :ivar reason: why it was built and not fetched.
+    :ivar sdist_url: where the sdist was fetched from, without credentials.
+    :ivar sdist_sha256: the hash that the lock demands of it.
+    :ivar build_requirements: what the build environment had.
+    :ivar image: the image it was built in.
+    :ivar system_packages: the distribution's packages that were added to the image.
+    :ivar environment: environment variables that the user set for the build.
+    :ivar config_settings: settings for the build backend, by PEP 517.
+    :ivar grafted: shared libraries that were copied from the image into the wheel.
+    :ivar policy: the auditwheel policy that it was repaired for; empty for a pure wheel.
+    :ivar cache_key: the hash of everything that went into the build.
+    """
+
+    kind: Literal["built"] = "built"
+    reason: str = ""
+    sdist_url: str
+    sdist_sha256: str
+    image: ImageFacts
+    cache_key: str
+    build_requirements: tuple[BuildRequirementFacts, ...] = ()
+    system_packages: tuple[str, ...] = ()
+    environment: dict[str, str] = field(default_factory=dict)
+    config_settings: dict[str, str | tuple[str, ...]] = field(default_factory=dict)
+    grafted: tuple[str, ...] = ()
+    policy: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WheelFacts(_Strict):
+    """One wheel of the wheelhouse.
+
+    :ivar filename: its file's name in ``wheels/``.
+    :ivar name: its project, normalized.
+    :ivar version: its version.
+    :ivar sha256: the hash of the file here, after build and repair.
+    :ivar size: bytes.
+    :ivar requires_python: what it says about Python; empty if nothing.
+    :ivar tags: the tags of its file name.
+    :ivar modules: what can be imported from it, outermost names only.
+    :ivar extension_modules: dotted names of its extension modules.
+    :ivar required_by: the packages and requirement files that ask for it.
+    :ivar skip_imports: modules that the proof left out by the user's wish; ``*`` is all of them.
+    :ivar system_libraries: sonames that it needs and no wheel brings along.
+    :ivar story: where it came from.
+    """
+
+    filename: str
+    name: str
+    version: str
+    sha256: str
+    size: int
+    tags: tuple[str, ...]
+    story: FetchedStory | BuiltStory
+    requires_python: str = ""
+    modules: tuple[str, ...] = ()
+    extension_modules: tuple[str, ...] = ()
+    required_by: tuple[str, ...] = ()
+    skip_imports: tuple[str, ...] = ()
+    system_libraries: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Manifest(_Strict):
+    """The whole story of a wheelhouse.
+
+    :ivar format: the version of this form.
+    :ivar generator: what made it.
+    :ivar target: what it is for.
+    :ivar needs: what a machine must have.
+    :ivar builder: the image that wheels were built in, system packages of single builds apart.
+    :ivar runtime: the image that the proof ran in.
+    :ivar lock_sha256: the hash of the lock it was made from.
+    :ivar requirements: the requirements that the user wrote.
+    :ivar wheels: all wheels, by name.
+    """
+
+    format: Literal[1] = FORMAT
+    generator: Generator
+    target: TargetFacts
+    needs: Needs
+    builder: ImageFacts
+    runtime: ImageFacts
+    lock_sha256: str
+    requirements: tuple[str, ...]
+    wheels: tuple[WheelFacts, ...]
+
+
+@cache
+def _adapter() -> TypeAdapter[Manifest]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Manifest)
+
+
+def to_json(manifest: Manifest) -> str:
+    """*manifest* as the text of ``manifest.json``; the same text for equal manifests."""
+    return json.dumps(asdict(manifest), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def from_json(text: str | bytes) -> Manifest:
+    """Read the text of a ``manifest.json``.
+
+    :raises ValueError: it is none, or one of a later version of wheelhouse.
+    """
+    return _adapter().validate_json(text, strict=True)
+
+
+def read_manifest(house: Path) -> Manifest:
+    """The manifest of the wheelhouse in the folder *house*.
+
+    :raises StorageError: there is none that can be read.
+    """
+    path = house / FILENAME
+    try:
+        return from_json(path.read_bytes())
+    except OSError as error:
+        raise StorageError(
+            f"{house} is no wheelhouse: {path.name} cannot be read ({error.strerror})",
+            hint="name a folder that `wheelhouse build` made, such as dist/TARGET",
+        ) from error
+    except ValueError as error:
+        raise StorageError(
+            f"{path} is damaged, or a later version of wheelhouse made it",
+            hint="build it anew with `wheelhouse build`, or upgrade wheelhouse",
+        ) from error
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of ``manifest.json``, with each field's description."""
+    made = _adapter().json_schema(mode="serialization")
+    made.update(_described(Manifest, made))
+    for model in _models(Manifest):
+        if model is not Manifest:
+            definition = made["$defs"][model.__name__]
+            definition.update(_described(model, definition))
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **made,
+        "title": "manifest.json of a wheelhouse",
+    }
+
+
+def schema_text() -> str:
+    """:func:`schema` as the text of ``data/manifest.schema.json``."""
+    return json.dumps(schema(), indent=2, sort_keys=True) + "\n"
+
+
+def _described(model: type, definition: dict[str, Any]) -> dict[str, Any]:
+    """What *model*'s docstring says, as parts of its schema *definition*."""
+    doc = inspect.getdoc(model) or ""
+    summary, _, _ = doc.partition("\n\n:ivar ")
+    texts = {found["name"]: " ".join(found["text"].split()) for found in _IVAR.finditer(doc)}
+    properties = {
+        name: {**definition["properties"][name], "description": texts[name].replace("``", "`")}
+        for name in definition["properties"]
+    }
+    return {"description": summary, "properties": properties}
+
+
+def _models(model: type) -> Iterator[type]:
+    """*model* and every dataclass that its fields are made of."""
+    yield model
+    hints = get_type_hints(model)
+    for each in fields(model):
+        for inner in _dataclasses_in(hints[each.name]):
+            yield from _models(inner)
+
+
+def _dataclasses_in(hint: Any) -> Iterator[type]:
+    if is_dataclass(hint) and isinstance(hint, type):
+        yield hint
+    for argument in get_args(hint):
+        yield from _dataclasses_in(argument)

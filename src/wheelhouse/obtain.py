@@ -1,0 +1,150 @@
+"""Realising a plan: every wheel of a target fetched, built or reused, and each one checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from wheelhouse.building.build import build_wheel, expected_cost
+from wheelhouse.errors import CheckError, InterruptedRunError, WheelhouseError, raise_all
+from wheelhouse.events import Notice
+from wheelhouse.events import step as report_step
+from wheelhouse.scheduler import NotStartedError
+from wheelhouse.wheels import Wheel, check_house, lost_extension, read_wheel, refuse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from concurrent.futures import Future
+
+    from wheelhouse.building.runner import Runner
+    from wheelhouse.config import Project
+    from wheelhouse.fetch import Fetcher
+    from wheelhouse.plan import Built, Plan, Step
+    from wheelhouse.scheduler import Scheduler
+    from wheelhouse.targets import Interpreter, Target
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Obtained:
+    """A wheel in the store whose archive is sound. *built* is None for a fetched one."""
+
+    step: Step
+    wheel: Wheel
+    sha256: str
+    built: Built | None
+
+
+def obtain(
+    plan: Plan,
+    project: Project,
+    target: Target,
+    interpreter: Interpreter,
+    *,
+    runner: Runner,
+    fetcher: Fetcher,
+    scheduler: Scheduler,
+) -> list[Obtained]:
+    """Do every step of *plan*, in parallel; a failed one stops no other.
+
+    :raises WheelhouseError: everything that failed, all at once.
+    """
+    futures: list[Future[Obtained]] = []
+    for step in plan.steps:
+        if step.action == "build":
+            allow_pure = project.settings(step.package.name).allow_pure
+            work = partial(_build, step, target, allow_pure, runner, fetcher)
+            cost = expected_cost(runner.store, step)
+            futures.append(scheduler.submit("containers", work, cost=cost))
+        else:
+            work = partial(_fetch, step, target, runner, fetcher)
+            futures.append(scheduler.submit("downloads", work))
+    obtained = _gather(futures)
+    _check(obtained, project, target, interpreter, runner)
+    return obtained
+
+
+def _gather(futures: Iterable[Future[Obtained]]) -> list[Obtained]:
+    done: list[Obtained] = []
+    errors: list[WheelhouseError] = []
+    for future in futures:
+        try:
+            done.append(future.result())
+        except NotStartedError:
+            continue  # its cause is among the errors
+        except InterruptedRunError:
+            raise
+        except WheelhouseError as error:
+            errors.append(error)
+    raise_all(errors)
+    return done
+
+
+def _fetch(step: Step, target: Target, runner: Runner, fetcher: Fetcher) -> Obtained:
+    runner.cancellation.check()
+    reused = step.built
+    with report_step(runner.reporter, target.name, step.package.name, "fetch") as report:
+        if reused is not None:
+            report.outcome = "reused"
+            path = runner.store.verified(reused.sha256)
+            if path is None:  # a bit has flipped in the store; the sound thing is to build again
+                return _rebuild(step, target, runner, fetcher)
+            filename, sha256 = reused.filename, reused.sha256
+        else:
+            path = fetcher.fetch(step.file.url, step.file.sha256)
+            filename, sha256 = step.file.filename, step.file.sha256
+        wheel = read_wheel(path, filename=filename)
+    return Obtained(step=step, wheel=wheel, sha256=sha256, built=reused)
+
+
+def _rebuild(step: Step, target: Target, runner: Runner, fetcher: Fetcher) -> Obtained:
+    built = build_wheel(step, target, allow_pure=False, runner=runner, fetcher=fetcher)
+    wheel = read_wheel(runner.store.blob(built.sha256), filename=built.filename)
+    return Obtained(step=step, wheel=wheel, sha256=built.sha256, built=built)
+
+
+def _build(
+    step: Step, target: Target, allow_pure: bool, runner: Runner, fetcher: Fetcher
+) -> Obtained:
+    runner.cancellation.check()
+    with report_step(runner.reporter, target.name, step.package.name, "build") as report:
+        built = build_wheel(step, target, allow_pure=allow_pure, runner=runner, fetcher=fetcher)
+        grafted = built.facts["grafted"]
+        report.detail = f"with {', '.join(grafted)}" if grafted else ""
+        wheel = read_wheel(runner.store.blob(built.sha256), filename=built.filename)
+        _check_identity(wheel, step)
+        finding = lost_extension(wheel, expected=False)
+        if finding and not allow_pure:
+            refuse([finding])
+    return Obtained(step=step, wheel=wheel, sha256=built.sha256, built=built)
+
+
+def _check_identity(wheel: Wheel, step: Step) -> None:
+    """A backend may hand out any wheel; only that of the locked package will do."""
+    package = step.package
+    if (wheel.name, wheel.version.public) != (package.name, package.version.public):
+        raise CheckError(
+            f"{package}: its build gave the wheel of {wheel.name} {wheel.version}",
+            hint="pin another version, and tell the project's maintainers",
+        )
+
+
+def _check(
+    obtained: list[Obtained],
+    project: Project,
+    target: Target,
+    interpreter: Interpreter,
+    runner: Runner,
+) -> None:
+    built = {each.wheel.filename for each in obtained if each.built is not None}
+    findings = check_house([each.wheel for each in obtained], target, interpreter, built=built)
+    for finding in findings:
+        if finding.level == "warning":
+            runner.reporter.emit(
+                Notice(
+                    target=target.name,
+                    message=f"{finding.wheel}: {finding}",
+                    hint=finding.hint,
+                )
+            )
+    refuse(findings)

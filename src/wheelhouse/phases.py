@@ -1,0 +1,101 @@
+"""Reporting the phases of a target and its end."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+from wheelhouse.errors import InterruptedRunError, WheelhouseError, raise_all
+from wheelhouse.events import Outcome, PhaseStarted, Reporter, TargetFinished
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from wheelhouse.house import House
+    from wheelhouse.plan import Plan
+    from wheelhouse.run import Run
+    from wheelhouse.targets import Target
+
+T = TypeVar("T")
+
+
+@contextmanager
+def phase(run: Run, target: Target, name: str, *, total: int | None = None) -> Iterator[None]:
+    """Report that *target* enters a phase; refuse to if the run is being stopped."""
+    run.cancellation.check()
+    run.reporter.emit(PhaseStarted(target=target.name, phase=name, total=total))
+    yield
+    run.cancellation.check()
+
+
+class End:
+    """What is known of a target by its end; the pipeline fills it in as it goes."""
+
+    plan: Plan | None = None
+    house: House | None = None
+
+
+@contextmanager
+def telling_the_end(reporter: Reporter, target: Target, destination: Path) -> Iterator[End]:
+    """Report how the target's block ended."""
+    end, started = End(), time.monotonic()
+    outcome: Outcome = "failed"
+    message = ""
+    try:
+        yield end
+        outcome = "done"
+    except InterruptedRunError:
+        outcome = "skipped"
+        raise
+    except WheelhouseError as error:
+        message = error.message
+        raise
+    finally:
+        house = end.house
+        reporter.emit(
+            TargetFinished(
+                target=target.name,
+                outcome=outcome,
+                seconds=time.monotonic() - started,
+                counts=_counts(end.plan),
+                wheels=len(house.manifest.wheels) if house else 0,
+                size=house.size if house else 0,
+                path=destination if house else None,
+                message=message,
+            )
+        )
+
+
+def _counts(plan: Plan | None) -> dict[str, int]:
+    if plan is None:
+        return {}
+    return {
+        "fetched": plan.count("fetch"),
+        "built": plan.count("build"),
+        "reused": plan.count("reuse"),
+    }
+
+
+def for_each(run: Run, targets: Sequence[Target], work: Callable[[Target], T]) -> list[T]:
+    """Do *work* for all targets at once; a failed one stops no other.
+
+    :raises WheelhouseError: everything that failed, once all are over. An interrupt stops all.
+    """
+    results: list[T] = []
+    errors: list[WheelhouseError] = []
+    with ThreadPoolExecutor(len(targets), thread_name_prefix="target") as pool:
+        try:
+            for future in [pool.submit(work, target) for target in targets]:
+                try:
+                    results.append(future.result())
+                except WheelhouseError as error:
+                    errors.append(error)
+        except BaseException:
+            run.cancellation.cancel()
+            raise
+    run.cancellation.check()
+    raise_all(errors)
+    return results

@@ -1,0 +1,187 @@
+"""What is to be done for each locked package, and why. Pure and printable.
+
+A step is one of three: *fetch* a wheel that the target can install, *build* one from the sdist,
+or *reuse* what an earlier run built from exactly the same inputs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from packaging.utils import parse_wheel_filename
+
+from wheelhouse.building.recipe import Recipe
+from wheelhouse.errors import PlanError, WheelhouseError, raise_all
+from wheelhouse.locking.candidates import TagRanks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from wheelhouse.config import Project
+    from wheelhouse.engine import Image, TargetImages
+    from wheelhouse.locking.model import Lock, LockedFile, LockedPackage
+    from wheelhouse.targets import Interpreter, Target
+
+Action = Literal["fetch", "build", "reuse"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Built:
+    """A wheel that an earlier run has built, as the store remembers it."""
+
+    filename: str
+    sha256: str
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Step:
+    """One package's step.
+
+    :ivar file: the file on the index that it starts from.
+    :ivar recipe: how it is built; None for a fetched wheel.
+    :ivar key: the cache key of the build.
+    :ivar built: the earlier result, for ``reuse``.
+    :ivar reason: why, in one clause.
+    """
+
+    action: Action
+    package: LockedPackage
+    file: LockedFile
+    reason: str
+    recipe: Recipe | None = None
+    key: str | None = None
+    built: Built | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """For ``wheelhouse plan --json``."""
+        return {
+            "name": self.package.name,
+            "version": str(self.package.version),
+            "action": self.action,
+            "file": self.file.filename,
+            "sha256": self.file.sha256,
+            "reason": self.reason,
+            "required-by": list(self.package.required_by),
+            "key": self.key,
+        }
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """All steps of a target, in the lock's order."""
+
+    target: str
+    steps: tuple[Step, ...]
+
+    def count(self, action: Action) -> int:
+        """How many steps have this action."""
+        return sum(step.action == action for step in self.steps)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Circumstances:
+    """What a plan depends on besides the lock.
+
+    :ivar builder: gives the builder image with these system packages.
+    :ivar known: gives what an earlier run built under this key, if it did.
+    :ivar versions: of our own parts that take part in a build; a change of them rebuilds.
+    """
+
+    target: Target
+    interpreter: Interpreter
+    images: TargetImages
+    builder: Callable[[tuple[str, ...]], Image]
+    known: Callable[[str], Built | None]
+    versions: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Planned:
+    """A target up to its plan."""
+
+    target: Target
+    images: TargetImages
+    interpreter: Interpreter
+    lock: Lock
+    plan: Plan
+
+
+def plan_target(lock: Lock, project: Project, here: Circumstances) -> Plan:
+    """Choose a step for each package of *lock*.
+
+    :raises PlanError: the target can use none of a package's files; all such packages at once.
+    """
+    ranks = TagRanks(here.interpreter.tags)
+    steps: list[Step] = []
+    errors: list[WheelhouseError] = []
+    for package in lock.packages:
+        try:
+            steps.append(_step(package, project, here, ranks))
+        except PlanError as error:
+            errors.append(error)
+    raise_all(errors)
+    return Plan(target=lock.target, steps=tuple(steps))
+
+
+def _step(package: LockedPackage, project: Project, here: Circumstances, ranks: TagRanks) -> Step:
+    source = project.settings(package.name).source
+    wheel = None if source == "sdist" else best_wheel(package.wheels, ranks)
+    if wheel is not None:
+        return Step(
+            action="fetch", package=package, file=wheel, reason=_why_this_wheel(package, wheel)
+        )
+    if package.sdist is None or package.build is None:
+        raise PlanError(
+            f"{package} has no file that {here.target.describe()} can use",
+            hint="run `wheelhouse lock`; if that does not help, pin another version",
+        )
+    return _build(package, project, here, asked=source == "sdist")
+
+
+def best_wheel(wheels: Sequence[LockedFile], ranks: TagRanks) -> LockedFile | None:
+    """The wheel whose tags come first in the target's order of preference; None if none fits."""
+    ranked = [
+        (rank, wheel.filename, wheel)
+        for wheel in wheels
+        if (rank := ranks.of(parse_wheel_filename(wheel.filename)[3])) is not None
+    ]
+    return min(ranked)[2] if ranked else None
+
+
+def _why_this_wheel(package: LockedPackage, wheel: LockedFile) -> str:
+    tag = wheel.filename.removesuffix(".whl").split("-", 2)[2]
+    if len(package.wheels) > 1:
+        return f"the best of {len(package.wheels)} wheels that fit the target"
+    return "its wheel fits everywhere" if tag.endswith("none-any") else "its wheel fits the target"
+
+
+def _build(package: LockedPackage, project: Project, here: Circumstances, *, asked: bool) -> Step:
+    assert package.sdist is not None
+    assert package.build is not None
+    settings = project.settings(package.name)
+    system = package.build.system
+    recipe = Recipe(
+        sdist=package.sdist,
+        image=(here.builder(system) if system else here.images.builder).id,
+        python=here.images.builder_python,
+        tool_python=here.images.tool_python,
+        environment=package.build.environment,
+        env=settings.env,
+        config_settings=settings.config_settings,
+    )
+    key = recipe.key(
+        "build", policy=here.target.policy, pure=settings.allow_pure, **dict(here.versions)
+    )
+    why = 'asked for: source = "sdist"' if asked else "no wheel on the index fits the target"
+    built = here.known(key)
+    return Step(
+        action="reuse" if built else "build",
+        package=package,
+        file=package.sdist,
+        reason=f"{why}; built before from the same inputs" if built else why,
+        recipe=recipe,
+        key=key,
+        built=built,
+    )

@@ -1,0 +1,173 @@
+"""One picture of a running run, for a terminal of any size. Pure.
+
+A line for each target; beneath it, its running steps, the one that has run longest first, so
+that lines do not jump. What does not fit is folded into a line that says how much it is.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from wheelhouse.reporting.lines import Line, Span, clip_line, line, pad
+from wheelhouse.reporting.wording import doing, kind_of, subject, tally
+from wheelhouse.text import cell_width, clip, clock, counted, human_size, sanitize
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from wheelhouse.reporting.state import RunningStep, RunState, TargetState
+
+
+class LastLine(Protocol):
+    """Gives the last line of output of a target's step."""
+
+    def __call__(self, target: str | None, step: str, /) -> str: ...
+
+
+_PHASE = len("assemble")
+_BAR = 20
+_LEAST_OUTPUT = 12
+
+
+def frame(run: RunState, now: float, width: int, height: int, last_line: LastLine) -> list[Line]:
+    """The lines to show at the time *now*: at most *height*, each at most *width* wide.
+
+    *last_line* gives the last line of output of a target's step.
+    """
+    targets, hidden = _fitting(list(run.targets.values()), height)
+    shares = _share(
+        [len(target.running) for target in targets],
+        height - len(targets) - (1 if hidden else 0),
+    )
+    layout = _Layout(targets, now, width, last_line)
+    lines: list[Line] = []
+    for target, share in zip(targets, shares, strict=True):
+        lines.append(layout.head(target, folded=bool(target.running) and not share))
+        lines += layout.steps(target, share)
+    if hidden:
+        lines.append(line(Span(f"… and {counted(hidden, 'more target')}", "dim")))
+    return [clip_line(each, width) for each in lines[: max(height, 0)]]
+
+
+def _fitting(targets: list[TargetState], height: int) -> tuple[list[TargetState], int]:
+    """The targets that get a line, and the number of those that don't: finished ones go first."""
+    lines = len(targets) + sum(len(target.running) for target in targets)
+    if lines <= height:
+        return targets, 0
+    busy = [target for target in targets if target.busy] or targets
+    steps = sum(len(target.running) for target in busy)
+    if len(targets) + min(steps, len(busy)) <= height:
+        return targets, 0
+    room = max(height - 1, 1)
+    shown = busy[:room]
+    return shown, len(targets) - len(shown)
+
+
+def _share(wanted: Sequence[int], room: int) -> list[int]:
+    """*room* lines dealt out in turns, to nobody more than *wanted*."""
+    shares = [0] * len(wanted)
+    while room > 0 and any(share < want for share, want in zip(shares, wanted, strict=True)):
+        for index, want in enumerate(wanted):
+            if room > 0 and shares[index] < want:
+                shares[index] += 1
+                room -= 1
+    return shares
+
+
+def _name(target: TargetState) -> str:
+    return sanitize(target.name) if target.name is not None else "wheelhouse"
+
+
+class _Layout:
+    """The measures of one frame."""
+
+    def __init__(
+        self, targets: Sequence[TargetState], now: float, width: int, last_line: LastLine
+    ) -> None:
+        self.now = now
+        self.width = width
+        self.last_line = last_line
+        steps = [step for target in targets for step in target.running.values()]
+        self.names = self._column(_name(target) for target in targets)
+        self.labels = self._column(_label(step) for step in steps)
+
+    def _column(self, texts: Iterable[str]) -> int:
+        """Room for the widest of *texts*, but never more than a third of the line."""
+        return min(max(map(cell_width, texts), default=0), max(self.width // 3, 8))
+
+    def head(self, target: TargetState, *, folded: bool) -> Line:
+        """The target's own line; says how many steps run where these are *folded* away."""
+        name = pad(clip(_name(target), self.names), self.names)
+        spans = [Span(name, "strong"), Span("  ")]
+        if target.finished:
+            return clip_line((*spans, *_finished(target)), self.width)
+        parts = [Span(pad(sanitize(target.phase), _PHASE)), *_progress(target, self.width)]
+        left = (*spans, *parts)
+        asides = [tally(target.counts), f"{len(target.running)} running" if folded else ""]
+        aside = " · ".join(text for text in asides if text)
+        return self._with_clock(left, aside, clock(self.now - target.started))
+
+    def _with_clock(self, left: Line, aside: str, time: str) -> Line:
+        """*left*, then *aside* where there is room, then *time* at the right edge."""
+        used = sum(cell_width(span.text) for span in left)
+        room = self.width - used - cell_width(time) - 2
+        if room < 0:
+            return clip_line(left, self.width)
+        aside = f"  {aside}" if aside and cell_width(aside) + 2 <= room else ""
+        space = " " * (room - cell_width(aside) + 2)
+        return (*left, Span(aside, "dim"), Span(space), Span(time, "dim"))
+
+    def steps(self, target: TargetState, share: int) -> list[Line]:
+        """The running steps of *target* in *share* lines."""
+        running = sorted(target.running.values(), key=lambda step: step.started)
+        if not share:
+            return []
+        if share == 1 < len(running):
+            return [self._step(target, running[0], more=len(running) - 1)]
+        shown = running if len(running) <= share else running[: share - 1]
+        lines = [self._step(target, step) for step in shown]
+        if len(shown) < len(running):
+            lines.append(line(Span(f"  … and {len(running) - len(shown)} more", "dim")))
+        return lines
+
+    def _step(self, target: TargetState, step: RunningStep, more: int = 0) -> Line:
+        """A step's line; its output gives way to the number of *more* steps."""
+        label = pad(clip(_label(step), self.labels), self.labels)
+        time = clock(self.now - step.started).rjust(5)
+        left = line("  ", label, "  ", Span(time, "dim"))
+        room = self.width - sum(cell_width(span.text) for span in left) - 2
+        if room < _LEAST_OUTPUT:
+            return clip_line(left, self.width)
+        said = f"… and {more} more" if more else self.last_line(target.name, step.name)
+        output = clip(sanitize(said).strip(), room)
+        return (*left, Span("  "), Span(output, "dim")) if output else left
+
+
+def _label(step: RunningStep) -> str:
+    """Builds are what one expects to see, and stand there by their name; others say their verb."""
+    if kind_of(step.name, step.phase) == "build":
+        return subject(step.name)
+    return doing(step.name, step.phase)
+
+
+def _progress(target: TargetState, width: int) -> list[Span]:
+    if not target.total:
+        return []
+    done = min(target.done, target.total)
+    figures = Span(f"  {str(done).rjust(len(str(target.total)))}/{target.total}")
+    length = min(_BAR, (width - 60) // 2)
+    if length < _BAR // 4:
+        return [figures]
+    full = length * done // target.total
+    return [Span("  "), Span("━" * full, "good"), Span("─" * (length - full), "dim"), figures]
+
+
+def _finished(target: TargetState) -> list[Span]:
+    ended = target.finished
+    assert ended
+    if ended.outcome == "failed":
+        return [Span("✗ failed", "bad")]
+    if ended.outcome == "skipped":
+        return [Span("skipped", "warn")]
+    facts = [counted(ended.wheels, "wheel"), human_size(ended.size)] if ended.wheels else []
+    return [Span("✓ ready" if ended.wheels else "✓ done", "good"), Span("  " + " · ".join(facts))]

@@ -1,0 +1,149 @@
+"""Progress as plain lines, for logs and CI: no control characters, nothing rewritten."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from wheelhouse.events import (
+    Event,
+    Notice,
+    PhaseStarted,
+    StepFinished,
+    StepStarted,
+    TargetFinished,
+)
+from wheelhouse.reporting.background import BackgroundReporter, Tail
+from wheelhouse.reporting.lines import Sink, short_path, to_text
+from wheelhouse.reporting.state import counter_of
+from wheelhouse.reporting.summary import summary
+from wheelhouse.reporting.wording import (
+    NOTEWORTHY,
+    doing,
+    ending,
+    is_build,
+    kind_of,
+    subject,
+    tally,
+)
+from wheelhouse.text import (
+    counted,
+    human_duration,
+    human_size,
+    neutralize,
+    sanitize,
+    sanitize_lines,
+)
+
+if TYPE_CHECKING:
+    from typing import TextIO
+
+#: A step that ends sooner than this is told by its ending alone.
+_ANNOUNCE_AFTER = 0.3
+
+_Key = tuple[str | None, str]
+
+
+class PlainReporter(BackgroundReporter):
+    """One line for each event that means something.
+
+    :param stream: where the lines go.
+    :param heartbeat: seconds after which a step that still runs says so, and again.
+    """
+
+    tail_length: ClassVar[int] = 15
+
+    def __init__(self, stream: TextIO, *, heartbeat: float = 30.0) -> None:
+        super().__init__()
+        self._sink = Sink(stream)
+        self._heartbeat = heartbeat
+        self._pending: list[str] = []
+        # When each running step was last spoken of; steps not yet announced are missing.
+        self._spoken: dict[_Key, float] = {}
+
+    def tell(self, event: Event, at: float, tail: Tail) -> None:
+        """Turn *event* into lines."""
+        match event:
+            case PhaseStarted():
+                steps = f", {counted(event.total, 'step')}" if event.total else ""
+                self._say(event.target, f"phase {sanitize(event.phase)}{steps}")
+            case StepFinished():
+                self._step_finished(event, tail)
+            case Notice():
+                self._notice(event)
+            case TargetFinished():
+                self._target_finished(event)
+            case StepStarted():
+                self._spoken.pop((event.target, event.step), None)
+
+    def tick(self, now: float) -> None:
+        """Announce steps, tell of those that run long, and write."""
+        for target in self.run.targets.values():
+            for step in target.running.values():
+                self._tell_running((target.name, step.name), step.phase, step.started, now)
+        self._write()
+
+    def finish(self, now: float, error: BaseException | None) -> None:
+        """The table of all targets."""
+        table = [to_text(each) for each in summary(self.run, now, None)]
+        self._pending += ["", *table] if table else []
+        self._write()
+
+    def _write(self) -> None:
+        self._sink.write_lines(neutralize(each) for each in self._pending)
+        self._pending.clear()
+
+    def _say(self, target: str | None, text: str) -> None:
+        self._pending.append(f"[{sanitize(target or 'wheelhouse')}] {text}")
+
+    def _tell_running(self, key: _Key, phase: str, started: float, now: float) -> None:
+        spoken = self._spoken.get(key)
+        age = now - started
+        if spoken is None and kind_of(key[1], phase) != "fetch":
+            if age >= _ANNOUNCE_AFTER:
+                self._spoken[key] = started
+                self._say(key[0], doing(key[1], phase))
+        elif now - (started if spoken is None else spoken) >= self._heartbeat:
+            self._spoken[key] = now
+            self._say(key[0], f"still {doing(key[1], phase)}, {human_duration(age)}")
+
+    def _step_finished(self, event: StepFinished, tail: Tail) -> None:
+        announced = self._spoken.pop((event.target, event.step), None) is not None
+        if event.outcome == "failed":
+            self._step_failed(event, tail)
+        elif event.outcome == "skipped" or announced or _noteworthy(event):
+            self._say(event.target, f"{subject(event.step)} {ending(event)}")
+
+    def _step_failed(self, event: StepFinished, tail: Tail) -> None:
+        how = ending(event).removeprefix("failed ")
+        self._say(event.target, f"FAILED {subject(event.step)} {how}")
+        for each in tail:
+            self._say(event.target, f"  | {sanitize(each)}")
+        if event.log:
+            self._say(event.target, f"  log: {short_path(event.log)}")
+
+    def _notice(self, event: Notice) -> None:
+        first, *rest = sanitize_lines(event.message)
+        self._say(event.target, f"note: {first}")
+        for each in rest:
+            self._say(event.target, f"  {each}")
+        if event.hint:
+            self._say(event.target, f"  hint: {' '.join(sanitize_lines(event.hint))}")
+
+    def _target_finished(self, event: TargetFinished) -> None:
+        facts = [tally(event.counts)]
+        if event.wheels:
+            facts = [counted(event.wheels, "wheel"), human_size(event.size), *facts]
+        if event.message:
+            facts.append(sanitize(event.message))
+        where = f" → {short_path(event.path)}" if event.path else ""
+        told = " · ".join(fact for fact in facts if fact)
+        word = "FAILED" if event.outcome == "failed" else event.outcome
+        text = f"{word} in {human_duration(event.seconds)}{': ' if told else ''}{told}{where}"
+        self._say(event.target, text)
+
+
+def _noteworthy(event: StepFinished) -> bool:
+    """Builds, and whatever else took its time; the rest is only counted."""
+    if event.outcome != "done" or counter_of(event) == "fetched":
+        return False
+    return is_build(event.step, event.phase) or event.seconds >= NOTEWORTHY

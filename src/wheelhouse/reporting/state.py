@@ -1,0 +1,97 @@
+"""What a run is doing, folded from its events. Pure: time comes in as an argument."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from wheelhouse.events import (
+    Event,
+    Notice,
+    PhaseStarted,
+    StepFinished,
+    StepOutput,
+    StepStarted,
+    TargetFinished,
+)
+from wheelhouse.reporting.wording import kind_of
+
+
+@dataclass(slots=True)
+class RunningStep:
+    """A step that has begun and not ended. Times are those of the monotonic clock."""
+
+    name: str
+    phase: str
+    started: float
+
+
+@dataclass(slots=True)
+class TargetState:
+    """One target of the run; *name* is None for steps that serve the run as a whole.
+
+    :ivar done: steps finished in the present phase, of *total*, where that is known.
+    :ivar counts: ``fetched``, ``built``, ``reused``, ``failed`` and ``skipped`` so far.
+    """
+
+    name: str | None
+    started: float
+    phase: str = ""
+    total: int | None = None
+    done: int = 0
+    running: dict[str, RunningStep] = field(default_factory=dict)
+    counts: Counter[str] = field(default_factory=Counter)
+    finished: TargetFinished | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether something may still come from it."""
+        return self.finished is None
+
+
+@dataclass(slots=True)
+class RunState:
+    """The whole run."""
+
+    started: float
+    targets: dict[str | None, TargetState] = field(default_factory=dict)
+
+    def apply(self, event: Event, at: float) -> None:
+        """Take in *event*, which came at the time *at*."""
+        if isinstance(event, (Notice, StepOutput)):
+            return
+        target = self.target(event.target, at)
+        match event:
+            case PhaseStarted():
+                target.phase, target.total, target.done = event.phase, event.total, 0
+            case StepStarted():
+                target.running[event.step] = RunningStep(event.step, event.phase, at)
+            case StepFinished():
+                _finish_step(target, event)
+            case TargetFinished():
+                target.finished = event
+                target.running.clear()
+
+    def target(self, name: str | None, at: float) -> TargetState:
+        """The state of the target *name*, begun now if it is new."""
+        return self.targets.setdefault(name, TargetState(name, at))
+
+    @property
+    def declared(self) -> list[TargetState]:
+        """The targets that have a name, as they appeared."""
+        return [target for target in self.targets.values() if target.name is not None]
+
+
+def _finish_step(target: TargetState, event: StepFinished) -> None:
+    target.running.pop(event.step, None)
+    target.done += 1
+    count = counter_of(event)
+    if count:
+        target.counts[count] += 1
+
+
+def counter_of(event: StepFinished) -> str | None:
+    """The name under which *event* is counted, or None."""
+    if event.outcome != "done":
+        return event.outcome
+    return {"fetch": "fetched", "build": "built"}.get(kind_of(event.step, event.phase))

@@ -1,0 +1,105 @@
+"""What is told of each wheel in the manifest: from plan steps and wheels to facts. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wheelhouse.fetch import redacted
+from wheelhouse.house import HouseContents, HouseWheel
+from wheelhouse.manifest import (
+    BuildRequirementFacts,
+    BuiltStory,
+    FetchedStory,
+    ImageFacts,
+    WheelFacts,
+)
+from wheelhouse.recipes import skipped_imports
+from wheelhouse.wheels import system_needs
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from wheelhouse.config import Project
+    from wheelhouse.obtain import Obtained
+    from wheelhouse.plan import Planned
+    from wheelhouse.targets import Target
+
+
+def contents(
+    project: Project, planned: Planned, lock_sha256: str, obtained: Sequence[Obtained]
+) -> HouseContents:
+    """All that the wheelhouse of a target is made from."""
+    from wheelhouse import __version__
+
+    wheels = [
+        HouseWheel(path=each.wheel.path, facts=_facts(each, project, planned.target))
+        for each in obtained
+    ]
+    return HouseContents(
+        target=planned.target,
+        interpreter=planned.interpreter,
+        wheels=tuple(wheels),
+        images=planned.images,
+        lock_sha256=lock_sha256,
+        requirements=planned.lock.requested,
+        version=__version__,
+    )
+
+
+def _facts(obtained: Obtained, project: Project, target: Target) -> WheelFacts:
+    wheel, package = obtained.wheel, obtained.step.package
+    skipped = (*project.settings(package.name).skip_imports, *skipped_imports(package.name))
+    python = wheel.metadata.requires_python
+    return WheelFacts(
+        filename=wheel.filename,
+        name=wheel.name,
+        version=str(wheel.version),
+        sha256=obtained.sha256,
+        size=wheel.size,
+        tags=tuple(sorted(str(tag) for tag in wheel.tags)),
+        story=_built_story(obtained, project, target)
+        if obtained.built
+        else FetchedStory(url=redacted(obtained.step.file.url), sha256=obtained.sha256),
+        requires_python=str(python) if python else "",
+        modules=wheel.modules,
+        extension_modules=tuple(module_name(each) for each in wheel.extensions),
+        required_by=package.required_by,
+        skip_imports=tuple(dict.fromkeys(skipped)),
+        system_libraries=tuple(sorted(system_needs(wheel, target))),
+    )
+
+
+def module_name(member: str) -> str:
+    """The dotted name of the extension module *member*: ``a/_b.cpython-311-….so`` is ``a._b``."""
+    parts = member.split("/")
+    if parts[0].endswith(".data"):
+        parts = parts[2:]
+    return ".".join([*parts[:-1], parts[-1].partition(".")[0]])
+
+
+def _built_story(obtained: Obtained, project: Project, target: Target) -> BuiltStory:
+    step, built = obtained.step, obtained.built
+    recipe = step.recipe
+    assert recipe is not None
+    assert built is not None
+    assert step.key is not None
+    assert step.package.build is not None
+    settings = project.settings(step.package.name)
+    return BuiltStory(
+        reason=step.reason.removesuffix("; built before from the same inputs"),
+        sdist_url=redacted(step.file.url),
+        sdist_sha256=step.file.sha256,
+        image=ImageFacts(id=recipe.image, name=""),
+        cache_key=step.key,
+        build_requirements=tuple(
+            BuildRequirementFacts(
+                name=each.name, version=str(each.version), sha256=each.wheel.sha256
+            )
+            for each in recipe.environment
+        ),
+        system_packages=step.package.build.system,
+        environment=dict(settings.env),
+        config_settings=dict(settings.config_settings),
+        grafted=tuple(built.facts["grafted"]),
+        policy=target.policy if built.facts["repaired"] else "",
+    )

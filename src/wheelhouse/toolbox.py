@@ -1,0 +1,172 @@
+"""The toolbox: our own tools, as they stand under ``/opt/wheelhouse`` in every builder image.
+
+It does not depend on the target: a private CPython with its own loader and libraries, `uv`,
+`patchelf`, and the Python packages that build and repair wheels. Which files those are is data
+(``data/toolbox.toml``), pinned by hash for each architecture. This module reads the pins and
+writes the build context of the image that ``images/toolbox.Dockerfile`` makes of them.
+
+::
+
+    /opt/wheelhouse/bin/python   the private CPython; `-I -m auditwheel` works as it stands
+    /opt/wheelhouse/bin/uv, bin/patchelf
+    /opt/wheelhouse/site/        the Python packages, unpacked
+    /opt/wheelhouse/lib/         the loader, the libraries and the standard library
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import tarfile
+import tomllib
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path, PurePosixPath
+from typing import IO, TYPE_CHECKING, Any
+
+from wheelhouse.errors import ImageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+#: The Python that our own tools run on, in every builder image.
+TOOL_PYTHON = "/opt/wheelhouse/bin/python"
+
+#: Whose packages the private CPython is made of: the first Debian with Python 3.13.
+SOURCE_PRESET = "debian13"
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_SCRIPTS = re.compile(r"[^/]+\.data/scripts/(?P<name>[^/]+)")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pin:
+    """One wheel of the toolbox.
+
+    :ivar arch: the architecture it is for, or ``any``.
+    :ivar sha256: of the file, in hexadecimal.
+    """
+
+    name: str
+    version: str
+    arch: str
+    url: str
+    sha256: str
+
+    @property
+    def filename(self) -> str:
+        """The wheel's file name."""
+        return self.url.rpartition("/")[2]
+
+
+def _wheel(name: str, version: str, arch: str, data: Mapping[str, str]) -> Pin:
+    pin = Pin(name=name, version=version, arch=arch, url=data["url"], sha256=data["sha256"])
+    if not pin.url.startswith("https://") or not _SHA256.fullmatch(pin.sha256):
+        raise ValueError(f"{name}.wheels.{arch}: not an https URL with a sha256")
+    return pin
+
+
+def parse(data: Mapping[str, Any]) -> tuple[Pin, ...]:
+    """All pins of a parsed ``toolbox.toml``, for every architecture, in its order.
+
+    :raises ValueError: a URL or hash is not one.
+    :raises KeyError: a field is missing.
+    """
+    return tuple(
+        _wheel(name, tool["version"], arch, wheel)
+        for name, tool in data.items()
+        for arch, wheel in tool["wheels"].items()
+    )
+
+
+@cache
+def _own_pins() -> tuple[Pin, ...]:
+    text = resources.files("wheelhouse").joinpath("data/toolbox.toml").read_text("utf-8")
+    return parse(tomllib.loads(text))
+
+
+def pins(arch: str) -> tuple[Pin, ...]:
+    """The wheels of the toolbox for *arch*.
+
+    :raises ImageError: a tool has no wheel for *arch*.
+    """
+    fitting = tuple(pin for pin in _own_pins() if pin.arch in ("any", arch))
+    lacking = sorted({pin.name for pin in _own_pins()} - {pin.name for pin in fitting})
+    if lacking:
+        raise ImageError(
+            f"The toolbox has no {', '.join(lacking)} for {arch}",
+            hint="Choose one of the architectures that the target's preset lists.",
+        )
+    return fitting
+
+
+def _destination(member: str) -> str | None:
+    """Where a wheel's *member* goes in the toolbox; None for a folder.
+
+    :raises ImageError: the name leads out of the wheel.
+    """
+    path = PurePosixPath(member)
+    if path.is_absolute() or ".." in path.parts:
+        raise ImageError(f"A wheel of the toolbox holds the path {member!r}")
+    if member.endswith("/"):
+        return None
+    script = _SCRIPTS.fullmatch(member)
+    return f"bin/{script['name']}" if script else f"site/{member}"
+
+
+def _add(archive: tarfile.TarFile, name: str, size: int, content: IO[bytes]) -> None:
+    """Add a file whose entry depends on its name, its size and its content only."""
+    entry = tarfile.TarInfo(name)
+    entry.size = size
+    entry.mode = 0o755 if name.startswith("bin/") else 0o644
+    archive.addfile(entry, content)
+
+
+def _members(wheel: zipfile.ZipFile) -> Iterator[tuple[zipfile.ZipInfo, str]]:
+    for info in sorted(wheel.infolist(), key=lambda info: info.filename):
+        destination = _destination(info.filename)
+        if destination is not None:
+            yield info, destination
+
+
+def write_files(archive: tarfile.TarFile, files: Mapping[str, bytes]) -> None:
+    """Add *files* to *archive*, normalised."""
+    for name, content in sorted(files.items()):
+        _add(archive, name, len(content), io.BytesIO(content))
+
+
+def write_context(
+    output: IO[bytes],
+    wheels: Iterable[Pin],
+    fetch: Callable[[Pin], Path],
+    files: Mapping[str, bytes],
+) -> None:
+    """Write the build context of the toolbox image to *output*, as a tar archive.
+
+    The same input gives the same bytes.
+
+    :param fetch: gives the path of a pin's file, whose hash it has checked. Called from several
+        threads.
+    :param files: what else belongs into the context: the Dockerfile and what it runs.
+    :raises ImageError: a wheel is not a readable archive, or leads out of its folder.
+    """
+    wheels = tuple(wheels)
+    with ThreadPoolExecutor() as pool:
+        paths = tuple(pool.map(fetch, wheels))
+    with tarfile.open(fileobj=output, mode="w|", format=tarfile.GNU_FORMAT) as archive:
+        write_files(archive, files)
+        for pin, path in zip(wheels, paths, strict=True):
+            _write_wheel(archive, pin, path)
+
+
+def _write_wheel(archive: tarfile.TarFile, pin: Pin, path: Path) -> None:
+    try:
+        with zipfile.ZipFile(path) as wheel:
+            for info, destination in _members(wheel):
+                with wheel.open(info) as content:
+                    _add(archive, destination, info.file_size, content)
+    except (zipfile.BadZipFile, OSError) as error:
+        raise ImageError(f"Cannot unpack {pin.filename} for the toolbox: {error}") from error

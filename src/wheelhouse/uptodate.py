@@ -1,0 +1,123 @@
+"""Knowing at once that nothing changed.
+
+After a successful build, a *stamp* remembers the hash of every file that went in and the look
+(size, time, inode) of every file that came out. If all are as they were, there is nothing to do,
+and neither configuration nor engine nor index needs to be looked at. `wheelhouse verify` is what
+reads the wheels themselves.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wheelhouse import __version__
+from wheelhouse.events import Event, TargetFinished
+from wheelhouse.store import Store, default_root, digest_of, sha256_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from wheelhouse.config import Project
+    from wheelhouse.house import House
+
+KIND = "stamp"
+FILE_NAME = "wheelhouse.toml"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Question:
+    """What is asked for: the same question about the same files has the same answer."""
+
+    file: Path | None
+    targets: tuple[str, ...]
+    engine: str
+
+    @property
+    def key(self) -> str:
+        """The key of its stamp."""
+        return digest_of([str(self.file), self.targets, self.engine, __version__])
+
+
+def project_file(config: Path | None) -> Path | None:
+    """The project's file, if it is easily found; whoever loads it tells what is wrong."""
+    if config is not None:
+        return config.absolute()
+    here = Path.cwd()
+    found = (folder / FILE_NAME for folder in (here, *here.parents))
+    return next((path for path in found if path.is_file()), None)
+
+
+def unchanged(question: Question) -> list[Event] | None:
+    """The events that tell so, if nothing changed since the stamp; None if anything did."""
+    root = default_root()
+    if question.file is None or not (root / "records").is_dir():
+        return None
+    stamp = Store(root).record(KIND, question.key)
+    try:
+        if stamp is None or not _same(stamp):
+            return None
+        return [_event(house) for house in stamp["houses"]]
+    except (OSError, KeyError, TypeError):
+        return None
+
+
+def _same(stamp: dict[str, Any]) -> bool:
+    return all(sha256_of(Path(path)) == sha for path, sha in stamp["inputs"].items()) and all(
+        _look(Path(house["path"])) == house["files"] for house in stamp["houses"]
+    )
+
+
+def _look(folder: Path) -> dict[str, list[int]]:
+    """Size, time of change (ns) and inode of every file below *folder*."""
+    found: dict[str, list[int]] = {}
+    pending = [str(folder)]
+    while pending:
+        with os.scandir(pending.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    pending.append(entry.path)
+                else:
+                    seen = entry.stat(follow_symlinks=False)
+                    found[entry.path] = [seen.st_size, seen.st_mtime_ns, seen.st_ino]
+    return found
+
+
+def _event(house: dict[str, Any]) -> TargetFinished:
+    return TargetFinished(
+        target=house["target"],
+        outcome="reused",
+        seconds=0.0,
+        counts={"reused": house["wheels"]},
+        wheels=house["wheels"],
+        size=house["size"],
+        path=Path(house["path"]),
+        message="nothing changed",
+    )
+
+
+def remember(question: Question, project: Project, houses: Sequence[House]) -> None:
+    """Write the stamp of a build that has just succeeded."""
+    from wheelhouse.locking.lockfile import lock_path
+    from wheelhouse.locking.requirements import read_requirements
+
+    requirements = read_requirements(project.root, project.requirements)
+    locks = [lock_path(project.root, house.manifest.target.name) for house in houses]
+    inputs: Iterable[Path] = [project.file, *requirements.files, *locks]
+    stamp = {
+        "inputs": {str(path): sha256_of(path) for path in inputs},
+        "houses": [
+            {
+                "target": house.manifest.target.name,
+                "path": str(house.path),
+                "wheels": len(house.manifest.wheels),
+                "size": house.size,
+                "files": _look(house.path),
+            }
+            for house in houses
+        ],
+    }
+    Store(default_root()).write_record(KIND, question.key, json.loads(json.dumps(stamp)))

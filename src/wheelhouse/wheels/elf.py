@@ -1,0 +1,297 @@
+"""What an ELF file asks of the machine that loads it.
+
+Reads the program headers and the dynamic segment, with pyelftools; never section headers, which
+a file may lack, nor code. Nothing is loaded or executed. Every walk is bounded, because the file
+may have been made to mislead.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from elftools.elf.elffile import ELFFile
+
+MAGIC = b"\x7fELF"
+
+#: `e_machine` as `platform.machine()` says it; others keep pyelftools' name.
+MACHINES = {
+    ("EM_X86_64", 64): "x86_64",
+    ("EM_386", 32): "i686",
+    ("EM_AARCH64", 64): "aarch64",
+    ("EM_ARM", 32): "armv7l",
+    ("EM_PPC64", 64): "ppc64le",
+    ("EM_S390", 64): "s390x",
+    ("EM_RISCV", 64): "riscv64",
+    ("EM_LOONGARCH", 64): "loongarch64",
+}
+
+_MOST_TAGS = 4096
+_MOST_SEGMENTS = 4096
+_MOST_VERSIONS = 8192
+_LONGEST_STRING = 4096
+_LONGEST_CHAIN = 1 << 20
+_WEAK = 0x2
+
+
+class BrokenElfError(Exception):
+    """The file begins as ELF does, but cannot be read as such."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Binary:
+    """One ELF member of a wheel.
+
+    :ivar member: its path in the archive.
+    :ivar machine: as `platform.machine()` says, such as ``x86_64``.
+    :ivar kind: ``ET_DYN`` (a library or a position-independent program), ``ET_EXEC``, ``ET_REL``.
+    :ivar soname: the name that others ask for it by.
+    :ivar needed: the sonames that the loader must find for it (DT_NEEDED), in order.
+    :ivar search: the folders of its RPATH and RUNPATH, in order.
+    :ivar versions: (soname, symbol version) pairs that it requires, weak ones left out.
+    :ivar interpreter: the loader that it names as a program, or None.
+    :ivar executable_stack: whether it asks for one.
+    :ivar initializes: whether it exports the ``PyInit_…`` of the module that its name says.
+    """
+
+    member: str
+    machine: str
+    kind: str
+    soname: str | None = None
+    needed: tuple[str, ...] = ()
+    search: tuple[str, ...] = ()
+    versions: tuple[tuple[str, str], ...] = ()
+    interpreter: str | None = None
+    executable_stack: bool = False
+    initializes: bool = False
+
+    @property
+    def is_loadable(self) -> bool:
+        """Whether a loader could load it: object files and GPU code never pass through one."""
+        return self.kind in ("ET_DYN", "ET_EXEC")
+
+
+def read_binary(file: IO[bytes], member: str, *, module: str | None = None) -> Binary:
+    """Read the ELF *file*, which is *member* of some wheel.
+
+    :param module: the module it would be imported as, if its name is that of one.
+    :raises BrokenElfError: where the file contradicts itself or ends too early.
+    """
+    from elftools.common.exceptions import ELFError
+    from elftools.construct import ConstructError
+    from elftools.elf.elffile import ELFFile
+
+    try:
+        elf = ELFFile(file)
+        return _read(elf, file, member, module)
+    except (ELFError, ConstructError, struct.error, UnicodeDecodeError, OverflowError) as error:
+        raise BrokenElfError(str(error) or type(error).__name__) from error
+    except (ValueError, KeyError, AttributeError, TypeError, AssertionError) as error:
+        # pyelftools trusts its input in places; what it trips over is a broken file all the same.
+        raise BrokenElfError(f"unreadable ({error})") from error
+
+
+def _read(elf: ELFFile, file: IO[bytes], member: str, module: str | None) -> Binary:
+    header: Any = elf.header
+    machine = MACHINES.get((str(header["e_machine"]), int(elf.elfclass)), str(header["e_machine"]))
+    segments = list(_segments(elf, file))
+    image = _Image(elf, file, segments)
+    dynamic = image.dynamic()
+    strings = [(tag, image.string(value)) for tag, value in dynamic if tag in _STRING_TAGS]
+    # An empty RPATH is ignored by the loader, though an empty folder within one is not.
+    search = [path for tag, path in strings if tag in ("DT_RPATH", "DT_RUNPATH") and path]
+    return Binary(
+        member=member,
+        machine=machine,
+        kind=str(header["e_type"]),
+        soname=next((text for tag, text in strings if tag == "DT_SONAME"), None),
+        needed=tuple(text for tag, text in strings if tag == "DT_NEEDED"),
+        search=tuple(folder for path in search for folder in path.split(":")),
+        versions=tuple(dict.fromkeys(image.required_versions())),
+        interpreter=image.interpreter(),
+        executable_stack=_wants_executable_stack(segments),
+        initializes=module is not None and image.exports(_init_function(module)),
+    )
+
+
+_STRING_TAGS = frozenset({"DT_NEEDED", "DT_SONAME", "DT_RPATH", "DT_RUNPATH"})
+
+
+def _init_function(module: str) -> bytes:
+    """The function that initializes *module*, as PEP 489 names it."""
+    if module.isascii():
+        return b"PyInit_" + module.encode()
+    return b"PyInitU_" + module.encode("punycode").replace(b"-", b"_")
+
+
+def _segments(elf: ELFFile, file: IO[bytes]) -> Iterator[Any]:
+    from elftools.common.utils import struct_parse
+
+    header: Any = elf.header
+    structs: Any = elf.structs
+    # Not `iter_segments`: for the dynamic segment's strings it would read section headers too.
+    for index in range(min(int(header["e_phnum"]), _MOST_SEGMENTS)):
+        at = header["e_phoff"] + index * header["e_phentsize"]
+        yield struct_parse(structs.Elf_Phdr, file, stream_pos=at)
+
+
+def _wants_executable_stack(segments: Sequence[Any]) -> bool:
+    return any(s["p_type"] == "PT_GNU_STACK" and s["p_flags"] & 1 for s in segments)
+
+
+class _Image:
+    """The file as the loader would see it: addresses instead of offsets."""
+
+    def __init__(self, elf: ELFFile, file: IO[bytes], segments: Sequence[Any]) -> None:
+        self._elf = elf
+        self._structs: Any = elf.structs
+        self._file = file
+        self._segments = segments
+        self._order = "<" if elf.little_endian else ">"
+        self._wide = elf.elfclass == 64
+        self._tags: dict[str, int] = {}
+
+    def dynamic(self) -> list[tuple[str, int]]:
+        """The dynamic segment's (tag, value) pairs, up to its end mark."""
+        from elftools.common.utils import struct_parse
+
+        segment = next((s for s in self._segments if s["p_type"] == "PT_DYNAMIC"), None)
+        if segment is None:
+            return []
+        entry_size = 16 if self._wide else 8
+        count = min(int(segment["p_filesz"]) // entry_size, _MOST_TAGS)
+        pairs: list[tuple[str, int]] = []
+        for index in range(count):
+            offset = segment["p_offset"] + index * entry_size
+            entry = struct_parse(self._structs.Elf_Dyn, self._file, stream_pos=offset)
+            if entry["d_tag"] == "DT_NULL":
+                break
+            pairs.append((str(entry["d_tag"]), int(entry["d_val"])))
+        self._tags = dict(reversed(pairs))
+        return pairs
+
+    def string(self, index: int) -> str:
+        """The string at *index* of the dynamic string table."""
+        return self._bytes_at(self._address("DT_STRTAB") + index).decode("utf-8", "surrogateescape")
+
+    def interpreter(self) -> str | None:
+        """The program interpreter."""
+        for segment in self._segments:
+            if segment["p_type"] == "PT_INTERP":
+                self._file.seek(segment["p_offset"])
+                raw = self._file.read(min(int(segment["p_filesz"]), _LONGEST_STRING))
+                return raw.split(b"\0")[0].decode("utf-8", "surrogateescape")
+        return None
+
+    def required_versions(self) -> Iterator[tuple[str, str]]:
+        """The (soname, version) pairs of the version requirements (.gnu.version_r)."""
+        if "DT_VERNEED" not in self._tags:
+            return
+        at = self._tags["DT_VERNEED"]
+        budget = _MOST_VERSIONS
+        for _ in range(min(self._tags.get("DT_VERNEEDNUM", 0), _MOST_VERSIONS)):
+            _, count, name, first, following = self._unpack("HHLLL", at)
+            soname = self.string(name)
+            each = at + first
+            for _ in range(min(count, budget)):
+                _, flags, _, version, step = self._unpack("LHHLL", each)
+                if not flags & _WEAK:
+                    yield soname, self.string(version)
+                each += step
+            budget -= count
+            if not following or budget <= 0:
+                return
+            at += following
+
+    def exports(self, name: bytes) -> bool:
+        """Whether the dynamic symbol *name* is defined here, by either kind of hash table."""
+        if "DT_GNU_HASH" in self._tags:
+            candidates = self._gnu_candidates(name)
+        elif "DT_HASH" in self._tags:
+            candidates = self._sysv_candidates(name)
+        else:
+            return False
+        return any(self._is_defined(index, name) for index in candidates)
+
+    def _gnu_candidates(self, name: bytes) -> Iterator[int]:
+        table = self._tags["DT_GNU_HASH"]
+        buckets, first, bloom, _ = self._unpack("4L", table)
+        if not buckets:
+            return
+        start = table + 16 + bloom * (8 if self._wide else 4)
+        wanted = _gnu_hash(name)
+        (index,) = self._unpack("L", start + 4 * (wanted % buckets))
+        if index < first:
+            return
+        chain = start + 4 * buckets
+        for _ in range(_LONGEST_CHAIN):
+            (value,) = self._unpack("L", chain + 4 * (index - first))
+            if value | 1 == wanted | 1:
+                yield index
+            if value & 1:
+                return
+            index += 1
+
+    def _sysv_candidates(self, name: bytes) -> Iterator[int]:
+        table = self._tags["DT_HASH"]
+        buckets, symbols = self._unpack("2L", table)
+        if not buckets:
+            return
+        (index,) = self._unpack("L", table + 8 + 4 * (_sysv_hash(name) % buckets))
+        for _ in range(min(symbols, _LONGEST_CHAIN)):
+            if index == 0:
+                return
+            yield index
+            (index,) = self._unpack("L", table + 8 + 4 * (buckets + index))
+
+    def _is_defined(self, index: int, name: bytes) -> bool:
+        table = self._address("DT_SYMTAB")
+        if self._wide:
+            string, _, _, section, _, _ = self._unpack("LBBHQQ", table + 24 * index)
+        else:
+            string, _, _, _, _, section = self._unpack("LLLBBH", table + 16 * index)
+        return bool(section) and self._bytes_at(self._address("DT_STRTAB") + string) == name
+
+    def _address(self, tag: str) -> int:
+        if tag not in self._tags:
+            raise BrokenElfError(f"its dynamic segment has no {tag}")
+        return self._tags[tag]
+
+    def _unpack(self, layout: str, address: int) -> tuple[int, ...]:
+        form = struct.Struct(self._order + layout)
+        self._file.seek(self._offset(address))
+        return form.unpack(self._file.read(form.size))
+
+    def _bytes_at(self, address: int) -> bytes:
+        self._file.seek(self._offset(address))
+        text, end, _ = self._file.read(_LONGEST_STRING).partition(b"\0")
+        if not end:
+            raise BrokenElfError("it has a string without end")
+        return text
+
+    def _offset(self, address: int) -> int:
+        for segment in self._segments:
+            inside = address - segment["p_vaddr"]
+            if segment["p_type"] == "PT_LOAD" and 0 <= inside < segment["p_filesz"]:
+                return int(segment["p_offset"] + inside)
+        raise BrokenElfError(f"address {address:#x} is not in the file")
+
+
+def _gnu_hash(name: bytes) -> int:
+    value = 5381
+    for byte in name:
+        value = (value * 33 + byte) & 0xFFFFFFFF
+    return value
+
+
+def _sysv_hash(name: bytes) -> int:
+    value = 0
+    for byte in name:
+        value = (value << 4) + byte
+        high = value & 0xF0000000
+        value = (value ^ (high >> 24)) & ~high & 0xFFFFFFFF
+    return value

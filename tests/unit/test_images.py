@@ -1,0 +1,487 @@
+from __future__ import annotations
+
+import hashlib
+import io
+import tarfile
+import threading
+import tomllib
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import IO, TYPE_CHECKING, Literal
+
+import pytest
+
+from wheelhouse import bootstrap, images
+from wheelhouse.engine import Image
+from wheelhouse.errors import ConfigError, ImageError
+from wheelhouse.images import TargetImageMaker, base_name, checked_packages, clean, pinned
+from wheelhouse.targets import Target, presets
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from wheelhouse.images import Reader
+    from wheelhouse.toolbox import Pin
+
+AMD64 = "linux/amd64"
+
+
+@dataclass
+class MemoryStore:
+    """Images that are names only. A name's ID is its hash, so that same inputs give same IDs."""
+
+    images: dict[tuple[str, str], Image] = field(default_factory=dict)
+    built: list[tuple[str, Mapping[str, str], str]] = field(default_factory=list)
+    pulled: list[str] = field(default_factory=list)
+    registry: bool = False
+    failing: tuple[str, ...] = ()
+
+    def add(self, name: str, origin: str = "local", platform: str = AMD64) -> Image:
+        digest = hashlib.sha256(name.encode()).hexdigest()
+        image = Image(id=f"sha256:{digest}", name=name, origin=origin)
+        self.images[name, platform] = image
+        return image
+
+    def find(self, name: str, platform: str) -> Image | None:
+        return self.images.get((name, platform))
+
+    def pull(self, reference: str, platform: str, on_line: Callable[[str], None]) -> Image:
+        if not self.registry:
+            raise ImageError("no such host")
+        self.pulled.append(reference)
+        on_line("Pulling")
+        return self.add(reference, "registry", platform)
+
+    def build(
+        self,
+        context: IO[bytes],
+        name: str,
+        *,
+        arguments: Mapping[str, str],
+        labels: Mapping[str, str],
+        network: Literal["default", "none"],
+        platform: str,
+        on_line: Callable[[str], None],
+    ) -> Image:
+        with tarfile.open(fileobj=context) as archive:
+            assert "Dockerfile" in archive.getnames()
+        for line in self.failing:
+            on_line(line)
+        if self.failing:
+            raise ImageError("returned a non-zero code: 100")
+        self.built.append((name, arguments, network))
+        return self.add(name, labels["wheelhouse.origin"], platform)
+
+    def import_tar(
+        self, stream: Reader, name: str, *, labels: Mapping[str, str], platform: str
+    ) -> Image:
+        while stream.read(1 << 20):
+            pass
+        return self.add(name, labels["wheelhouse.origin"], platform)
+
+
+def target(preset: str = "debian12", arch: str = "x86_64") -> Target:
+    chosen = presets()[preset]
+    return Target(name=preset, preset=chosen, python=next(iter(chosen.pythons)), arch=arch)
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    return MemoryStore(registry=True)
+
+
+@pytest.fixture
+def maker(store: MemoryStore, tmp_path: Path) -> TargetImageMaker:
+    def fetch(pin: Pin) -> Path:
+        path = tmp_path / pin.filename
+        if not path.exists():
+            with zipfile.ZipFile(path, "w") as wheel:
+                wheel.writestr(f"{pin.name}.py", "")
+        return path
+
+    return TargetImageMaker(store, fetch, tmp_path / "locks", lambda _: None)
+
+
+def kinds(store: MemoryStore) -> list[str]:
+    return sorted(name.partition("/")[2].partition(":")[0] for name, _, _ in store.built)
+
+
+# -- Names ----------------------------------------------------------------------------------
+
+
+def test_a_name_hashes_what_went_in() -> None:
+    name = images.image_name("debian12", "x86_64", "builder", {"a": 1})
+    assert name.startswith("wheelhouse/debian12-builder:")
+    assert len(name.rpartition(":")[2]) == 12
+    assert name == images.image_name("debian12", "x86_64", "builder", {"a": 1})
+    assert name != images.image_name("debian12", "x86_64", "builder", {"a": 2})
+
+
+def test_another_architecture_shows_in_the_name() -> None:
+    name = images.image_name("debian12", "aarch64", "base", {})
+    assert name.startswith("wheelhouse/debian12-aarch64-base:")
+
+
+@pytest.mark.parametrize("part", ["files", "inputs", "wheels"])
+def test_every_input_of_a_step_is_part_of_its_name(part: str) -> None:
+    runtime = Image(id="sha256:1", name="r", origin="derived")
+    step = images.toolbox_step(runtime, "x86_64")
+    changes: dict[str, images.Step] = {
+        "files": replace(step, files={**step.files, "Dockerfile": b"FROM scratch"}),
+        "inputs": replace(step, inputs={"BASE": "sha256:2"}),
+        "wheels": replace(step, wheels=step.wheels[1:]),
+    }
+    assert changes[part].name != step.name
+
+
+def test_official_bases_of_all_presets_are_pinned_by_digest_and_date() -> None:
+    data = tomllib.loads((images._recipes() / "debian.toml").read_text())["bases"]
+    assert set(data) == {preset.image for preset in presets().values()}
+    assert all(base["date"].year >= 2026 for base in data.values())
+    assert len({base["digest"] for base in data.values()}) == len(data)
+
+
+def test_a_pin_keeps_the_repository_and_drops_the_tag() -> None:
+    preset = presets()["debian12"]
+    reference = pinned(preset)
+    assert reference is not None
+    assert reference.startswith("debian@sha256:")
+    assert pinned(replace(preset, image="127.0.0.1:5000/debian:12-slim")) is None
+    assert images._repository("127.0.0.1:5000/debian") == "127.0.0.1:5000/debian"
+
+
+def test_a_family_without_recipes_is_refused() -> None:
+    with pytest.raises(ImageError, match="plan9"):
+        images.family("plan9")
+
+
+# -- Packages -------------------------------------------------------------------------------
+
+
+def test_packages_are_sorted_and_unique() -> None:
+    assert checked_packages(["zlib1g-dev", "g++", "zlib1g-dev"]) == ("g++", "zlib1g-dev")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "-y", "a;reboot", "$(id)", "libpq-dev=1", "LibPQ", "a b", "gcc-", "--purge", "a\n", "x:y"],
+)
+def test_what_is_no_package_name_never_reaches_a_shell(name: str) -> None:
+    with pytest.raises(ConfigError, match="Not a Debian package's name"):
+        checked_packages(["libpq-dev", name])
+
+
+def test_all_wrong_names_are_told_at_once() -> None:
+    with pytest.raises(ConfigError, match=r"'A', '\$B'"):
+        checked_packages(["A", "$B"])
+
+
+# -- Preparing ------------------------------------------------------------------------------
+
+
+def test_prepare_makes_each_image_once(store: MemoryStore, maker: TargetImageMaker) -> None:
+    first = maker.prepare(target())
+    assert kinds(store) == [
+        "debian12-builder",
+        "debian12-runtime",
+        "debian12-toolchain",
+        "debian13-runtime",
+        "debian13-toolbox",
+    ]
+    assert maker.prepare(target()) == first
+    assert len(store.built) == 5
+    assert first.builder_python == first.runtime_python == "/usr/bin/python3.11"
+    assert first.tool_python == "/opt/wheelhouse/bin/python"
+
+
+def test_targets_share_the_toolbox(store: MemoryStore, maker: TargetImageMaker) -> None:
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(maker.prepare, map(target, ("debian11", "debian12", "debian13"))))
+    assert kinds(store).count("debian13-toolbox") == 1
+    assert kinds(store).count("debian13-runtime") == 1
+    assert len(store.built) == 10
+
+
+def test_only_steps_that_install_packages_have_a_network(
+    store: MemoryStore, maker: TargetImageMaker
+) -> None:
+    maker.prepare(target())
+    networks = {name.partition("-")[2].partition(":")[0]: net for name, _, net in store.built}
+    assert networks == {
+        "builder": "none",
+        "runtime": "default",
+        "toolbox": "none",
+        "toolchain": "default",
+    }
+
+
+def test_an_official_base_that_is_here_comes_first(
+    store: MemoryStore, maker: TargetImageMaker
+) -> None:
+    preset = presets()["debian12"]
+    store.add(base_name(preset, "x86_64"), "bootstrap")
+    assert maker._base(preset, "x86_64").origin == "bootstrap"
+    store.add(preset.image)
+    assert maker._base(preset, "x86_64").name == "debian:12-slim"
+    exact = pinned(preset)
+    assert exact is not None
+    store.add(exact, "registry")
+    assert maker._base(preset, "x86_64").name == exact
+    assert store.pulled == []
+
+
+def test_a_base_of_another_architecture_is_not_taken(
+    store: MemoryStore, maker: TargetImageMaker
+) -> None:
+    preset = presets()["debian12"]
+    store.add(preset.image)
+    assert maker._base(preset, "aarch64").origin == "registry"
+    assert store.pulled == [pinned(preset)]
+
+
+def test_no_base_says_what_to_do(store: MemoryStore, maker: TargetImageMaker) -> None:
+    store.registry = False
+    with pytest.raises(ImageError, match=r"no base image for Debian 1.*no such host") as caught:
+        maker.prepare(target())
+    assert caught.value.hint == "run `wheelhouse images bootstrap`"
+
+
+def test_another_base_makes_other_images(store: MemoryStore, maker: TargetImageMaker) -> None:
+    first = maker.prepare(target())
+    store.add(presets()["debian12"].image)
+    store.images.pop((pinned(presets()["debian12"]) or "", AMD64))
+    second = maker.prepare(target())
+    assert second.runtime.name != first.runtime.name
+    assert second.builder.name != first.builder.name
+
+
+def test_with_system_is_a_step_of_its_own(store: MemoryStore, maker: TargetImageMaker) -> None:
+    builder = maker.prepare(target()).builder
+    image = maker.with_system(target(), ("libpq-dev", "libcap-dev"))
+    name, arguments, network = store.built[-1]
+    assert name == image.name
+    assert arguments["PACKAGES"] == "libcap-dev libpq-dev"
+    assert arguments["BASE"] == builder.id
+    assert network == "default"
+    assert maker.with_system(target(), ("libcap-dev", "libpq-dev")) == image
+    assert maker.with_system(target(), ()) == builder
+
+
+def test_proxies_and_mirror_are_build_arguments_and_no_part_of_names(
+    store: MemoryStore, maker: TargetImageMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "http://proxy:1")
+    monkeypatch.setenv("WHEELHOUSE_DEBIAN_MIRROR", "http://mirror.example/debian/")
+    other = MemoryStore(registry=True)
+    mirrored = TargetImageMaker(other, maker._fetch, tmp_path / "other", lambda _: None)
+    assert mirrored.prepare(target()).builder.name == maker.prepare(target()).builder.name
+    runtime = next(arguments for name, arguments, _ in other.built if "12-runtime" in name)
+    assert runtime["DEBIAN_MIRROR"] == "http://mirror.example/debian"
+    assert runtime["http_proxy"] == runtime["HTTPS_PROXY"] == "http://proxy:1"
+    builder = next(arguments for name, arguments, _ in other.built if "12-builder" in name)
+    assert set(builder) == {"TOOLCHAIN", "TOOLBOX"}
+
+
+def test_one_of_concurrent_callers_builds(store: MemoryStore, maker: TargetImageMaker) -> None:
+    maker.prepare(target())
+    before = len(store.built)
+    barrier = threading.Barrier(8)
+
+    def ask(_: int) -> Image:
+        barrier.wait()
+        return maker.with_system(target(), ("libpq-dev",))
+
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(ask, range(8)))) == 1
+    assert len(store.built) == before + 1
+
+
+# -- Failures -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("lines", "message", "hint"),
+    [
+        (
+            ("Step 5/7 : RUN", "unknown packages: libnope-dev libnada"),
+            "debian12 has no package libnope-dev, libnada",
+            "https://packages.debian.org/bookworm",
+        ),
+        (
+            ("E: Failed to fetch http://deb.debian.org/x  Temporary failure resolving 'd'",),
+            "Temporary failure resolving",
+            "WHEELHOUSE_DEBIAN_MIRROR",
+        ),
+        (("E: You don't have enough ... No space left on device",), "No space", "docker system df"),
+        (
+            ("E: Release file for http://x is expired (invalid since 3d)",),
+            "is expired",
+            "clock",
+        ),
+        (("Get:1 http://x", "E: Hash Sum mismatch"), "E: Hash Sum mismatch", "few minutes"),
+        (("Step 2/7", "something odd"), "something odd", "output above"),
+        (("Step 2/7",), "non-zero code: 100", "output above"),
+    ],
+)
+def test_a_failed_step_names_its_cause_and_the_next_step(
+    store: MemoryStore,
+    maker: TargetImageMaker,
+    lines: tuple[str, ...],
+    message: str,
+    hint: str,
+) -> None:
+    maker.prepare(target())
+    store.failing = lines
+    with pytest.raises(ImageError) as caught:
+        maker.with_system(target(), ("libnope-dev",))
+    assert message in caught.value.message
+    assert hint in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("plain\n", "plain"),
+        ("\x1b[31mred\x1b[0m", "red"),
+        ("old\rnew", "new"),
+        ("new\r\n", "new"),
+        ("a\x00b\x07c\x9b", "abc"),
+        ("tab\tstays", "tab\tstays"),
+    ],
+)
+def test_lines_lose_their_control_characters(line: str, shown: str) -> None:
+    assert clean(line) == shown
+
+
+# -- Bootstrapping --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def mmdebstrap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A program of that name, which writes a small archive; to be replaced by tests."""
+    program = tmp_path / "bin" / "mmdebstrap"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\necho 'I: running' >&2\ntar -c -C /etc hostname\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
+    monkeypatch.setattr(bootstrap, "KEYRING", program)
+    monkeypatch.setattr(bootstrap, "_may_make_roots", lambda: True)
+    return program
+
+
+def test_bootstrap_makes_everything_from_packages(
+    store: MemoryStore, maker: TargetImageMaker, mmdebstrap: Path
+) -> None:
+    store.registry = False
+    chosen = [presets()["debian11"], presets()["debian12"]]
+    made = maker.bootstrap(chosen)
+    assert [image.name.partition(":")[0].partition("/")[2] for image in made] == [
+        "debian11-base",
+        "debian11-runtime",
+        "debian11-builder",
+        "debian12-base",
+        "debian12-runtime",
+        "debian12-builder",
+    ]
+    assert made[0].origin == "bootstrap"
+    prepared = maker.prepare(target("debian12"))
+    assert [prepared.runtime, prepared.builder] == made[4:]
+    mmdebstrap.write_text("#!/bin/sh\nexit 1\n")
+    assert maker.bootstrap(chosen) == made
+
+
+@pytest.mark.parametrize("output", ["", "tar -c -C /etc hostname"])
+def test_a_failed_bootstrap_leaves_no_image(
+    store: MemoryStore, maker: TargetImageMaker, mmdebstrap: Path, output: str
+) -> None:
+    mmdebstrap.write_text(f"#!/bin/sh\n{output}\necho 'E: no such suite' >&2\nexit 25\n")
+    with pytest.raises(ImageError, match=r"trixie for x86_64 failed .*25.*E: no such suite"):
+        maker.bootstrap([presets()["debian13"]])
+    assert store.images == {}
+
+
+def test_each_failure_is_told_once(maker: TargetImageMaker, mmdebstrap: Path) -> None:
+    mmdebstrap.write_text("#!/bin/sh\nexit 1\n")
+    with pytest.raises(Exception, match="2 failures"):
+        maker.bootstrap([presets()["debian11"], presets()["debian13"]])
+
+
+def test_a_reader_that_stops_early_ends_the_process(mmdebstrap: Path) -> None:
+    mmdebstrap.write_text("#!/bin/sh\nexec yes\n")
+    recipe = bootstrap.Recipe(suite="bookworm", arch="x86_64", packages=())
+    with (
+        suppress(RuntimeError),
+        bootstrap.root_archive(
+            recipe, mirror=bootstrap.DEFAULT_MIRROR, on_line=lambda _: None
+        ) as archive,
+    ):
+        assert archive.read(2) == b"y\n"
+        raise RuntimeError
+
+
+def test_without_mmdebstrap_the_package_is_named(
+    maker: TargetImageMaker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ImageError, match="mmdebstrap") as caught:
+        maker.bootstrap([presets()["debian12"]])
+    assert "apt-get install mmdebstrap" in (caught.value.hint or "")
+
+
+def test_without_root_and_subordinate_ids(
+    mmdebstrap: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bootstrap, "_may_make_roots", lambda: False)
+    with pytest.raises(ImageError, match="Only root"):
+        bootstrap.check_host("x86_64")
+
+
+def test_a_foreign_architecture_needs_an_emulator(
+    mmdebstrap: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(ImageError, match="cannot run riscv64") as caught:
+        bootstrap.check_host("riscv64")
+    assert "qemu-user-static" in (caught.value.hint or "")
+
+
+def test_the_command_has_security_and_updates() -> None:
+    recipe = bootstrap.Recipe(suite="bookworm", arch="aarch64", packages=("python3",))
+    command = recipe.command("http://mirror/debian")
+    assert "--architectures=arm64" in command
+    assert "--include=python3" in command
+    assert command[-3:] == (
+        "deb http://mirror/debian bookworm main",
+        "deb http://mirror/debian bookworm-updates main",
+        "deb http://mirror/debian-security bookworm-security main",
+    )
+
+
+def test_the_environment_passes_proxies_and_nothing_else_on() -> None:
+    given = {"PATH": "/bin", "http_proxy": "p", "NO_PROXY": "x", "PIP_INDEX_URL": "s", "TOKEN": "s"}
+    assert set(bootstrap._environment(given)) == {"PATH", "http_proxy", "NO_PROXY", "LC_ALL"}
+
+
+@pytest.mark.parametrize(
+    "mirror",
+    ["ftp://x/debian", "debian", "http://u:secret@x/debian", "http://x/'debian'", "http://"],
+)
+def test_unusable_mirrors_are_refused_without_telling_their_password(mirror: str) -> None:
+    with pytest.raises(ConfigError, match="Debian mirror") as caught:
+        bootstrap.checked_mirror(mirror)
+    assert "secret" not in caught.value.message
+
+
+def test_reading_to_the_end_gives_the_archive(mmdebstrap: Path) -> None:
+    recipe = bootstrap.Recipe(suite="bookworm", arch="x86_64", packages=())
+    lines: list[str] = []
+    with bootstrap.root_archive(
+        recipe, mirror=bootstrap.DEFAULT_MIRROR, on_line=lines.append
+    ) as root:
+        data = b"".join(iter(lambda: root.read(4096), b""))
+    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+        assert archive.getnames() == ["hostname"]
+    assert lines == ["I: running"]

@@ -1,0 +1,120 @@
+"""Errors in their one form."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+
+from wheelhouse.errors import (
+    BuildError,
+    ConfigError,
+    InterruptedRunError,
+    ProofError,
+    SeveralErrors,
+    WheelhouseError,
+)
+from wheelhouse.reporting import exit_status, render_errors, write_errors
+
+BUILD = BuildError(
+    "psycopg2 2.9.12 could not be built for al2023: pg_config was not found",
+    hint='add system = ["libpq-dev"] to [packages.psycopg2]',
+    log=Path("/var/log/a very long folder/that is never/broken into lines/psycopg2-2.9.12.log"),
+)
+
+
+def test_one_error() -> None:
+    assert render_errors(BUILD, width=100).splitlines() == [
+        "error[build]: psycopg2 2.9.12 could not be built for al2023: pg_config was not found",
+        '  hint: add system = ["libpq-dev"] to [packages.psycopg2]',
+        f"  log: {BUILD.log}",
+    ]
+
+
+def test_long_texts_are_wrapped_under_their_label() -> None:
+    lines = render_errors(BUILD, width=40).splitlines()
+    assert all(len(each) <= 40 for each in lines if "log:" not in each)
+    assert lines[1].startswith("  be built")
+    assert lines[4].startswith("        ")
+
+
+def test_what_a_person_copies_is_not_broken() -> None:
+    command = "https://example.org/" + "path/" * 30
+    assert command in render_errors(ConfigError("bad", hint=f"see {command}"), width=40)
+
+
+def test_several_are_ordered_grouped_and_counted() -> None:
+    several = SeveralErrors(
+        [
+            ProofError("late", hint="p"),
+            BUILD,
+            SeveralErrors([ConfigError("first")]),
+            BuildError("b"),
+        ]
+    )
+    text = render_errors(several)
+    places = [text.index(each) for each in ("first", "psycopg2", "error[build]: b", "late")]
+    assert places == sorted(places)
+    assert text.splitlines()[-1] == "4 errors: 1 config, 2 build, 1 proof"
+
+
+def test_a_shared_hint_is_given_once() -> None:
+    several = SeveralErrors([ConfigError("one", hint="fix it"), ConfigError("two", hint="fix it")])
+    assert render_errors(several).splitlines() == [
+        "error[config]: one",
+        "error[config]: two",
+        "  hint: fix it",
+        "",
+        "2 errors: 2 config",
+    ]
+
+
+def test_line_breaks_of_a_message_stay() -> None:
+    text = render_errors(ConfigError("three faults:\n  a.toml:1\n  b.toml:2", hint="x\ny"))
+    assert text.splitlines() == [
+        "error[config]: three faults:",
+        "    a.toml:1",
+        "    b.toml:2",
+        "  hint: x",
+        "        y",
+    ]
+
+
+@pytest.mark.parametrize("width", [1, 30, 34, 35, 36, 80])
+def test_quoted_output_is_text_and_nothing_else(width: int) -> None:
+    evil = "said [bold]x[/bold] \x1b[31mred\x1b]0;t\x07 words words ::set-env name=A::b ##vso[x]"
+    text = render_errors(BuildError(evil, hint=evil), width=width)
+    assert "[bold]x[/bold]" in text
+    assert "\x1b" not in text
+    assert "##vso" not in text
+    assert not any(each.lstrip().startswith("::") for each in text.splitlines())
+
+
+def test_colour_only_where_asked_for() -> None:
+    assert "\x1b[1;31merror[build]: \x1b[0m" in render_errors(BUILD, colour=True)
+
+
+def test_a_stream_without_unicode_and_one_that_is_closed() -> None:
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding="ascii", write_through=True)
+    write_errors(ConfigError("caf\u00e9 … \udcff"), stream, environ={})
+    assert raw.getvalue() == b"error[config]: caf\\xe9 ... \\ufffd\n"
+    stream.close()
+    write_errors(BUILD, stream, environ={})
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (None, 0),
+        (BUILD, 4),
+        (SeveralErrors([ProofError("a"), BuildError("b")]), 4),
+        (InterruptedRunError("stopped"), 130),
+        (KeyboardInterrupt(), 130),
+        (RuntimeError(), 1),
+        (WheelhouseError(""), 1),
+    ],
+)
+def test_exit_status(error: BaseException | None, status: int) -> None:
+    assert exit_status(error) == status
