@@ -18,23 +18,23 @@ RUN set -eu; \
     cp -r /etc/apt/sources.list* $sources/; \
     [ -z "$DEBIAN_MIRROR" ] || find $sources -type f -exec \
         sed -i "s|http://deb.debian.org/debian|$DEBIAN_MIRROR|g" {} +; \
-    apt() { apt-get -qq -o Acquire::Retries=3 -o Acquire::Languages=none -o Dpkg::Use-Pty=0 \
-            -o Dir::Etc::sourcelist=$sources/sources.list \
-            -o Dir::Etc::sourceparts=$sources/sources.list.d "$@"; }; \
+    # Pattern-Only: or a name that holds a dot or a plus could be taken as a regular expression.
+    settings="-o Acquire::Retries=3 -o Acquire::Languages=none -o Dpkg::Use-Pty=0 \
+              -o APT::Cmd::Pattern-Only=true -o Dir::Etc::sourcelist=$sources/sources.list \
+              -o Dir::Etc::sourceparts=$sources/sources.list.d"; \
     # Nobody reads manuals in here, and nothing in an unfinished image needs to survive a crash.
     { echo force-unsafe-io; \
       for folder in doc man info locale; do echo "path-exclude=/usr/share/$folder/*"; done; \
       echo 'path-include=/usr/share/doc/*/copyright'; } > /etc/dpkg/dpkg.cfg.d/wheelhouse; \
     # No package may start a service.
     printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d; chmod 755 /usr/sbin/policy-rc.d; \
-    apt update; \
-    # An unknown name that holds a dot or a plus would be taken as a regular expression.
+    apt-get -qq $settings update; \
     unknown=; \
     for package in $missing; do \
-        apt-cache show --no-all-versions "$package" > /dev/null 2>&1 || unknown="$unknown $package"; \
+        apt-cache $settings show "$package" > /dev/null 2>&1 || unknown="$unknown $package"; \
     done; \
     [ -z "$unknown" ] || { echo "unknown packages:$unknown"; exit 100; }; \
-    apt install -y --no-install-recommends -- $missing; \
-    apt clean; \
+    apt-get -q -y $settings install --no-install-recommends -- $missing; \
+    apt-get $settings clean; \
     [ -n "$KEEP_LISTS" ] || rm -rf /var/lib/apt/lists/*; \
     rm -rf $sources /var/log/apt /var/log/dpkg.log /var/log/alternatives.log /var/cache/debconf/*-old

@@ -59,6 +59,9 @@ _PACKAGE = re.compile(r"[a-z0-9][a-z0-9.+-]*[a-z0-9+]")
 _PROXY = re.compile(r"(https?|ftp|all|no)_proxy", re.IGNORECASE)
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _UNKNOWN_PACKAGES = "unknown packages:"
+_VIRTUAL = re.compile(
+    r"^Package (\S+) is a virtual package provided by:\n((?: +\S.*\n)+)", re.MULTILINE
+)
 _KEPT_LINES = 200
 
 
@@ -338,6 +341,12 @@ def failure(step: Step, suite: str | None, lines: Sequence[str], cause: str) -> 
                 hint="Look the name up at https://packages.debian.org/" + (suite or ""),
             )
     text = "\n".join(lines)
+    if virtual := _VIRTUAL.search(text):
+        providers = [line.split()[0] for line in virtual[2].splitlines()]
+        return ImageError(
+            f"{virtual[1]} is no package of {step.preset} but a name that several have",
+            hint=f"Choose one of {', '.join(providers)}.",
+        )
     hint = next((hint for pattern, hint in _HINTS.items() if re.search(pattern, text)), None)
     telling = [line for line in lines if line.startswith(("E: ", "Err:", "error: "))]
     telling = telling or [line for line in lines if line and not line.startswith("Step ")]
@@ -387,6 +396,7 @@ class TargetImageMaker:
             builder_python=target.python_path,
             runtime_python=target.python_path,
             tool_python=toolbox.TOOL_PYTHON,
+            tool_path=toolbox.TOOL_PATH,
         )
 
     def with_system(self, target: Target, packages: tuple[str, ...]) -> Image:

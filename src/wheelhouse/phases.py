@@ -36,10 +36,11 @@ class End:
 
     plan: Plan | None = None
     house: House | None = None
+    path: Path | None = None
 
 
 @contextmanager
-def telling_the_end(reporter: Reporter, target: Target, destination: Path) -> Iterator[End]:
+def telling_the_end(reporter: Reporter, target: Target) -> Iterator[End]:
     """Report how the target's block ended."""
     end, started = End(), time.monotonic()
     outcome: Outcome = "failed"
@@ -63,7 +64,7 @@ def telling_the_end(reporter: Reporter, target: Target, destination: Path) -> It
                 counts=_counts(end.plan),
                 wheels=len(house.manifest.wheels) if house else 0,
                 size=house.size if house else 0,
-                path=destination if house else None,
+                path=house.path if house else end.path,
                 message=message,
             )
         )

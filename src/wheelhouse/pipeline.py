@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def build_target(run: Run, target: Target, freshness: Freshness) -> House:
     """Leave a proven wheelhouse in the project's output. Raises WheelhouseError."""
     destination = run.project.output / target.name
-    with telling_the_end(run.reporter, target, destination) as end:
+    with telling_the_end(run.reporter, target) as end:
         check_replaceable(destination)
         clean_leftovers(run.project.output)
         planned = plan_one(run, target, freshness)
@@ -48,10 +48,23 @@ def build_target(run: Run, target: Target, freshness: Freshness) -> House:
                 digest = sha256_of(lock_path(run.project.root, target.name))
                 house = assemble(contents(run.project, planned, digest, wheels), staging)
             with phase(run, target, "prove"):
-                prove(house, planned.images, run.runner)
+                _prove(run, planned, house)
             publish(staging, destination)
         end.house = House(path=destination, manifest=house.manifest)
     return end.house
+
+
+def _prove(run: Run, planned: Planned, house: House) -> None:
+    with run.runner.listening(planned.target.name, "prove") as (listener, _):
+        prove(
+            house,
+            run.engine,
+            planned.images,
+            limits=run.runner.limits,
+            skip_imports={each.name: each.skip_imports for each in house.manifest.wheels},
+            listener=listener,
+            cancellation=run.cancellation,
+        )
 
 
 def plan_one(run: Run, target: Target, freshness: Freshness) -> Planned:
@@ -76,8 +89,11 @@ def plan_one(run: Run, target: Target, freshness: Freshness) -> Planned:
 
 def lock_target(run: Run, target: Target, freshness: Freshness) -> Lock:
     """Write the target's lock. Raises WheelhouseError."""
-    with phase(run, target, "images"):
-        images = run.engine.images(target)
-        interpreter = probe(run.runner, target, images)
-    with phase(run, target, "lock"):
-        return current_lock(run.locker, run.project, target, interpreter, images, freshness)
+    with telling_the_end(run.reporter, target) as end:
+        with phase(run, target, "images"):
+            images = run.engine.images(target)
+            interpreter = probe(run.runner, target, images)
+        with phase(run, target, "lock"):
+            lock = current_lock(run.locker, run.project, target, interpreter, images, freshness)
+        end.path = lock_path(run.project.root, target.name)
+    return lock

@@ -167,6 +167,7 @@ def _build(package: LockedPackage, project: Project, here: Circumstances, *, ask
         image=(here.builder(system) if system else here.images.builder).id,
         python=here.images.builder_python,
         tool_python=here.images.tool_python,
+        tool_path=here.images.tool_path,
         environment=package.build.environment,
         env=settings.env,
         config_settings=settings.config_settings,

@@ -70,8 +70,9 @@ _PROVIDERS = {
 
 #: Modules that left the standard library (PEP 594, PEP 632).
 _REMOVED = frozenset(
-    "aifc asynchat asyncore audioop cgi cgitb chunk crypt imghdr imp lib2to3 mailcap msilib nis "
-    "nntplib ossaudiodev pipes smtpd sndhdr spwd sunau telnetlib uu xdrlib".split()
+    {"aifc", "asynchat", "asyncore", "audioop", "cgi", "cgitb", "chunk", "crypt", "imghdr", "imp"}
+    | {"lib2to3", "mailcap", "msilib", "nis", "nntplib", "ossaudiodev", "pipes", "smtpd"}
+    | {"sndhdr", "spwd", "sunau", "telnetlib", "uu", "xdrlib"}
 )
 
 Kind = Literal["import", "missing", "library", "crash", "deadline"]
@@ -347,5 +348,5 @@ def _explain_death(house: House, error: JobDiedError, limits: Limits) -> ProofEr
 def _want_of_memory(target: str, limits: Limits) -> ProofError:
     return ProofError(
         f"{target}: the proof ran out of memory; it may use {human_size(limits.memory)}",
-        hint="raise the limit with --memory",
+        hint="give the proof more memory",
     )

@@ -11,7 +11,6 @@ renamed away and the new one renamed in, one right after the other.
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import errno
 import fcntl
@@ -42,9 +41,6 @@ _RENAME_EXCHANGE = 2
 #: What says that a file system, a kernel or a C library has no RENAME_EXCHANGE.
 _NO_EXCHANGE = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM}
 
-#: Runs that publish to the same place at the same time can make each other's step fail so often.
-_ATTEMPTS = 50
-
 
 @contextmanager
 def staging_folder(destination: Path) -> Iterator[Path]:
@@ -55,10 +51,12 @@ def staging_folder(destination: Path) -> Iterator[Path]:
     :raises StorageError: *destination* is something that must not be replaced, or nothing can
         be written there.
     """
-    check_replaceable(destination)
     with storage_errors(destination.parent):
         destination.parent.mkdir(parents=True, exist_ok=True)
-        folder, lock = _locked_folder(destination)
+        with _alone_in(destination.parent):
+            check_replaceable(destination)
+            folder = _new_folder(destination, STAGING)
+            lock = _lock(folder)
         try:
             yield folder
         finally:
@@ -76,16 +74,10 @@ def publish(staging: Path, destination: Path) -> None:
     """
     with _publishing(destination), storage_errors(destination.parent):
         _flush_tree(staging)
-        for _ in range(_ATTEMPTS):
+        with _alone_in(destination.parent):
             check_replaceable(destination)
-            if _switch(staging, destination):
-                break
-        else:
-            raise StorageError(
-                f"{destination} is being replaced by others all the time",
-                hint="let one run at a time write there",
-            )
-        _flush(destination.parent)
+            _switch(staging, destination)
+            _flush(destination.parent)
         shutil.rmtree(staging, ignore_errors=True)
 
 
@@ -94,20 +86,13 @@ def clean_leftovers(output: Path) -> int:
 
     A wheelhouse whose replacement was stopped between two renames is put back.
     """
-    cleaned = 0
-    for folder in _folders(output, PREVIOUS):
-        cleaned += 1
-        with contextlib.suppress(OSError):
-            folder.rename(output / folder.name[1:].removesuffix(PREVIOUS).rpartition(".")[0])
-            continue  # there was nothing in its place
-        shutil.rmtree(folder, ignore_errors=True)
-    for folder in _folders(output, STAGING):
-        lock = _try_lock(folder)
-        if lock is not None:
-            cleaned += 1
-            shutil.rmtree(folder, ignore_errors=True)
-            os.close(lock)
-    return cleaned
+    if not output.is_dir():
+        return 0
+    with _alone_in(output):
+        previous = _folders(output, PREVIOUS)
+        for folder in previous:
+            _put_back(folder, output / folder.name[1:].removesuffix(PREVIOUS).rpartition(".")[0])
+        return len(previous) + sum(map(_remove_dead, _folders(output, STAGING)))
 
 
 def check_replaceable(destination: Path) -> None:
@@ -117,19 +102,14 @@ def check_replaceable(destination: Path) -> None:
             f"{destination} is not a folder, and is not replaced",
             hint="move it away, or choose another output folder",
         )
-    if (destination / MANIFEST).is_file():
+    if (destination / MANIFEST).is_file() or not destination.exists():
         return
-    with contextlib.suppress(FileNotFoundError), storage_errors(destination):
+    with storage_errors(destination):
         if any(destination.iterdir()):
             raise StorageError(
                 f"{destination} holds something that is no wheelhouse, and is not replaced",
                 hint="move it away, or choose another output folder",
             )
-
-
-def _folders(output: Path, suffix: str) -> list[Path]:
-    found = output.glob(f".*{suffix}")
-    return [path for path in found if path.is_dir() and not path.is_symlink()]
 
 
 @contextmanager
@@ -144,96 +124,95 @@ def _publishing(destination: Path) -> Iterator[None]:
         ) from error
 
 
-# -- staging folders -----------------------------------------------------------------------------
+# -- folders and their locks ---------------------------------------------------------------------
 
 
-def _locked_folder(destination: Path) -> tuple[Path, int]:
-    """A new staging folder and the descriptor that holds its lock."""
-    while True:
-        name = tempfile.mkdtemp(
-            prefix=f".{destination.name}.", suffix=STAGING, dir=destination.parent
-        )
-        folder = Path(name)
-        folder.chmod(0o755)
-        lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        # Where a file system has no locks, nobody can take this one for a dead run's either.
-        with contextlib.suppress(OSError):
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        if _is_same(folder, lock):
-            return folder, lock
-        os.close(lock)  # another run found it before it was locked, and has removed it
+def _new_folder(destination: Path, suffix: str) -> Path:
+    name = tempfile.mkdtemp(prefix=f".{destination.name}.", suffix=suffix, dir=destination.parent)
+    folder = Path(name)
+    folder.chmod(0o755)
+    return folder
 
 
-def _is_same(folder: Path, descriptor: int) -> bool:
+def _folders(output: Path, suffix: str) -> list[Path]:
+    found = output.glob(f".*{suffix}")
+    return [path for path in found if path.is_dir() and not path.is_symlink()]
+
+
+def _put_back(previous: Path, destination: Path) -> None:
     try:
-        return folder.stat().st_ino == os.fstat(descriptor).st_ino
-    except FileNotFoundError:
+        previous.rename(destination)
+    except OSError:  # there is a newer one in its place
+        shutil.rmtree(previous, ignore_errors=True)
+
+
+def _remove_dead(staging: Path) -> bool:
+    """Remove a staging folder that nobody holds; whether it was one."""
+    try:
+        lock = _lock(staging, wait=False)
+    except OSError:
         return False
+    shutil.rmtree(staging, ignore_errors=True)
+    os.close(lock)
+    return True
 
 
-def _try_lock(folder: Path) -> int | None:
-    """The descriptor of the lock on *folder*, or None if it is another's or not to be had."""
+@contextmanager
+def _alone_in(output: Path) -> Iterator[None]:
+    """Among all runs that publish in *output*, be the only one; for moments only."""
+    lock = _lock(output)
     try:
-        lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    except OSError:
-        return None
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+        yield
+    finally:
         os.close(lock)
-        return None
-    return lock
+
+
+def _lock(folder: Path, *, wait: bool = True) -> int:
+    """Lock *folder* until the returned descriptor is closed.
+
+    A file system without locks is put up with when waiting: nobody can have one there. Raises
+    OSError, without *wait* also where another holds the lock or there can be none.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        if not wait:
+            os.close(descriptor)
+            raise
+    return descriptor
 
 
 # -- the step itself -----------------------------------------------------------------------------
 
 
-def _switch(staging: Path, destination: Path) -> bool:
-    """Put *staging* in place; False if the place changed meanwhile, so that it is tried anew.
-
-    What was in the place is in *staging* afterwards, or gone.
-    """
+def _switch(staging: Path, destination: Path) -> None:
+    """Put *staging* in place. What was there is in *staging* afterwards, or gone."""
     try:
         staging.rename(destination)  # replaces nothing, or an empty folder
     except OSError as error:
         if error.errno not in {errno.ENOTEMPTY, errno.EEXIST}:
             raise
     else:
-        return True
+        return
     try:
         _exchange(staging, destination)
-    except FileNotFoundError:
-        return False
     except OSError as error:
         if error.errno not in _NO_EXCHANGE:
             raise
-        return _switch_in_two(staging, destination)
-    return True
+        _switch_in_two(staging, destination)
 
 
-def _switch_in_two(staging: Path, destination: Path) -> bool:
+def _switch_in_two(staging: Path, destination: Path) -> None:
     """The same with two renames, for file systems that cannot exchange."""
-    previous = Path(
-        tempfile.mkdtemp(prefix=f".{destination.name}.", suffix=PREVIOUS, dir=staging.parent)
-    )
-    try:
-        destination.rename(previous)
-    except FileNotFoundError:
-        previous.rmdir()
-        return False
+    previous = _new_folder(destination, PREVIOUS)
+    destination.rename(previous)
     try:
         staging.rename(destination)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            previous.rename(destination)
-        if error.errno in {errno.ENOTEMPTY, errno.EEXIST}:
-            return False
+    except OSError:
+        previous.rename(destination)
         raise
-    finally:
-        # Gone already where it was put back; else there is a newer one in its place.
-        if destination.exists():
-            shutil.rmtree(previous, ignore_errors=True)
-    return True
+    shutil.rmtree(previous, ignore_errors=True)
 
 
 @cache

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wheelhouse.building.runner import Runner
+from wheelhouse.events import Notice
 from wheelhouse.locking.index import Index
 from wheelhouse.locking.lock import Locker
 from wheelhouse.scheduler import Scheduler
@@ -54,6 +55,8 @@ def open_run(
     """
     store.clean()
     engine.reap()
+    for message in engine.notices():
+        reporter.emit(Notice(target=None, message=message))
     runner = Runner(engine, store, project.limits, reporter, cancellation)
     try:
         with Scheduler(containers=jobs or project.jobs or engine.cpus) as scheduler:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 #: The Python that our own tools run on, in every builder image.
 TOOL_PYTHON = "/opt/wheelhouse/bin/python"
+TOOL_PATH = "/opt/wheelhouse/bin"
 
 #: Whose packages the private CPython is made of: the first Debian with Python 3.13.
 SOURCE_PRESET = "debian13"

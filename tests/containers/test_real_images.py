@@ -138,7 +138,7 @@ def test_the_tools_run_on_their_own_python_and_libc(
         import bz2, ctypes, decimal, hashlib, json, lzma, multiprocessing, os, sys, uuid, zlib
         files = {{line.split()[-1] for line in open("/proc/self/maps") if "/" in line}}
         print(os.confstr("CS_GNU_LIBC_VERSION"), sys.version_info[:2], sys.executable)
-        print(sorted(name for name in files if not name.startswith("/opt/wheelhouse/")))
+        print(sorted(name for name in files if ".so" in name and "/opt/wheelhouse/" not in name))
         print([path for path in sys.path if not path.startswith("/opt/wheelhouse/")])
         '
         /opt/wheelhouse/bin/uv --version
@@ -177,7 +177,8 @@ gcc -shared -fPIC -Wl,-soname,libown.so.1 -o lib/libown.so.1 lib/own.c -lexpat
 ln -s libown.so.1 lib/libown.so
 echo '#include <Python.h>
 const char *grafted(void);
-static PyObject *version(PyObject *m, PyObject *a) { return PyUnicode_FromString(grafted()); }
+static PyObject *version(PyObject *m, PyObject *a) {
+    char text[64]; strncpy(text, grafted(), 63); return PyUnicode_FromString(text); }
 static PyMethodDef methods[] = {{"version", version, METH_NOARGS, ""}, {0}};
 static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "ext", "", -1, methods};
 PyMODINIT_FUNC PyInit_ext(void) { return PyModule_Create(&module); }' > ext.c
@@ -281,6 +282,14 @@ def test_unknown_packages_are_named(
     with pytest.raises(ImageError, match=r"has no package libno-such-dev, libpq\.dev") as caught:
         workshop.maker.with_system(target(preset), ("libcap-dev", "libpq.dev", "libno-such-dev"))
     assert f"packages.debian.org/{presets()[preset].suite}" in (caught.value.hint or "")
+
+
+def test_a_virtual_package_names_its_providers(
+    workshop: Workshop, images: dict[str, TargetImages]
+) -> None:
+    with pytest.raises(ImageError, match="libcurl-dev is no package") as caught:
+        workshop.maker.with_system(target("debian12"), ("libcurl-dev",))
+    assert "libcurl4-openssl-dev" in (caught.value.hint or "")
 
 
 def test_an_unreachable_mirror_is_told(workshop: Workshop, images: dict[str, TargetImages]) -> None:

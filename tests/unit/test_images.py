@@ -323,6 +323,17 @@ def test_one_of_concurrent_callers_builds(store: MemoryStore, maker: TargetImage
             "clock",
         ),
         (("Get:1 http://x", "E: Hash Sum mismatch"), "E: Hash Sum mismatch", "few minutes"),
+        (
+            (
+                "Package libcurl-dev is a virtual package provided by:",
+                "  libcurl4-openssl-dev 7.88.1-10",
+                "  libcurl4-nss-dev 7.88.1-10",
+                "You should explicitly select one to install.",
+                "E: Package 'libcurl-dev' has no installation candidate",
+            ),
+            "libcurl-dev is no package of debian12",
+            "one of libcurl4-openssl-dev, libcurl4-nss-dev",
+        ),
         (("Step 2/7", "something odd"), "something odd", "output above"),
         (("Step 2/7",), "non-zero code: 100", "output above"),
     ],

@@ -21,8 +21,6 @@ EARLIEST = 315_532_800
 #: a third of a typical C extension's.
 COMPILER_FLAGS = {"CFLAGS": "-g0", "CXXFLAGS": "-g0", "FFLAGS": "-g0"}
 
-TOOLS = "/opt/wheelhouse"
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Recipe:
@@ -32,6 +30,7 @@ class Recipe:
     image: str
     python: str
     tool_python: str
+    tool_path: str
     environment: tuple[BuildRequirement, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     config_settings: Mapping[str, Any] = field(default_factory=dict)
@@ -71,9 +70,9 @@ class Recipe:
             "sdist": sdist,
             "python": self.python,
             "tools": {
-                "uv": f"{TOOLS}/bin/uv",
+                "uv": f"{self.tool_path}/uv",
                 "auditwheel": [self.tool_python, "-I", "-m", "auditwheel"],
-                "path": f"{TOOLS}/bin",
+                "path": self.tool_path,
             },
             "requirements": [
                 f"{each.name}=={each.version} --hash=sha256:{each.wheel.sha256}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from wheelhouse.engine import ContainerSpec, Limits
@@ -16,12 +17,13 @@ from wheelhouse.engine.session import (
     Reply,
     run_job,
 )
-from wheelhouse.errors import EngineError
+from wheelhouse.errors import EngineError, WheelhouseError
 from wheelhouse.events import StepOutput
+from wheelhouse.store import storage_errors
 from wheelhouse.text import sanitize
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from wheelhouse.engine import Engine
@@ -81,9 +83,7 @@ class Runner:
         :raises InterruptedRunError: the run was cancelled.
         """
         spec = ContainerSpec(image=image, argv=argv, purpose=step, limits=self.limits)
-        path = self.store.logs / _log_name(target, step)
-        with path.open("wb") as log:
-            listener = LineListener(log, self._on_line(target, step), lambda _: None)
+        with self.listening(target, step) as (listener, path):
             try:
                 reply = run_job(
                     self.engine,
@@ -94,9 +94,23 @@ class Runner:
                     cancellation=self.cancellation,
                 )
             except (JobFailedError, JobDiedError) as error:
-                log.flush()
+                listener.flush()
                 raise self._failure(error, path) from None
         return reply, path
+
+    @contextmanager
+    def listening(self, target: str, step: str) -> Iterator[tuple[LineListener, Path]]:
+        """A listener that keeps a job's log and shows its lines, and the path of the log.
+
+        An error that leaves the block names the log, if it names none yet.
+        """
+        path = self.store.logs / _log_name(target, step)
+        try:
+            with storage_errors(path), path.open("wb") as log:
+                yield LineListener(log, self._on_line(target, step), lambda _: None), path
+        except WheelhouseError as error:
+            error.log = error.log or path
+            raise
 
     def _on_line(self, target: str, step: str) -> Callable[[bytes], None]:
         def emit(line: bytes) -> None:

@@ -120,6 +120,7 @@ class TargetImages:
     :ivar runtime: has what the server has.
     :ivar builder_python: the target's Python in the builder.
     :ivar tool_python: the Python our own tools run on; independent of the target's.
+    :ivar tool_path: the folder of our own programs, uv and patchelf.
     """
 
     builder: Image
@@ -127,6 +128,7 @@ class TargetImages:
     builder_python: str
     runtime_python: str
     tool_python: str
+    tool_path: str
 
 
 class Engine(Protocol):
@@ -150,6 +152,9 @@ class Engine(Protocol):
 
     def with_system(self, target: Target, packages: tuple[str, ...]) -> Image:
         """The builder of *target* with the distribution's *packages* in it. Raises ImageError."""
+
+    def notices(self) -> list[str]:
+        """What a person should know of how jobs run here; nothing for containers."""
 
     def reap(self) -> int:
         """Remove what a killed run left; the number of containers removed."""

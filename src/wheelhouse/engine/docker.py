@@ -225,6 +225,10 @@ class DockerEngine:
         with contextlib.suppress(*UNREACHABLE):  # it has removed itself, or its engine is gone
             self._client.remove_container(container_id, force=True, v=True)
 
+    def notices(self) -> list[str]:
+        """See :class:`wheelhouse.engine.Engine`."""
+        return []
+
     def reap(self) -> int:
         """Remove containers that a killed run on this machine left; how many there were."""
         left = 0

@@ -424,6 +424,10 @@ class LineListener:
             self._last = now
             self._on_line(line)
 
+    def flush(self) -> None:
+        """Have the log so far in its file."""
+        self._log.flush()
+
     def phase(self, name: str) -> None:
         """Hand on the phase."""
         self._on_phase(name)

@@ -157,6 +157,7 @@ class BuildInspector:
             image=(image or self._images.builder).id,
             python=self._images.builder_python,
             tool_python=self._images.tool_python,
+            tool_path=self._images.tool_path,
             environment=environment,
             env=settings.env,
             config_settings=settings.config_settings,
