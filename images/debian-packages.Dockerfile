@@ -28,7 +28,8 @@ RUN set -eu; \
       echo 'path-include=/usr/share/doc/*/copyright'; } > /etc/dpkg/dpkg.cfg.d/wheelhouse; \
     # No package may start a service.
     printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d; chmod 755 /usr/sbin/policy-rc.d; \
-    apt-get -qq $settings update; \
+    # Without Error-Mode a mirror that does not answer is a warning, and all packages unknown.
+    apt-get -qq $settings -o APT::Update::Error-Mode=any update; \
     unknown=; \
     for package in $missing; do \
         apt-cache $settings show "$package" > /dev/null 2>&1 || unknown="$unknown $package"; \

@@ -81,7 +81,7 @@ def plan_one(run: Run, target: Target, freshness: Freshness) -> Planned:
             images=images,
             builder=lambda system: run.engine.with_system(target, system),
             known=lambda key: known_build(run.store, key),
-            versions={"agent": agent_digest()},
+            versions={"agent": agent_digest("build")},
         )
         plan = plan_target(lock, run.project, circumstances)
     return Planned(target=target, images=images, interpreter=interpreter, lock=lock, plan=plan)

@@ -24,7 +24,7 @@ def probe(runner: Runner, target: Target, images: TargetImages) -> Interpreter:
 
     :raises ImageError: the image has no such Python, or another one than its preset says.
     """
-    key = digest_of([images.runtime.id, images.runtime_python, agent_digest()])
+    key = digest_of([images.runtime.id, images.runtime_python, agent_digest("probe")])
     known = runner.store.record(KIND, key)
     if known is None:
         known = _ask(runner, target, images)

@@ -51,17 +51,17 @@ def staging_folder(destination: Path) -> Iterator[Path]:
     :raises StorageError: *destination* is something that must not be replaced, or nothing can
         be written there.
     """
-    with storage_errors(destination.parent):
+    with _publishing(destination), storage_errors(destination.parent):
         destination.parent.mkdir(parents=True, exist_ok=True)
         with _alone_in(destination.parent):
             check_replaceable(destination)
             folder = _new_folder(destination, STAGING)
             lock = _lock(folder)
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-            os.close(lock)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)
 
 
 def publish(staging: Path, destination: Path) -> None:

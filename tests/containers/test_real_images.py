@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import signal
 import socket
@@ -204,7 +205,7 @@ export PATH=/opt/wheelhouse/bin:$PATH LD_LIBRARY_PATH=/tmp/lib
 /opt/wheelhouse/bin/python -I -m auditwheel repair --plat auto --only-plat \
     -w /tmp/out ext-1-cp39-cp39-linux_x86_64.whl >&2
 ls out
-tar -c -C out . | base64 -w0
+tar -c -C out $(ls out) | base64 -w0
 """
 
 
@@ -215,9 +216,8 @@ def test_auditwheel_repairs_for_the_targets_libc_with_the_targets_libraries(
     name, _, archive = (
         run(made.builder, WHEEL.replace("PYTHON", made.builder_python)).decode().partition("\n")
     )
-    assert name.startswith("ext-1-cp39-cp39-manylinux")
-    version = tuple(int(part) for part in name.split("-")[-1].split("_")[1:3])
-    assert version <= (2, 31)
+    assert name.startswith("ext-1-cp39-cp39-manylinux"), name
+    assert all(int(minor) <= 31 for minor in re.findall(r"manylinux_2_(\d+)", name))
     out = run(
         made.runtime,
         f"""

@@ -27,6 +27,7 @@ import requests
 from docker.context import ContextAPI
 from docker.errors import APIError, DockerException, NotFound
 from docker.types import LogConfig
+from docker.utils import kwargs_from_env
 
 from wheelhouse.engine import ContainerSpec, Exit, Image, Pipe, TargetImages
 from wheelhouse.engine.session import ROOT
@@ -77,13 +78,14 @@ def connect(timeout: int = 60) -> docker.APIClient:
 
 
 def _candidates() -> Iterator[dict[str, Any]]:
+    if "DOCKER_HOST" in os.environ:
+        yield dict(kwargs_from_env())
+        return  # who names an engine wants that one or none
     try:
         settings = ContextAPI.kwargs_from_context()
     except (*UNREACHABLE, ValueError):
         settings = {}
     yield {key: value for key, value in settings.items() if value is not None}
-    if "DOCKER_HOST" in os.environ:
-        return  # who names an engine wants that one or none
     runtime = os.environ.get("XDG_RUNTIME_DIR", f"/run/user/{os.getuid()}")
     for path in (f"{runtime}/podman/podman.sock", "/run/podman/podman.sock"):
         if Path(path).exists():
@@ -91,7 +93,7 @@ def _candidates() -> Iterator[dict[str, Any]]:
 
 
 def _explain(settings: dict[str, Any], error: BaseException) -> str:
-    url = settings.get("base_url", "unix:///var/run/docker.sock")
+    url = settings.get("base_url", "unix:///var/run/docker.sock").replace("http+unix", "unix")
     text = str(error)
     for known, meaning in (
         ("Permission denied", "permission denied"),

@@ -58,7 +58,7 @@ def _digest_name(asked: str, digests: Iterable[str]) -> str | None:
     folder, slash, last = asked.partition("@")[0].rpartition("/")
     repository = folder + slash + last.partition(":")[0]
     same = [name for name in found if name == asked or name.partition("@")[0] == repository]
-    return next(iter((asked in same and [asked]) or same or found), None)
+    return asked if asked in same else next(iter(same or found), None)
 
 
 def _image(asked: str, data: Mapping[str, Any]) -> Image:
@@ -74,17 +74,20 @@ def _image(asked: str, data: Mapping[str, Any]) -> Image:
 
 
 def _events(raw: Iterable[Mapping[str, Any]], on_line: Callable[[str], None]) -> None:
-    """Pass a build's or pull's output on.
+    """Pass a build's or pull's output on, to its end: an answer half read keeps its connection.
 
     :raises ImageError: one of the events is an error.
     """
+    errors = []
     for event in raw:
         if "error" in event:
-            raise ImageError(str(event["error"]).strip())
+            errors.append(str(event["error"]).strip())
         for line in str(event.get("stream", "")).splitlines():
             on_line(line)
-        if "progress" not in event and event.get("status"):
+        if event.get("status") and "progress" not in event:
             on_line(" ".join(str(event[key]) for key in ("id", "status") if event.get(key)))
+    if errors:
+        raise ImageError(errors[0])
 
 
 class DockerImages:

@@ -7,6 +7,7 @@ explained by what is known of the container's end.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import struct
 import tarfile
@@ -39,6 +40,11 @@ sys.path.insert(0, os.path.join(root, "agent"))
 from wheelhouse_agent.main import main
 main(root)
 """
+
+#: The agent's modules that every kind of job goes through.
+COMMON_MODULES = frozenset(
+    ["__init__.py", "channel.py", "environment.py", "errors.py", "main.py", "sources.py"]
+)
 
 MAX_HEADER = 64 << 20
 BLOCK = 1 << 20
@@ -294,13 +300,12 @@ def _agent_files() -> tuple[tuple[str, bytes], ...]:
 
 
 @cache
-def agent_digest() -> str:
-    """The SHA-256 of the agent's code: part of every build's cache key."""
-    import hashlib
-
+def agent_digest(kind: str) -> str:
+    """The SHA-256 of the agent's code that takes part in jobs of *kind*: part of cache keys."""
     digest = hashlib.sha256(BOOTSTRAP.encode())
     for name, data in _agent_files():
-        digest.update(f"{name} {len(data)}\n".encode() + data)
+        if name in COMMON_MODULES or name == f"{kind}.py":
+            digest.update(f"{name} {len(data)}\n".encode() + data)
     return digest.hexdigest()
 
 

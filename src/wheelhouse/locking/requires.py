@@ -167,7 +167,7 @@ class BuildInspector:
         self, name: NormalizedName, release: Release, recipe: Recipe, *, want_metadata: bool
     ) -> dict[str, Any]:
         store = self._runner.store
-        key = recipe.key("metadata", want=want_metadata, agent=agent_digest())
+        key = recipe.key("metadata", want=want_metadata, agent=agent_digest("metadata"))
         known = store.record(KIND, key)
         if known is None:
             known = self._run(name, release, recipe, want_metadata=want_metadata)

@@ -1,0 +1,117 @@
+"""`wheelhouse doctor`: is everything here that a build needs?"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from wheelhouse.cli.workbench import open_engine
+from wheelhouse.errors import WheelhouseError
+from wheelhouse.fetch import Client, Fetcher, redacted
+from wheelhouse.locking.index import Index
+from wheelhouse.store import Store, default_root
+from wheelhouse.text import human_size
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from wheelhouse.config import Project
+    from wheelhouse.engine import Engine
+    from wheelhouse.targets import Target
+
+#: Bytes free, below which a build of some size will not end well.
+ROOM = 4 << 30
+
+PUBLIC_INDEX = "https://pypi.org/simple"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Check:
+    """One thing looked at."""
+
+    name: str
+    good: bool
+    said: str
+    hint: str | None = None
+
+
+def examine(config: Path | None, engine_name: str) -> bool:
+    """Look at everything, print a line for each, and return whether all is well."""
+    checks: list[Check] = []
+    for check in _checks(config, engine_name):
+        checks.append(check)
+        mark = click.style("ok  ", fg="green") if check.good else click.style("FAIL", fg="red")
+        click.echo(f"{mark}  {check.name:8}  {check.said}")
+        if check.hint and not check.good:
+            click.echo(f"                hint: {check.hint}")
+    return all(check.good for check in checks)
+
+
+def _checks(config: Path | None, engine_name: str) -> Iterator[Check]:
+    project, check = _project(config)
+    if check is not None:
+        yield check
+    store = Store(default_root())
+    yield from _room(store.root, project)
+    fetcher = Fetcher(Client(), store, lambda: None)
+    yield _tried("index", lambda: _index(fetcher.client, project))
+    engine: list[Engine] = []
+
+    def start() -> str:
+        engine.append(open_engine(engine_name, store, fetcher, lambda _: None))
+        return f"{engine_name}: {engine[0].cpus} CPUs, {human_size(engine[0].memory)} of memory"
+
+    yield _tried("engine", start)
+    if engine and project is not None:
+        for target in project.targets.values():
+            yield _tried("images", partial(_images, engine[0], target))
+
+
+def _project(config: Path | None) -> tuple[Project | None, Check | None]:
+    from wheelhouse.config import find_project, load_project
+
+    try:
+        project = load_project(config or find_project(Path.cwd()))
+    except WheelhouseError as error:
+        return None, Check(name="project", good=False, said=error.message, hint=error.hint)
+    names = ", ".join(project.targets)
+    return project, Check(name="project", good=True, said=f"{project.file}: targets {names}")
+
+
+def _room(store: Path, project: Project | None) -> Iterator[Check]:
+    places = {"store": store} | ({"output": project.root} if project else {})
+    for name, place in places.items():
+        free = shutil.disk_usage(place).free
+        yield Check(
+            name=name,
+            good=free >= ROOM,
+            said=f"{place}: {human_size(free)} free",
+            hint=f"make room: a build wants {human_size(ROOM)} and more",
+        )
+
+
+def _tried(name: str, look: Callable[[], str]) -> Check:
+    try:
+        return Check(name=name, good=True, said=look())
+    except WheelhouseError as error:
+        return Check(name=name, good=False, said=error.message, hint=error.hint)
+
+
+def _index(client: Client, project: Project | None) -> str:
+    from packaging.utils import canonicalize_name
+
+    url = project.index if project else PUBLIC_INDEX
+    page = Index(client, url).project(canonicalize_name("setuptools"))
+    if page is None:
+        return f"{redacted(url)} answers (it has no setuptools, which many builds need)"
+    return f"{redacted(url)} answers"
+
+
+def _images(engine: Engine, target: Target) -> str:
+    images = engine.images(target)
+    return f"{target.name}: {images.builder.name}, {images.runtime.name}"
