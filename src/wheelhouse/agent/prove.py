@@ -132,8 +132,9 @@ def _optional_dependencies(site_packages: list[str], wanted: set[str]) -> dict[s
     """
     found = {}
     for distribution in importlib.metadata.distributions(path=site_packages):
-        requires = distribution.requires or []
-        found[_normalized(distribution.metadata["Name"])] = _optional(requires)
+        name = distribution.metadata["Name"]
+        if name:  # an emptied folder of what the environment had brought along has none
+            found[_normalized(name)] = _optional(distribution.requires or [])
     lacking = sorted(wanted - found.keys())
     if lacking:
         raise JobError("install", f"after the installation there is no {', '.join(lacking)}")

@@ -1,0 +1,400 @@
+"""The proof in a real container: what passes, what must not, and what is told about it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import threading
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from housefactory import IMAGES, Package, debian12, make_house
+from wheelhouse import prove as proving
+from wheelhouse.engine import MIB, Image, Limits
+from wheelhouse.engine.session import Cancellation
+from wheelhouse.errors import InterruptedRunError, ProofError, SeveralErrors, WheelhouseError
+from wheelhouse.prove import Proof, prove
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from wheelhouse.engine import Engine
+
+pytestmark = pytest.mark.containers
+
+#: An image with Python 3.11 that can make virtual environments, such as Debian 12's.
+RUNTIME = "WHEELHOUSE_TEST_RUNTIME_IMAGE"
+PYTHON = "/usr/bin/python3.11"
+SUFFIX = ".cpython-311-x86_64-linux-gnu.so"
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    from wheelhouse.engine.docker import DockerEngine, connect
+
+    if RUNTIME not in os.environ:
+        pytest.skip(f"{RUNTIME} names no image")
+    made = DockerEngine(connect(), images=None)  # type: ignore[arg-type]  # it only starts
+    yield made
+    made.close()
+
+
+@dataclass
+class Log:
+    """Keeps what a job says."""
+
+    data: bytearray = field(default_factory=bytearray)
+    phases: list[str] = field(default_factory=list)
+    importing: threading.Event = field(default_factory=threading.Event)
+
+    def output(self, data: bytes) -> None:
+        self.data += data
+
+    def phase(self, name: str) -> None:
+        self.phases.append(name)
+        if name == "importing":
+            self.importing.set()
+
+
+def prove_packages(
+    engine: Engine,
+    tmp_path: Path,
+    packages: Sequence[Package],
+    *,
+    limits: Limits | None = None,
+    skip: dict[str, tuple[str, ...]] | None = None,
+    log: Log | None = None,
+    cancellation: Cancellation | None = None,
+) -> Proof:
+    """Prove a wheelhouse of *packages* in the image."""
+    images = replace(
+        IMAGES,
+        runtime=Image(id=os.environ[RUNTIME], name="test", origin="local"),
+        runtime_python=PYTHON,
+    )
+    return prove(
+        make_house(tmp_path, packages, debian12()),
+        engine,
+        images,
+        limits=limits or Limits(memory=1024 * MIB, deadline=300),
+        skip_imports=skip or {},
+        listener=log or Log(),
+        cancellation=cancellation or Cancellation(),
+    )
+
+
+def failures(engine: Engine, tmp_path: Path, *packages: Package) -> list[WheelhouseError]:
+    """What the proof of *packages* says; it must fail."""
+    with pytest.raises((ProofError, SeveralErrors)) as caught:
+        prove_packages(engine, tmp_path, packages)
+    error = caught.value
+    return list(error.errors) if isinstance(error, SeveralErrors) else [error]
+
+
+def module(code: str, name: str = "demo", **more: object) -> Package:
+    """A distribution of one module."""
+    made = Package(name=name, files={f"{name}/__init__.py": code.encode()})
+    return replace(made, **more)  # type: ignore[arg-type]
+
+
+def extension(folder: Path, source: str, *options: str) -> bytes:
+    """A shared library by this machine's compiler."""
+    if shutil.which("gcc") is None:
+        pytest.skip("gcc is not installed")
+    code, library = folder / "made.c", folder / "made.so"
+    code.write_text(source)
+    command = ["gcc", "-shared", "-fPIC", "-o", str(library), str(code), *options]
+    subprocess.run(command, check=True, cwd=folder)
+    return library.read_bytes()
+
+
+def with_extension(data: bytes, init: str = "") -> Package:
+    """`demo` with the extension module `demo._fast`, which its `__init__` does without."""
+    code = f"{init}\ntry:\n    import demo._fast\nexcept ImportError:\n    pass\n"
+    return Package(
+        name="demo",
+        files={
+            "demo/__init__.py": (code if not init else init).encode(),
+            f"demo/_fast{SUFFIX}": data,
+        },
+        modules=("demo",),
+        extensions=("demo._fast",),
+    )
+
+
+# -- what passes ---------------------------------------------------------------------------------
+
+
+def test_a_good_wheelhouse(engine: Engine, tmp_path: Path) -> None:
+    log = Log()
+    packages = [module("import two", "one", requires=("two",)), module("", "two")]
+    proof = prove_packages(engine, tmp_path, packages, log=log)
+    assert (proof.installed, proof.imports, proof.optional) == (2, 2, ())
+    assert proof.pip is not None
+    assert log.phases == ["installing", "importing"]
+
+
+def test_the_container_is_what_it_must_be(engine: Engine, tmp_path: Path) -> None:
+    code = """
+        import os, shutil, socket
+        assert os.getuid() == 65534
+        assert not shutil.which("gcc")
+        assert not os.access("/", os.W_OK)
+        try:
+            socket.create_connection(("1.1.1.1", 53), timeout=2)
+        except OSError:
+            pass
+        else:
+            raise AssertionError("there is a network")
+    """
+    import textwrap
+
+    assert prove_packages(engine, tmp_path, [module(textwrap.dedent(code))]).imports == 1
+
+
+def test_noise_does_no_harm(engine: Engine, tmp_path: Path) -> None:
+    code = "import os, sys\nprint('x' * 100)\nos.write(1, b'\\0\\0\\0\\1{')\nsys.stdin.read()"
+    log = Log()
+    prove_packages(engine, tmp_path, [module(code)], log=log)
+    assert b"xxx" in log.data
+
+
+def test_a_package_that_starts_a_daemon(engine: Engine, tmp_path: Path) -> None:
+    code = "import os, time\nif os.fork() == 0:\n    time.sleep(1000)\n    os._exit(0)"
+    assert prove_packages(engine, tmp_path, [module(code)]).imports == 1
+
+
+def test_modules_that_are_left_out(engine: Engine, tmp_path: Path) -> None:
+    bad = "raise RuntimeError('not on a server')"
+    packages = [
+        Package(name="one", files={"one.py": b"", "one_gui.py": bad.encode()}),
+        module(bad, "two"),
+        module(bad, "three", skip_imports=("*",)),
+        Package(name="four", files={"four.py": b"", "tests/__init__.py": bad.encode()}),
+    ]
+    skip = {"One": ("one_gui",), "two": ("two",)}
+    assert prove_packages(engine, tmp_path, packages, skip=skip).imports == 2
+
+
+def test_what_only_an_extra_brings_is_excused(engine: Engine, tmp_path: Path) -> None:
+    package = Package(
+        name="demo",
+        files={"demo.py": b"", "demo_plugin.py": b"import some_framework.api"},
+        requires=("some-framework>=2; extra == 'plugin'",),
+    )
+    (found,) = prove_packages(engine, tmp_path, [package]).optional
+    assert (found.module, found.missing) == ("demo_plugin", "some_framework")
+
+
+def test_setuptools_that_is_locked_is_there(engine: Engine, tmp_path: Path) -> None:
+    own = Package(name="setuptools", version="70.0", files={"pkg_resources/__init__.py": b""})
+    packages = [module("import pkg_resources", requires=("setuptools",)), own]
+    assert prove_packages(engine, tmp_path, packages).imports == 2
+
+
+def test_an_extension_for_want_of_an_optional_package(engine: Engine, tmp_path: Path) -> None:
+    source = """
+        extern void *PyErr_SetImportError(void *, void *, void *);
+        extern void *PyImport_ImportModule(const char *);
+        void *PyInit__fast(void) { return PyImport_ImportModule("not_there"); }
+    """
+    package = with_extension(extension(tmp_path, source))
+    assert prove_packages(engine, tmp_path, [package]).imports == 1
+
+
+def test_an_extension_that_only_minds_the_fork(engine: Engine, tmp_path: Path) -> None:
+    source = """
+        #include <stdlib.h>
+        #include <unistd.h>
+        extern void *PyModule_Create2(void *, int);
+        extern void *PyImport_AddModule(const char *);
+        extern void Py_IncRef(void *);
+        void *PyInit__fast(void) {
+            if (atoi(getenv("DEMO_PID")) != getpid()) abort();
+            void *module = PyImport_AddModule("demo._fast");
+            Py_IncRef(module);
+            return module;
+        }
+    """
+    init = "import os\nos.environ['DEMO_PID'] = str(os.getpid())"
+    package = with_extension(extension(tmp_path, source), init)
+    assert prove_packages(engine, tmp_path, [package]).imports == 2
+
+
+# -- what must not pass --------------------------------------------------------------------------
+
+
+def test_a_hidden_dependency(engine: Engine, tmp_path: Path) -> None:
+    (error,) = failures(engine, tmp_path, module("import pkg_resources"))
+    assert error.message == (
+        "web: demo 1.0: demo does not import: it needs pkg_resources, and does not declare it "
+        "(a hidden dependency)"
+    )
+    assert error.hint is not None
+    assert 'add "setuptools<82" to your requirements' in error.hint
+    assert 'skip-imports = ["demo"]' in error.hint
+
+
+def test_a_hidden_dependency_on_what_is_preinstalled(engine: Engine, tmp_path: Path) -> None:
+    (error,) = failures(engine, tmp_path, module("import pip"))
+    assert "needs pip" in error.message
+
+
+def test_a_hidden_dependency_behind_another_error(engine: Engine, tmp_path: Path) -> None:
+    code = "try:\n    import yaml\nexcept ImportError as e:\n    raise RuntimeError('no') from e"
+    (error,) = failures(engine, tmp_path, module(code))
+    assert "it needs yaml" in error.message
+    assert error.hint is not None
+    assert 'add "PyYAML"' in error.hint
+
+
+def test_a_module_of_its_own_is_missing(engine: Engine, tmp_path: Path) -> None:
+    (error,) = failures(engine, tmp_path, module("import demo._native"))
+    assert "its own module demo._native is not in the wheel" in error.message
+
+
+def test_a_module_that_left_the_standard_library(engine: Engine, tmp_path: Path) -> None:
+    code = "raise ModuleNotFoundError('no', name='asyncore')"
+    (error,) = failures(engine, tmp_path, module(code))
+    assert "which Python 3.11 no longer has" in error.message
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        ("raise RuntimeError('bad\\x1b[2J day')", "RuntimeError: bad day"),
+        ("raise SystemExit(0)", "SystemExit: 0"),
+        ("import os; os._exit(0)", "ended the process with exit status 0"),
+        ("import os; os.abort()", "was ended by signal 6"),
+        ("import os; os.kill(0, 9)", "was ended by signal 9"),
+        ("import ctypes; ctypes.CDLL('libnothing.so.7')", "libnothing.so.7: cannot open shared"),
+        ("def", "SyntaxError"),
+    ],
+)
+def test_a_module_that_does_not_import(
+    engine: Engine, tmp_path: Path, code: str, told: str
+) -> None:
+    (error,) = failures(engine, tmp_path, module(code), module("", "sound"))
+    assert told in error.message
+    assert error.hint
+
+
+def test_a_module_that_hangs(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proving, "IMPORT_DEADLINE", 2.0)
+    files = {
+        "a_hangs.py": b"import time; time.sleep(1000)",
+        "b_dies.py": b"import os; os.abort()",
+        "c_fine.py": b"",
+        "d_fails.py": b"1/0",
+    }
+    found = failures(engine, tmp_path, Package(name="demo", files=files))
+    assert [error.message.split(": ", 3)[2:] for error in found] == [
+        ["a_hangs does not import", "did not end within 2 s"],
+        ["b_dies does not import", "was ended by signal 6"],
+        ["d_fails does not import", "ZeroDivisionError: division by zero"],
+    ]
+
+
+@pytest.mark.parametrize("kind", ["library", "symbol", "abort", "no elf"])
+def test_an_extension_that_does_not_load(engine: Engine, tmp_path: Path, kind: str) -> None:
+    source, told = {
+        "library": ("int PyInit__fast;", "libgone.so: cannot open shared object file"),
+        "symbol": ("extern int gone(void); int f(void) { return gone(); }", "undefined symbol"),
+        "abort": (
+            "#include <stdlib.h>\n__attribute__((constructor)) void f(void) { abort(); }",
+            "was ended by signal 6",
+        ),
+        "no elf": ("int f;", "invalid ELF header"),
+    }[kind]
+    options = []
+    if kind == "library":
+        extension(tmp_path, "int gone;")
+        (tmp_path / "made.so").rename(tmp_path / "libgone.so")
+        options = ["-Wl,--no-as-needed", f"-L{tmp_path}", "-lgone"]
+    data = extension(tmp_path, source, *options)
+    data = b"not an ELF file, that is for sure" * 10 if kind == "no elf" else data
+    init = "import os" if kind == "abort" else ""
+    (error,) = failures(engine, tmp_path, with_extension(data, init))
+    assert "demo._fast does not load" in error.message
+    assert told in error.message
+    assert error.hint
+    assert "sdist" in error.hint
+
+
+def test_an_extension_that_hangs(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proving, "IMPORT_DEADLINE", 2.0)
+    source = "#include <unistd.h>\n__attribute__((constructor)) void f(void) { sleep(1000); }"
+    (error,) = failures(engine, tmp_path, with_extension(extension(tmp_path, source), "import os"))
+    assert "demo._fast does not load: did not end within 2 s" in error.message
+
+
+def test_a_broken_package_is_told_once(engine: Engine, tmp_path: Path) -> None:
+    """Its extensions cannot be tried, and say nothing new."""
+    package = with_extension(b"", "raise RuntimeError('broken')")
+    assert len(failures(engine, tmp_path, package)) == 1
+
+
+def test_every_failure_is_told(engine: Engine, tmp_path: Path) -> None:
+    packages = [module("1/0", f"demo{number}") for number in range(7)]
+    assert len(failures(engine, tmp_path, *packages)) == 7
+
+
+def test_it_does_not_install(engine: Engine, tmp_path: Path) -> None:
+    packages = [module("", "one", requires=("two>=2",)), module("", "two")]
+    (error,) = failures(engine, tmp_path, *packages)
+    assert "does not install in a clean container" in error.message
+    assert "you have two 1.0" in error.message
+
+
+def test_a_wheel_that_was_changed(engine: Engine, tmp_path: Path) -> None:
+    house = make_house(tmp_path, [module("")], debian12())
+    wheel = house.path / "wheels/demo-1.0-py3-none-any.whl"
+    wheel.write_bytes(wheel.read_bytes() + b"\0")
+    images = replace(
+        IMAGES,
+        runtime=Image(id=os.environ[RUNTIME], name="test", origin="local"),
+        runtime_python=PYTHON,
+    )
+    with pytest.raises(ProofError, match="is changed: wheels/demo"):
+        prove(
+            house,
+            engine,
+            images,
+            limits=Limits(),
+            skip_imports={},
+            listener=Log(),
+            cancellation=Cancellation(),
+        )
+
+
+def test_memory_runs_out(engine: Engine, tmp_path: Path) -> None:
+    packages = [module("bytearray(2 << 30)[::4096] = bytes(1 << 19)")]
+    with pytest.raises(ProofError, match=r"out of memory|signal 9"):
+        prove_packages(engine, tmp_path, packages, limits=Limits(memory=300 * MIB, deadline=300))
+
+
+def test_it_ends_in_time(engine: Engine, tmp_path: Path) -> None:
+    packages = [module("import time; time.sleep(1000)")]
+    with pytest.raises(ProofError, match="did not end within 8 s"):
+        prove_packages(engine, tmp_path, packages, limits=Limits(memory=512 * MIB, deadline=8))
+
+
+def test_it_is_cancelled(engine: Engine, tmp_path: Path) -> None:
+    log, cancellation = Log(), Cancellation()
+
+    def cancel() -> None:
+        log.importing.wait(60)
+        cancellation.cancel()
+
+    threading.Thread(target=cancel).start()
+    packages = [module("import time; time.sleep(1000)")]
+    with pytest.raises(InterruptedRunError):
+        prove_packages(engine, tmp_path, packages, log=log, cancellation=cancellation)
