@@ -19,10 +19,10 @@ import threading
 from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from wheelhouse.errors import ConfigError, ImageError
+from wheelhouse.errors import ConfigError, ImageError, InterruptedRunError
 from wheelhouse.targets import OCI_ARCHITECTURES
 
 if TYPE_CHECKING:
@@ -62,7 +62,11 @@ _MEMORY_NEEDED = 4 << 30
 #: Its first argument is an empty folder; the others are the command.
 _ON_TMPFS = 'mount -t tmpfs -o mode=755 tmpfs "$0" && TMPDIR=$0 exec "$@"'
 
+#: Processes of their own too: they all end with the first one.
+_UNSHARE = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
+
 _KEPT_LINES = 60
+_POLL = 0.2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -183,7 +187,7 @@ def _memory_free() -> int:
 
 def on_tmpfs(command: Sequence[str], folder: Path) -> tuple[str, ...]:
     """*command* with its temporary files on a tmpfs over *folder*, which nobody else sees."""
-    return ("unshare", "--mount", "sh", "-c", _ON_TMPFS, str(folder), *command)
+    return (*_UNSHARE, "sh", "-c", _ON_TMPFS, str(folder), *command)
 
 
 @contextlib.contextmanager
@@ -202,7 +206,19 @@ def _started(command: tuple[str, ...]) -> Iterator[subprocess.Popen[bytes]]:
             try:
                 yield process
             finally:
-                process.terminate()
+                _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End *process* and what it started.
+
+    In namespaces of its own nothing survives its being killed. Where it works on a disk it has
+    to be asked, so that it removes its root.
+    """
+    if str(process.args[0]) == _UNSHARE[0]:  # type: ignore[index]
+        process.kill()
+    else:
+        process.terminate()
 
 
 def _failure(recipe: Recipe, mirror: str, status: int, lines: Sequence[str]) -> ImageError:
@@ -230,36 +246,55 @@ class _Root:
         return data
 
 
-def _report(pipe: Any, lines: deque[str], on_line: Callable[[str], None]) -> None:
-    for raw in pipe:
+def _report(
+    process: subprocess.Popen[bytes], lines: deque[str], on_line: Callable[[str], None]
+) -> None:
+    assert process.stderr is not None
+    for raw in process.stderr:
         line = raw.decode(errors="replace").rstrip()
         lines.append(line)
         on_line(line)
 
 
+def _watch(process: subprocess.Popen[bytes], stopping: threading.Event) -> None:
+    while process.poll() is None:
+        if stopping.wait(_POLL):
+            _end(process)
+
+
 @contextlib.contextmanager
-def root_archive(recipe: Recipe, *, mirror: str, on_line: Callable[[str], None]) -> Iterator[_Root]:
+def root_archive(
+    recipe: Recipe, *, mirror: str, on_line: Callable[[str], None], stopping: threading.Event
+) -> Iterator[_Root]:
     """Run mmdebstrap; gives a readable tar archive of the root file system.
 
-    The process is gone when the block ends. Its messages go to *on_line*, from another thread.
+    The process is gone when the block ends, and soon after *stopping* is set. Its messages go to
+    *on_line*, from another thread.
 
     :raises ImageError: from the archive's ``read``, when mmdebstrap failed: whoever reads never
         takes a part for the whole.
+    :raises InterruptedRunError: from there too, when it was stopped.
     """
     lines: deque[str] = deque(maxlen=_KEPT_LINES)
     with _started(recipe.command(mirror)) as process:
-        reporter = threading.Thread(target=_report, args=(process.stderr, lines, on_line))
-        reporter.start()
+        threads = (
+            threading.Thread(target=_report, args=(process, lines, on_line)),
+            threading.Thread(target=_watch, args=(process, stopping)),
+        )
+        for thread in threads:
+            thread.start()
 
         def ended() -> None:
             status = process.wait()
-            reporter.join()
+            if stopping.is_set():
+                raise InterruptedRunError("stopped")
             if status:
+                threads[0].join()
                 raise _failure(recipe, mirror, status, lines)
 
         try:
             yield _Root(process, ended)
         finally:
-            # Where it works on a disk it removes its root when asked to end, not when killed.
-            process.terminate()
-            reporter.join()
+            _end(process)
+            for thread in threads:
+                thread.join()

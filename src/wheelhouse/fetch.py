@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import requests
+    from urllib3 import BaseHTTPResponse
 
     from wheelhouse.store import Store
 
@@ -31,18 +32,27 @@ CONNECT, READ, TOTAL = 15.0, 60.0, 3600.0
 
 CHUNK = 1 << 18
 
+#: Each may name a CA bundle; the first that is set does.
+CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE", "PIP_CERT")
+
+#: Seconds: between two tries at first (doubled each time), and the longest that a server may ask
+#: us to wait before the next one.
+BACKOFF, PATIENCE = 0.5, 60.0
+
 
 def redacted(url: str) -> str:
     """*url* without what may be a password: for messages, logs and manifests."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "an invalid address"
     host = parts.netloc.rpartition("@")[2]
     return urlunsplit(parts._replace(netloc=host, query="", fragment=""))
 
 
 def ca_bundle() -> str | bool:
     """The CA bundle that the host's environment names, else the client's own."""
-    names = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE", "PIP_CERT")
-    return next((os.environ[name] for name in names if os.environ.get(name)), True)
+    return next((os.environ[name] for name in CA_VARIABLES if os.environ.get(name)), True)
 
 
 class Client:
@@ -50,9 +60,16 @@ class Client:
 
     Transient answers (429, 500, 502, 503, 504) are tried again with back-off, a ``Retry-After``
     being honoured. One session per thread, as `requests` asks for.
+
+    :param backoff: seconds between the first two tries.
+    :param timeout: seconds to connect, and between two reads.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self, *, backoff: float = BACKOFF, timeout: tuple[float, float] = (CONNECT, READ)
+    ) -> None:
+        self.backoff = backoff
+        self._timeout = timeout
         self._local = threading.local()
 
     @property
@@ -73,11 +90,19 @@ class Client:
         session = requests.Session()
         session.verify = ca_bundle()
         session.headers["User-Agent"] = f"wheelhouse/{__version__}"
-        retry = Retry(
+
+        class Patient(Retry):
+            """Waits as long as a server asks it to, within reason."""
+
+            def get_retry_after(self, response: BaseHTTPResponse) -> float | None:
+                asked = super().get_retry_after(response)
+                return None if asked is None else min(asked, PATIENCE)
+
+        retry = Patient(
             total=5,
-            backoff_factor=0.5,
+            backoff_factor=self.backoff,
             backoff_max=30,
-            backoff_jitter=0.5,
+            backoff_jitter=self.backoff,
             status_forcelist=(429, 500, 502, 503, 504),
             respect_retry_after_header=True,
             raise_on_status=False,
@@ -94,23 +119,36 @@ class Client:
         try:
             # identity: the bytes that are hashed are the bytes of the file
             headers = {"Accept": accept} | ({"Accept-Encoding": "identity"} if stream else {})
-            answer = self.session.get(url, stream=stream, timeout=(CONNECT, READ), headers=headers)
-        except requests.RequestException as error:
+            answer = self.session.get(url, stream=stream, timeout=self._timeout, headers=headers)
+        except (requests.RequestException, OSError) as error:
             raise unreachable(url, error) from error
-        if url.startswith("https:") and answer.url.startswith("http:"):
-            raise FetchError(
-                f"{redacted(url)} redirects to an address without TLS ({redacted(answer.url)})",
+        error = _objection(url, answer)
+        if error is not None:
+            answer.close()
+            raise error
+        return answer
+
+
+def _objection(url: str, answer: requests.Response) -> FetchError | None:
+    """What is wrong with how *url* was answered, if anything is."""
+    for step in (*answer.history[1:], answer):
+        if url.lower().startswith("https:") and not step.url.lower().startswith("https:"):
+            return FetchError(
+                f"{redacted(url)} redirects to an address without TLS ({redacted(step.url)})",
                 hint="use an index whose files are served over https",
             )
-        if answer.status_code not in {200, 404}:
-            raise refused(url, answer.status_code)
-        return answer
+    return None if answer.status_code in {200, 404} else refused(url, answer.status_code)
 
 
 def unreachable(url: str, error: Exception) -> FetchError:
     """The error for an address from which no answer came."""
     text = str(error)
-    host = urlsplit(url).hostname
+    host = urlsplit(redacted(url)).hostname
+    if "CA certificate bundle" in text:
+        return FetchError(
+            f"the CA bundle that the environment names is not there: {ca_bundle()}",
+            hint="correct " + " or ".join(CA_VARIABLES),
+        )
     if "CERTIFICATE_VERIFY_FAILED" in text or "SSLError" in text:
         return FetchError(
             f"{host} shows a certificate that is not trusted",
@@ -143,12 +181,16 @@ class Fetcher:
     """Files from an index into the store.
 
     :param check: called now and then during a transfer; raises to stop it.
+    :param total: seconds that one file may take.
     """
 
-    def __init__(self, client: Client, store: Store, check: Callable[[], None]) -> None:
+    def __init__(
+        self, client: Client, store: Store, check: Callable[[], None], *, total: float = TOTAL
+    ) -> None:
         self.client = client
         self.store = store
         self._check = check
+        self._total = total
 
     def fetch(self, url: str, sha256: str) -> Path:
         """The verified file with this hash, from the store or from *url*.
@@ -181,7 +223,7 @@ class Fetcher:
                         f"the download of {redacted(url)} broke {ATTEMPTS} times: {error}",
                         hint="check the network, then run the command again",
                     ) from error
-                time.sleep(0.5 * 2**attempt)
+                time.sleep(self.client.backoff * 2**attempt)
         raise AssertionError("unreachable")
 
     @staticmethod
@@ -201,25 +243,33 @@ class Fetcher:
                 raise FetchError(
                     f"{redacted(url)} is no longer there", hint="lock again: `wheelhouse lock`"
                 )
-            if at_most is not None and int(answer.headers.get("Content-Length", 0)) > at_most:
-                raise _TooBigError
-            deadline = time.monotonic() + TOTAL
             try:
-                yield from self._until(deadline, answer)
+                yield from self._body(answer, at_most)
             except (requests.RequestException, HTTPError, OSError) as error:
                 raise _BrokenTransferError(type(error).__name__) from error
 
-    def _until(self, deadline: float, answer: requests.Response) -> Iterator[bytes]:
-        expected = answer.headers.get("Content-Length", "")
+    def _body(self, answer: requests.Response, at_most: int | None) -> Iterator[bytes]:
+        """The file's bytes as they come: neither a slow server nor a wordy one is waited for."""
+        length = answer.headers.get("Content-Length", "")
+        expected = int(length) if length.isdigit() else None
+        if at_most is not None and expected is not None and expected > at_most:
+            raise _TooBigError
+        deadline = time.monotonic() + self._total
         received = 0
-        for chunk in answer.iter_content(CHUNK):
+        # as sent: a .tar.gz that a server declares to be an encoding of something is still a file
+        while chunk := answer.raw.read1(CHUNK, decode_content=False):
             self._check()
             received += len(chunk)
+            if at_most is not None and received > at_most:
+                raise _TooBigError
             yield chunk
             if time.monotonic() > deadline:
-                raise FetchError(f"{redacted(answer.url)} did not arrive within {TOTAL:.0f} s")
-        if expected.isdigit() and received != int(expected):
-            raise _BrokenTransferError(f"{received:,} of {int(expected):,} bytes came")
+                raise FetchError(
+                    f"{redacted(answer.url)} did not arrive within {self._total:.0f} s",
+                    hint="check the network, then run the command again",
+                )
+        if expected is not None and received != expected:
+            raise _BrokenTransferError(f"{received:,} of {expected:,} bytes came")
 
 
 class _TooBigError(Exception):

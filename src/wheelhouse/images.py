@@ -22,6 +22,7 @@ import os
 import re
 import tarfile
 import tempfile
+import threading
 import tomllib
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -42,7 +43,13 @@ from wheelhouse.bootstrap import (
     root_archive,
 )
 from wheelhouse.engine import Image, TargetImages
-from wheelhouse.errors import ConfigError, ImageError, WheelhouseError, raise_all
+from wheelhouse.errors import (
+    ConfigError,
+    ImageError,
+    InterruptedRunError,
+    WheelhouseError,
+    raise_all,
+)
 from wheelhouse.targets import OCI_ARCHITECTURES, presets
 
 if TYPE_CHECKING:
@@ -352,7 +359,7 @@ def failure(step: Step, suite: str | None, lines: Sequence[str], cause: str) -> 
     telling = telling or [line for line in lines if line and not line.startswith("Step ")]
     return ImageError(
         f"The image {step.title} cannot be built: {'; '.join(telling[-4:]) or cause}",
-        hint=hint or "Read the step's output above, or report it with `wheelhouse doctor`.",
+        hint=hint or "Read the output above of the step that failed.",
     )
 
 
@@ -364,6 +371,9 @@ class TargetImageMaker:
     :param on_line: receives what pulls and builds print, from several threads.
     :param mirror: of Debian; else ``WHEELHOUSE_DEBIAN_MIRROR``, else its official one.
     :raises ConfigError: *mirror* is not usable.
+
+    Every method raises InterruptedRunError once :meth:`stop` was called, or where the thread
+    that waits for it is interrupted.
     """
 
     def __init__(
@@ -379,6 +389,7 @@ class TargetImageMaker:
         self._fetch = fetch
         self._lock_dir = lock_dir
         self._on_line = on_line
+        self._stopping = threading.Event()
         self._mirror = checked_mirror(mirror or os.environ.get(MIRROR_VARIABLE) or DEFAULT_MIRROR)
 
     def prepare(self, target: Target) -> TargetImages:
@@ -387,7 +398,7 @@ class TargetImageMaker:
         :raises ImageError: no base can be had, or a step failed.
         """
         preset, arch = target.preset, target.arch
-        with ThreadPoolExecutor(1) as pool:
+        with self._pool(1) as pool:
             tools = pool.submit(lambda: self._toolbox(arch, self._base(_toolbox_source(), arch)))
             runtime, builder = self._furnish(preset, arch, self._base(preset, arch), tools)
         return TargetImages(
@@ -424,7 +435,7 @@ class TargetImageMaker:
         check_host(arch)
         source = _toolbox_source()
         wanted = {preset.name: preset for preset in (*presets, source)}
-        with ThreadPoolExecutor(2 * len(wanted) + 1) as pool:
+        with self._pool(2 * len(wanted) + 1) as pool:
             bases = {
                 name: pool.submit(self._bootstrapped, preset, arch, refresh=refresh)
                 for name, preset in wanted.items()
@@ -436,8 +447,30 @@ class TargetImageMaker:
                 base = bases[preset.name].result()
                 return [base, *self._furnish(preset, arch, base, tools)]
 
-            made = [pool.submit(finish, preset) for preset in presets]
-        return [image for images in _results(made) for image in images]
+            # In here, where an interrupt is noticed; leaving the block waits for the threads.
+            made = _results([pool.submit(finish, preset) for preset in presets])
+        return [image for images in made for image in images]
+
+    def stop(self) -> None:
+        """Give up what is being made, a build at its next line. From any thread, and for good.
+
+        What waits for it raises InterruptedRunError. Finished images stay, others do not begin.
+        """
+        self._stopping.set()
+
+    def _check_running(self) -> None:
+        if self._stopping.is_set():
+            raise InterruptedRunError("stopped")
+
+    @contextmanager
+    def _pool(self, workers: int) -> Iterator[ThreadPoolExecutor]:
+        with ThreadPoolExecutor(workers) as pool:
+            try:
+                yield pool
+            except (InterruptedRunError, KeyboardInterrupt, SystemExit):
+                self.stop()
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
 
     # -- Bases -----------------------------------------------------------------------------
 
@@ -468,12 +501,15 @@ class TargetImageMaker:
         with self._lock(name):
             if not refresh and (image := self._store.find(name, platform)):
                 return image
-            say = self._lines(f"{preset.name} base")
+            self._check_running()
+            say = self._lines(f"{preset.name} base", stoppable=False)
             labels = _labels("base", preset.name, arch) | {
                 "wheelhouse.origin": "bootstrap",
                 "wheelhouse.base": name,
             }
-            with root_archive(recipe, mirror=self._mirror, on_line=say) as archive:
+            with root_archive(
+                recipe, mirror=self._mirror, on_line=say, stopping=self._stopping
+            ) as archive:
                 return self._store.import_tar(archive, name, labels=labels, platform=platform)
 
     # -- Derived images --------------------------------------------------------------------
@@ -506,6 +542,7 @@ class TargetImageMaker:
             return self._store.find(name, platform) or self._build(step, suite)
 
     def _build(self, step: Step, suite: str | None) -> Image:
+        self._check_running()
         lines: deque[str] = deque(maxlen=_KEPT_LINES)
         try:
             with tempfile.TemporaryFile() as context:
@@ -540,8 +577,14 @@ class TargetImageMaker:
                 arguments["DEBIAN_MIRROR"] = self._mirror
         return arguments
 
-    def _lines(self, title: str, kept: deque[str] | None = None) -> Callable[[str], None]:
+    def _lines(
+        self, title: str, kept: deque[str] | None = None, *, stoppable: bool = True
+    ) -> Callable[[str], None]:
+        """Passes lines on, and to *kept*; where *stoppable*, raises once the run is stopped."""
+
         def take(line: str) -> None:
+            if stoppable:
+                self._check_running()
             line = clean(line)
             if kept is not None:
                 kept.append(line)

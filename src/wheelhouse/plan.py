@@ -9,8 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from packaging.utils import parse_wheel_filename
-
 from wheelhouse.building.recipe import Recipe
 from wheelhouse.errors import PlanError, WheelhouseError, raise_all
 from wheelhouse.locking.candidates import TagRanks
@@ -142,12 +140,7 @@ def _step(package: LockedPackage, project: Project, here: Circumstances, ranks: 
 
 def best_wheel(wheels: Sequence[LockedFile], ranks: TagRanks) -> LockedFile | None:
     """The wheel whose tags come first in the target's order of preference; None if none fits."""
-    ranked = [
-        (rank, wheel.filename, wheel)
-        for wheel in wheels
-        if (rank := ranks.of(parse_wheel_filename(wheel.filename)[3])) is not None
-    ]
-    return min(ranked)[2] if ranked else None
+    return next(iter(ranks.best_first(wheels)), None)
 
 
 def _why_this_wheel(package: LockedPackage, wheel: LockedFile) -> str:

@@ -27,7 +27,7 @@ from wheelhouse.errors import EngineError, ProofError, raise_all
 from wheelhouse.text import human_size, sanitize_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from wheelhouse.engine import Engine, Limits, TargetImages
     from wheelhouse.engine.session import Cancellation, Listener, Reply
@@ -86,6 +86,7 @@ class Finding:
     :ivar message: the exception, or how the process ended.
     :ivar missing: the module that was not there, for the kind ``missing``.
     :ivar traceback: its last lines.
+    :ivar origin: the distribution whose code raised it, if that is known.
     """
 
     distribution: str
@@ -95,6 +96,7 @@ class Finding:
     message: str
     missing: str | None
     traceback: str
+    origin: str | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -189,7 +191,7 @@ def _imports(wheel: WheelFacts, skipped: tuple[str, ...]) -> dict[str, Any]:
     ]
     extensions = [
         name
-        for name in wheel.extension_modules
+        for name in dict.fromkeys(wheel.extension_modules)  # one can be there for several ABIs
         if name not in modules and not _is_skipped(name, skipped)
     ]
     return {"name": wheel.name, "modules": modules, "extensions": extensions}
@@ -210,18 +212,30 @@ def _is_stray(module: str, modules: tuple[str, ...]) -> bool:
 
 def _conclude(house: House, reply: Reply) -> Proof:
     message = reply.message
-    raise_all([_explain(house, _finding(each)) for each in message["failures"]])
+    failures = [_finding(house, each) for each in message["failures"]]
+    raise_all([_explain(house, each) for each in failures if not _is_echo(each, failures)])
     return Proof(
         installed=int(message["installed"]),
         imports=int(message["imports"]),
         pip=message["pip"],
-        optional=tuple(_finding(each) for each in message["optional"]),
+        optional=tuple(_finding(house, each) for each in message["optional"]),
         install_seconds=float(message["seconds"]["install"]),
         import_seconds=float(message["seconds"]["import"]),
     )
 
 
-def _finding(data: Mapping[str, Any]) -> Finding:
+def _is_echo(finding: Finding, failures: Sequence[Finding]) -> bool:
+    """Whether *finding* only repeats what is told of a package that it imports."""
+    if finding.origin in {None, finding.distribution}:
+        return False
+    return any(
+        each.distribution == finding.origin
+        and (each.kind, each.message) == (finding.kind, finding.message)
+        for each in failures
+    )
+
+
+def _finding(house: House, data: Mapping[str, Any]) -> Finding:
     missing = data["missing"]
     return Finding(
         distribution=str(data["distribution"]),
@@ -231,7 +245,19 @@ def _finding(data: Mapping[str, Any]) -> Finding:
         message=_clean(data["message"]),
         missing=None if missing is None else _clean(missing),
         traceback="\n".join(sanitize_lines(str(data["traceback"]))),
+        origin=_distribution_of(house, data["origin"]),
     )
+
+
+def _distribution_of(house: House, file: object) -> str | None:
+    """The distribution that has *file*, a path relative to site-packages."""
+    if not isinstance(file, str):
+        return None
+    module = file.removesuffix(".py").replace("/", ".")
+    for wheel in house.manifest.wheels:
+        if any(f"{module}.".startswith(f"{name}.") for name in wheel.modules):
+            return wheel.name
+    return None
 
 
 def _clean(text: object) -> str:
@@ -245,6 +271,8 @@ def _explain(house: House, finding: Finding) -> ProofError:
     package = f"{finding.distribution} {versions.get(finding.distribution, '')}".rstrip()
     verb = "import" if finding.what == "module" else "load"
     cause, hint = _cause_and_hint(house, finding)
+    if finding.origin not in {None, finding.distribution}:
+        cause = f"{cause} (raised in {finding.origin})"
     return ProofError(f"{target}: {package}: {finding.module} does not {verb}: {cause}", hint=hint)
 
 

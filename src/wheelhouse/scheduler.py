@@ -11,7 +11,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import threading
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -56,7 +56,7 @@ class _Lane:
     def put(self, task: _Task) -> None:
         with self._ready:
             if self._closed:
-                task.future.set_exception(InterruptedRunError("stopped"))
+                _refuse(task.future, InterruptedRunError("stopped"))
                 return
             heapq.heappush(self._tasks, task)
             self._ready.notify()
@@ -77,14 +77,24 @@ class _Lane:
             return heapq.heappop(self._tasks) if self._tasks else None
 
     def close(self) -> None:
+        """Start nothing more."""
         with self._ready:
             self._closed = True
             left, self._tasks = self._tasks, []
             self._ready.notify_all()
         for task in left:
-            task.future.set_exception(InterruptedRunError("stopped"))
+            _refuse(task.future, InterruptedRunError("stopped"))
+
+    def join(self) -> None:
+        """Wait for what runs."""
         for thread in self._threads:
             thread.join()
+
+
+def _refuse(future: Future[Any], error: BaseException) -> None:
+    """End *future* with *error*, unless it was cancelled."""
+    if future.set_running_or_notify_cancel():
+        future.set_exception(error)
 
 
 class Scheduler:
@@ -113,6 +123,8 @@ class Scheduler:
     ) -> None:
         for lane in self._lanes.values():
             lane.close()
+        for lane in self._lanes.values():
+            lane.join()
 
     def submit(
         self,
@@ -146,7 +158,7 @@ class _Gate:
         self._open_if_last()
 
     def _done(self, future: Future[Any]) -> None:
-        error = future.exception()
+        error = CancelledError() if future.cancelled() else future.exception()
         if error is None:
             self._open_if_last()
             return
@@ -154,7 +166,7 @@ class _Gate:
             first = not self._task.future.done()
             if first:
                 cause = error.cause if isinstance(error, NotStartedError) else error
-                self._task.future.set_exception(NotStartedError(cause))
+                _refuse(self._task.future, NotStartedError(cause))
 
     def _open_if_last(self) -> None:
         with self._lock:

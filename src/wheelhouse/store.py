@@ -18,9 +18,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -31,12 +33,15 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from wheelhouse.errors import StorageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 BLOCK = 1 << 20
 
 #: A temporary older than this (seconds) belongs to a run that is no more.
 STALE = 24 * 3600
+
+#: Seconds between two questions whether to go on waiting for a lock.
+WAIT = 0.2
 
 
 def default_root() -> Path:
@@ -91,7 +96,9 @@ class Store:
     # -- files ---------------------------------------------------------------------------------
 
     def blob(self, sha256: str) -> Path:
-        """Where the file with this hash is, or would be."""
+        """Where the file with this hash is, or would be. Raises ValueError if it is no SHA-256."""
+        if not re.fullmatch(r"[0-9a-f]{64}", sha256):  # or it could lead out of the store
+            raise ValueError(f"{sha256!r} is no SHA-256")
         return self.root / "blobs" / sha256[:2] / sha256
 
     def has(self, sha256: str) -> bool:
@@ -184,23 +191,35 @@ class Store:
         with storage_errors(self.root):
             folder = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=self.root / "tmp"))
             try:
-                yield folder
+                with _held(folder):
+                    yield folder
             finally:
                 shutil.rmtree(folder, ignore_errors=True)
 
     @contextmanager
-    def lock(self, name: str) -> Iterator[None]:
-        """Hold the lock *name* among all runs on this store. A killed holder loses it at once."""
-        from filelock import FileLock
+    def lock(self, name: str, check: Callable[[], None] = lambda: None) -> Iterator[None]:
+        """Hold the lock *name* among all runs on this store. A killed holder loses it at once.
 
-        with storage_errors(self.root), FileLock(self.root / "locks" / f"{name}.lock"):
-            yield
+        :param check: called now and then while another run holds it; raises to wait no longer.
+        """
+        from filelock import FileLock, Timeout
+
+        lock = FileLock(self.root / "locks" / f"{name}.lock")
+        with storage_errors(self.root):
+            while not lock.is_locked:
+                check()
+                with contextlib.suppress(Timeout):
+                    lock.acquire(timeout=WAIT, poll_interval=WAIT / 4)
+            try:
+                yield
+            finally:
+                lock.release()
 
     def clean(self) -> None:
         """Remove what killed runs left in ``tmp/``, and logs nobody will read any more."""
         for folder in (self.root / "tmp").iterdir():
             pid = folder.name.partition("-")[0]
-            if not (pid.isdigit() and _alive(int(pid))) or _age(folder) > STALE:
+            if (not _alive(pid) or _age(folder) > STALE) and not _is_held(folder):
                 shutil.rmtree(folder, ignore_errors=True)
         for log in self.logs.iterdir():
             if _age(log) > 30 * STALE:
@@ -208,10 +227,41 @@ class Store:
                     log.unlink()
 
 
-def _alive(pid: int) -> bool:
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Mark *folder* as in use, as long as this process lives and the block runs.
+
+    Its name has the process's ID, which means nothing in another container that shares the store.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        with contextlib.suppress(OSError):  # some network file systems have no such locks
+            fcntl.flock(descriptor, fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _is_held(folder: Path) -> bool:
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _alive(pid: str) -> bool:
+    try:
+        os.kill(int(pid), 0)
+    except (ProcessLookupError, ValueError, OverflowError):
         return False
     except PermissionError:
         return True

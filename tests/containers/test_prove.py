@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sysconfig
 import threading
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ from wheelhouse.errors import InterruptedRunError, ProofError, SeveralErrors, Wh
 from wheelhouse.prove import Proof, prove
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from wheelhouse.engine import Engine
@@ -66,7 +67,7 @@ def prove_packages(
     packages: Sequence[Package],
     *,
     limits: Limits | None = None,
-    skip: dict[str, tuple[str, ...]] | None = None,
+    skip: Mapping[str, tuple[str, ...]] | None = None,
     log: Log | None = None,
     cancellation: Cancellation | None = None,
 ) -> Proof:
@@ -114,13 +115,10 @@ def extension(folder: Path, source: str, *options: str) -> bytes:
 
 def with_extension(data: bytes, init: str = "") -> Package:
     """`demo` with the extension module `demo._fast`, which its `__init__` does without."""
-    code = f"{init}\ntry:\n    import demo._fast\nexcept ImportError:\n    pass\n"
+    code = init or "try:\n    import demo._fast\nexcept ImportError:\n    pass\n"
     return Package(
         name="demo",
-        files={
-            "demo/__init__.py": (code if not init else init).encode(),
-            f"demo/_fast{SUFFIX}": data,
-        },
+        files={"demo/__init__.py": code.encode(), f"demo/_fast{SUFFIX}": data},
         modules=("demo",),
         extensions=("demo._fast",),
     )
@@ -198,7 +196,6 @@ def test_setuptools_that_is_locked_is_there(engine: Engine, tmp_path: Path) -> N
 
 def test_an_extension_for_want_of_an_optional_package(engine: Engine, tmp_path: Path) -> None:
     source = """
-        extern void *PyErr_SetImportError(void *, void *, void *);
         extern void *PyImport_ImportModule(const char *);
         void *PyInit__fast(void) { return PyImport_ImportModule("not_there"); }
     """
@@ -208,20 +205,18 @@ def test_an_extension_for_want_of_an_optional_package(engine: Engine, tmp_path: 
 
 def test_an_extension_that_only_minds_the_fork(engine: Engine, tmp_path: Path) -> None:
     source = """
-        #include <stdlib.h>
+        #define Py_LIMITED_API 0x03090000
+        #include <Python.h>
         #include <unistd.h>
-        extern void *PyModule_Create2(void *, int);
-        extern void *PyImport_AddModule(const char *);
-        extern void Py_IncRef(void *);
-        void *PyInit__fast(void) {
+        static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_fast"};
+        PyMODINIT_FUNC PyInit__fast(void) {
             if (atoi(getenv("DEMO_PID")) != getpid()) abort();
-            void *module = PyImport_AddModule("demo._fast");
-            Py_IncRef(module);
-            return module;
+            return PyModule_Create(&module);
         }
     """
     init = "import os\nos.environ['DEMO_PID'] = str(os.getpid())"
-    package = with_extension(extension(tmp_path, source), init)
+    headers = f"-I{sysconfig.get_path('include')}"
+    package = with_extension(extension(tmp_path, source, headers), init)
     assert prove_packages(engine, tmp_path, [package]).imports == 2
 
 
@@ -250,6 +245,21 @@ def test_a_hidden_dependency_behind_another_error(engine: Engine, tmp_path: Path
     assert "it needs yaml" in error.message
     assert error.hint is not None
     assert 'add "PyYAML"' in error.hint
+
+
+def test_a_cause_is_told_where_it_is(engine: Engine, tmp_path: Path) -> None:
+    """And not again for every package that imports that one."""
+    packages = [module("import demo", f"above{number}") for number in range(3)]
+    (error,) = failures(engine, tmp_path, module("import pkg_resources"), *packages)
+    assert error.message.startswith("web: demo 1.0: demo does not import")
+
+
+def test_a_cause_in_a_part_that_nobody_else_imports(engine: Engine, tmp_path: Path) -> None:
+    files = {"demo/__init__.py": b"", "demo/part.py": b"import pkg_resources"}
+    packages = [Package(name="demo", files=files), module("import demo.part", "above")]
+    (error,) = failures(engine, tmp_path, *packages)
+    assert "web: above 1.0: above does not import" in error.message
+    assert "(raised in demo)" in error.message
 
 
 def test_a_module_of_its_own_is_missing(engine: Engine, tmp_path: Path) -> None:

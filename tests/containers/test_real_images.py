@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import re
 import shutil
@@ -10,7 +11,9 @@ import signal
 import socket
 import subprocess
 import sys
+import tarfile
 import textwrap
+import threading
 import time
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
@@ -323,6 +326,19 @@ def test_an_archive_that_breaks_off_makes_no_image(workshop: Workshop) -> None:
     assert workshop.store.find(name, AMD64) is None
 
 
+def test_an_imported_image_is_for_its_platform_or_none(workshop: Workshop) -> None:
+    archive, name = io.BytesIO(), "wheelhouse/test-foreign:1"
+    tarfile.open(fileobj=archive, mode="w").close()
+    archive.seek(0)
+    try:
+        workshop.store.import_tar(archive, name, labels={}, platform="linux/arm64")
+        assert workshop.store.find(name, "linux/arm64")
+    except ImageError as error:
+        assert "too old" in error.message
+    assert workshop.store.find(name, AMD64) is None
+    workshop.remove(name)
+
+
 KILLED = """
 import sys
 from pathlib import Path
@@ -372,8 +388,9 @@ def test_a_root_that_nobody_wants_any_more_is_gone_from_this_machine(
         pytest.skip("needs root and mmdebstrap")
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     recipe = Recipe(suite="bookworm", arch="x86_64", packages=())
-    mirror = "http://deb.debian.org/debian"
-    with suppress(KeyError), root_archive(recipe, mirror=mirror, on_line=lambda _: None):
+    mirror, stopping = "http://deb.debian.org/debian", threading.Event()
+    archive = root_archive(recipe, mirror=mirror, on_line=lambda _: None, stopping=stopping)
+    with suppress(KeyError), archive:
         time.sleep(1)
         raise KeyError
     assert list(tmp_path.iterdir()) == []

@@ -15,7 +15,7 @@ import pytest
 
 from wheelhouse import bootstrap, images
 from wheelhouse.engine import Image
-from wheelhouse.errors import ConfigError, ImageError
+from wheelhouse.errors import ConfigError, ImageError, InterruptedRunError
 from wheelhouse.images import TargetImageMaker, base_name, checked_packages, clean, pinned
 from wheelhouse.targets import Target, presets
 
@@ -427,11 +427,36 @@ def test_a_reader_that_stops_early_ends_the_process(mmdebstrap: Path) -> None:
     with (
         suppress(RuntimeError),
         bootstrap.root_archive(
-            recipe, mirror=bootstrap.DEFAULT_MIRROR, on_line=lambda _: None
+            recipe,
+            mirror=bootstrap.DEFAULT_MIRROR,
+            on_line=lambda _: None,
+            stopping=threading.Event(),
         ) as archive,
     ):
         assert archive.read(2) == b"y\n"
         raise RuntimeError
+
+
+def test_stopping_ends_a_bootstrap_and_leaves_no_image(
+    store: MemoryStore, mmdebstrap: Path, tmp_path: Path
+) -> None:
+    mmdebstrap.write_text("#!/bin/sh\necho 'I: running' >&2\nexec sleep 60\n")
+
+    stopped = TargetImageMaker(
+        store, lambda pin: tmp_path, tmp_path / "locks", lambda _: stopped.stop()
+    )
+    with pytest.raises(InterruptedRunError):
+        stopped.bootstrap([presets()["debian12"]])
+    assert store.images == {}
+
+
+def test_nothing_is_built_once_stopped(store: MemoryStore, maker: TargetImageMaker) -> None:
+    for preset in presets().values():
+        store.add(preset.image)
+    maker.stop()
+    with pytest.raises(InterruptedRunError):
+        maker.prepare(target())
+    assert store.built == []
 
 
 def test_without_mmdebstrap_the_package_is_named(
@@ -490,7 +515,7 @@ def test_reading_to_the_end_gives_the_archive(mmdebstrap: Path) -> None:
     recipe = bootstrap.Recipe(suite="bookworm", arch="x86_64", packages=())
     lines: list[str] = []
     with bootstrap.root_archive(
-        recipe, mirror=bootstrap.DEFAULT_MIRROR, on_line=lines.append
+        recipe, mirror=bootstrap.DEFAULT_MIRROR, on_line=lines.append, stopping=threading.Event()
     ) as root:
         data = b"".join(iter(lambda: root.read(4096), b""))
     with tarfile.open(fileobj=io.BytesIO(data)) as archive:

@@ -7,9 +7,10 @@ seconds that one import may take; then a list of results as :func:`_finding` mak
 The parent must be small, for what is imported here hides that a module forgot to import it:
 `os`, `sys` and what is built into the interpreter, no more. Each distribution gets a fork of it,
 in which its modules are imported one after the other. Each of its extension modules is then
-loaded in a fork of *that*, where its parents are imported already; the libraries that a sibling
-has loaded would else serve it, too. A process with threads does not always survive a fork:
-an extension that crashes or hangs there gets a second chance in a fork of the parent.
+loaded in a fork of *that*, where the packages it is in are imported already, and no sibling is:
+the libraries that a sibling has loaded would serve it, too. A process with threads does not
+always survive a fork: an extension that crashes or hangs there gets a second chance in a fork of
+the parent.
 """
 
 from __future__ import annotations
@@ -167,7 +168,11 @@ class Importer:
         """*worker* is at its end, by itself or because it is killed now."""
         del self.workers[worker.pipe]
         status, unit = worker.end(), worker.unit
-        if how == "done" or not (unit.modules or unit.extensions):
+        if how == "done":
+            for name in list(unit.extensions):  # its fork died
+                self._note(unit, _finding(unit.distribution, "extension", name, "crash"))
+            return
+        if not (unit.modules or unit.extensions):
             return
         what, module = worker.current or unit.next()
         message = _died(status) if how == "crash" else f"did not end within {self.deadline:g} s"
@@ -191,29 +196,61 @@ def _work(unit: Unit, pipe: int) -> NoReturn:
         os.setsid()
         sys.argv = [""]
         broken = [name for name in unit.modules if not _import(unit, "module", name, pipe)]
-        below = tuple(name + "." for name in broken)
-        for name in unit.extensions:
-            if name.startswith(below):  # its package's failure has been told
-                _send(pipe, "end", _finding(unit.distribution, "extension", name, "untried"))
-            elif unit.alone:
+        below = tuple(f"{name}." for name in broken)
+        untried = [name for name in unit.extensions if name.startswith(below)]
+        for name in untried:  # its package's failure has been told
+            _send(pipe, "end", _finding(unit.distribution, "extension", name, "untried"))
+        names = [name for name in unit.extensions if name not in untried]
+        if unit.alone:
+            for name in names:
                 _import(unit, "extension", name, pipe)
-            else:
-                _import_in_fork(unit, name, pipe)
+        else:
+            _load(unit, "", names, pipe)
         _send(pipe, "done")
     finally:
+        _leave()
+
+
+def _load(unit: Unit, package: str, names: list[str], pipe: int) -> None:
+    """Load the extensions *names* of *package*, whose parents are imported here.
+
+    Those of one subpackage share a fork in which that is imported: it is what each of them
+    would import first anyway. What dies in a fork is missed by the parent, and tried again.
+    """
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        head, dot, _ = name[len(package) :].partition(".")
+        groups.setdefault(package + head + dot, []).append(name)
+    for group, members in groups.items():
+        pid = os.fork()
+        if pid == 0:
+            try:
+                if len(members) == 1:
+                    _import(unit, "extension", members[0], pipe)
+                else:
+                    _enter(group[:-1])
+                    _load(unit, group, members, pipe)
+            finally:
+                _leave()
+        os.waitpid(pid, 0)
+
+
+def _enter(package: str) -> None:
+    """Import *package*. If that fails, so does the import of what is in it."""
+    import contextlib
+    import importlib
+
+    with contextlib.suppress(BaseException):
+        importlib.import_module(package)
+
+
+def _leave() -> NoReturn:
+    """End this process without what modules want to be done at its exit."""
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:
         os._exit(0)
-
-
-def _import_in_fork(unit: Unit, name: str, pipe: int) -> None:
-    pid = os.fork()
-    if pid == 0:
-        try:
-            _import(unit, "extension", name, pipe)
-        finally:
-            os._exit(0)
-    status = os.waitpid(pid, 0)[1]
-    if status != 0:
-        _send(pipe, "end", _finding(unit.distribution, "extension", name, "crash", _died(status)))
 
 
 def _import(unit: Unit, what: str, name: str, pipe: int) -> bool:
@@ -235,7 +272,19 @@ def _failure(distribution: str, what: str, name: str, error: BaseException) -> F
     lines = "".join(traceback.format_exception(type(error), error, error.__traceback__))
     tail = "\n".join(lines.splitlines()[-TRACEBACK_LINES:])
     kind, message, missing = _classify(error)
-    return _finding(distribution, what, name, kind, message, missing, tail)
+    finding = _finding(distribution, what, name, kind, message, missing, tail)
+    return {**finding, "origin": _origin(error)}
+
+
+def _origin(error: BaseException) -> str | None:
+    """The file that raised *error*, relative to site-packages; None if it is not in there."""
+    found, trace = None, error.__traceback__
+    while trace is not None:
+        path = trace.tb_frame.f_code.co_filename
+        if not path.startswith("<frozen"):
+            found = path
+        trace = trace.tb_next
+    return found.rpartition("/site-packages/")[2] if found and "/site-packages/" in found else None
 
 
 def _classify(error: BaseException) -> tuple[str, str, str | None]:
@@ -279,6 +328,7 @@ def _finding(
         "message": message[:MESSAGE_LIMIT],
         "missing": missing,
         "traceback": tail[-2 * MESSAGE_LIMIT :],
+        "origin": None,
     }
 
 

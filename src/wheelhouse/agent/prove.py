@@ -5,6 +5,7 @@ Runs on the target's own Python in an image that has what the server has.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import marshal
 import os
@@ -118,11 +119,20 @@ def _remove_others(site_packages: list[str], wanted: set[str]) -> str | None:
         if name == "pip":
             pip = distribution.version
         if name not in wanted:
-            for file in distribution.files or ():
-                path = str(file.locate())
-                if os.path.isfile(path):
-                    os.unlink(path)
+            _remove(str(file.locate()) for file in distribution.files or ())
     return pip
+
+
+def _remove(paths: Iterable[str]) -> None:
+    """Remove files and the folders they leave empty: as namespaces those would still import."""
+    folders = set()
+    for path in map(os.path.normpath, paths):
+        if os.path.isfile(path):
+            os.unlink(path)
+        folders.add(os.path.dirname(path))
+    for folder in folders:
+        with contextlib.suppress(OSError):  # not empty, or gone with another
+            os.removedirs(folder)
 
 
 def _optional_dependencies(site_packages: list[str], wanted: set[str]) -> dict[str, set[str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+import zlib
 from typing import TYPE_CHECKING, Any
 
 from wheelhouse.building.diagnosis import diagnose
@@ -23,13 +24,26 @@ if TYPE_CHECKING:
 
 KIND = "build"
 
+#: Where auditwheel tells what it grafted, and how many bytes of that are read at most.
+SBOM = ".dist-info/sboms/auditwheel.cdx.json"
+MAX_SBOM = 4 << 20
+
+#: What `zipfile` and a list of another form raise: whoever built the wheel chose its bytes.
+UNREADABLE = (
+    *(zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError),
+    *(ValueError, LookupError, TypeError, AttributeError),
+)
+
 
 def known_build(store: Store, key: str) -> Built | None:
     """What was built under *key*, if record and wheel are both in the store."""
     record = store.record(KIND, key)
-    if record is None or not store.has(record["sha256"]):
-        return None
-    return Built(filename=record["filename"], sha256=record["sha256"], facts=record["facts"])
+    try:
+        if record is None or not store.has(record["sha256"]):
+            return None
+        return Built(filename=record["filename"], sha256=record["sha256"], facts=record["facts"])
+    except (KeyError, ValueError):
+        return None  # damaged, or of another version of this program
 
 
 def build_wheel(
@@ -41,7 +55,7 @@ def build_wheel(
     :raises FetchError: the sdist or a build requirement cannot be had.
     """
     assert step.key is not None
-    with runner.store.lock(f"build-{step.key[:32]}"):
+    with runner.store.lock(f"build-{step.key[:32]}", runner.cancellation.check):
         found = known_build(runner.store, step.key)
         return found or _build(step, target, allow_pure, runner, fetcher)
 
@@ -69,10 +83,17 @@ def _build(step: Step, target: Target, allow_pure: bool, runner: Runner, fetcher
             raise BuildError(
                 f"{step.package}: {found.cause}", hint=found.hint, log=failure.log
             ) from failure
+        if len(reply.files) != 1:
+            raise BuildError(
+                f"{step.package}: its build sent {len(reply.files)} files instead of one wheel",
+                hint="pin another version, or tell the project's maintainers",
+                log=log,
+            )
         ((filename, path),) = reply.files.items()
+        seconds = _seconds(reply.message.get("seconds"))
         facts = {
-            "seconds": reply.message["seconds"],
-            "repaired": reply.message["repaired"],
+            "seconds": seconds,
+            "repaired": reply.message.get("repaired") is True,
             "grafted": _grafted(path),
             "log": str(log),
         }
@@ -81,18 +102,24 @@ def _build(step: Step, target: Target, allow_pure: bool, runner: Runner, fetcher
     runner.store.write_record(
         KIND, step.key, {"filename": filename, "sha256": sha256, "facts": facts}
     )
-    _remember_duration(runner.store, step, facts["seconds"])
+    _remember_duration(runner.store, step, seconds)
     return built
+
+
+def _seconds(told: object) -> dict[str, float]:
+    """The seconds by stage, as far as they are such: it is a container that tells them."""
+    items = told.items() if isinstance(told, dict) else ()
+    return {str(stage): seconds for stage, seconds in items if isinstance(seconds, int | float)}
 
 
 def _grafted(wheel: Path) -> list[str]:
     """The system libraries that auditwheel copied in, as its own SBOM (PEP 770) names them."""
     try:
         with zipfile.ZipFile(wheel) as file:
-            for name in file.namelist():
-                if name.endswith(".dist-info/sboms/auditwheel.cdx.json"):
-                    return _components(json.loads(file.read(name)))
-    except (zipfile.BadZipFile, ValueError, KeyError):
+            for info in file.infolist():
+                if info.filename.endswith(SBOM) and info.file_size <= MAX_SBOM:
+                    return _components(json.loads(file.read(info)))
+    except UNREADABLE:
         return []  # the check that follows will tell what is wrong with the wheel
     return []
 

@@ -125,18 +125,39 @@ def _no_module(match: re.Match[str], package: str) -> Diagnosis:
     )
 
 
+def _no_file(match: re.Match[str], package: str) -> Diagnosis:
+    return Diagnosis(
+        cause=f"its build reads the file {match.group(1)}, which its sdist does not have",
+        hint=f"pin another version of {package}, or tell the project's maintainers",
+    )
+
+
+# Each begins with fixed text, or where a word does: a log is a stranger's, and a long line of
+# word characters must not be tried from every one of them.
 _BY_TEXT: tuple[tuple[str, Callable[[re.Match[str], str], Diagnosis]], ...] = (
-    (r"fatal error: ([\w./+-]+): No such file", _missing_system("the header {}")),
+    (
+        r"fatal error: '?([\w./+-]+)'?:? (?:No such file|file not found)",
+        _missing_system("the header {}"),
+    ),
     (r"cannot find -l([\w.+-]+)", _missing_system("the library {}")),
     (r"No package '([\w.+-]+)' found", _missing_system("the pkg-config file {}.pc")),
-    (r"Package ([\w.+-]+) was not found in the pkg-config", _missing_system("{}.pc")),
-    (r"\b(pg_config) executable not found", _missing_system("the tool {}")),
-    (r"([\w.+-]+-config): (?:command )?not found", _missing_system("the tool {}")),
-    (r"\[Errno 2\] No such file or directory: '([\w.+-]+)'", _missing_system("the tool {}")),
-    (r"(?:can't find|requires) (Rust|rustc|cargo)\b", _missing_system("the compiler {}")),
     (
-        r"Temporary failure in name resolution|Network is unreachable|Name or service not known",
-        _network,
+        r"Package '?([\w.+-]+)'? was not found in the pkg-config",
+        _missing_system("the pkg-config file {}.pc"),
     ),
+    (r'Dependency "([\w.+-]+)" not found', _missing_system("the dependency {}")),
+    (r"CMake Error[^\n]*\n\s*Could NOT find ([\w+-]+)", _missing_system("the dependency {}")),
+    (r"\b(pg_config) executable not found", _missing_system("the tool {}")),
+    (r"sh: (?:line )?\d+: ([\w.+-]+): (?:command )?not found", _missing_system("the tool {}")),
+    (
+        r"(?<![\w.+-])([\w.+-]*[-_]config): (?:command )?not found",
+        _missing_system("the tool {}"),
+    ),
+    (r"error: command '([\w.+-]+)' failed: No such file", _missing_system("the tool {}")),
+    (r"\[Errno 2\] No such file or directory: '([a-z][\w+-]*)'", _missing_system("the tool {}")),
+    (r"\[Errno 2\] No such file or directory: '([\w.+-][\w./+-]*)'", _no_file),
+    (r"(?:can't find|requires) (Rust|rustc|cargo)\b", _missing_system("the compiler {}")),
+    (r"Temporary failure in name resolution|Could not resolve host", _network),
+    (r"Network is unreachable|Name or service not known", _network),
     (r"ModuleNotFoundError: No module named '([\w.]+)'", _no_module),
 )

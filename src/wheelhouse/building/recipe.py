@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
     from wheelhouse.locking.model import BuildRequirement, LockedFile
 
-#: The oldest time that a zip archive can hold, for sdists of which no upload time is known.
-EARLIEST = 315_532_800
+#: The first time that a zip archive can hold, also for sdists of which no upload time is known,
+#: and the last.
+EARLIEST, LATEST = 315_532_800, 4_354_819_198
 
 #: Distribution Pythons pass `-g`; wheels are stripped, so writing debug symbols only costs time:
 #: a third of a typical C extension's.
@@ -38,7 +39,8 @@ class Recipe:
     def variables(self) -> dict[str, str]:
         """Environment variables of the hooks; the user's own come last and so win."""
         uploaded = self.sdist.upload_time
-        epoch = max(int(uploaded.timestamp()), EARLIEST) if uploaded else EARLIEST
+        moment = int(uploaded.timestamp()) if uploaded else EARLIEST
+        epoch = min(max(moment, EARLIEST), LATEST)
         return {**COMPILER_FLAGS, "SOURCE_DATE_EPOCH": str(epoch), **self.env}
 
     def key(self, kind: str, **more: object) -> str:
@@ -48,6 +50,7 @@ class Recipe:
                 "kind": kind,
                 "sdist": self.sdist.sha256,
                 "image": self.image,
+                "python": self.python,
                 "environment": sorted(each.wheel.sha256 for each in self.environment),
                 "variables": self.variables(),
                 "config-settings": dict(self.config_settings),

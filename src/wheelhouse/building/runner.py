@@ -94,7 +94,6 @@ class Runner:
                     cancellation=self.cancellation,
                 )
             except (JobFailedError, JobDiedError) as error:
-                listener.flush()
                 raise self._failure(error, path) from None
         return reply, path
 
@@ -106,7 +105,7 @@ class Runner:
         """
         path = self.store.logs / _log_name(target, step)
         try:
-            with storage_errors(path), path.open("wb") as log:
+            with storage_errors(path), path.open("wb", buffering=0) as log:
                 yield LineListener(log, self._on_line(target, step), lambda _: None), path
         except WheelhouseError as error:
             error.log = error.log or path
@@ -139,5 +138,5 @@ def tail(log: Path) -> str:
 
 
 def _log_name(target: str, step: str) -> str:
-    safe = re.sub(r"[^A-Za-z0-9._-]+", "-", f"{target}-{step}")
+    safe = re.sub(r"[^A-Za-z0-9._-]+", "-", f"{target}-{step}")[:150]
     return f"{time.strftime('%Y%m%d-%H%M%S')}-{safe}-{time.monotonic_ns() % 1_000_000:06}.log"

@@ -88,7 +88,7 @@ def workbench(
         open_run(
             project,
             store=store,
-            engine=open_engine(engine, store, fetcher, lambda line: None),
+            engine=open_engine(engine, store, fetcher, lambda line: None, cancellation),
             fetcher=fetcher,
             reporter=reporter,
             cancellation=cancellation,
@@ -99,9 +99,16 @@ def workbench(
 
 
 def open_engine(
-    name: str, store: Store, fetcher: Fetcher, on_line: Callable[[str], None]
+    name: str,
+    store: Store,
+    fetcher: Fetcher,
+    on_line: Callable[[str], None],
+    cancellation: Cancellation | None = None,
 ) -> Engine:
-    """The engine called *name*. Raises EngineError."""
+    """The engine called *name*; making its images stops with *cancellation*.
+
+    :raises EngineError: there is none here.
+    """
     if name == "local":
         from wheelhouse.engine.local import LocalEngine
 
@@ -109,7 +116,10 @@ def open_engine(
     from wheelhouse.engine.docker import DockerEngine, connect
 
     client = connect()
-    return DockerEngine(client, image_maker(client, store, fetcher, on_line))
+    maker = image_maker(client, store, fetcher, on_line)
+    if cancellation is not None:
+        cancellation.also(maker.stop)
+    return DockerEngine(client, maker)
 
 
 def image_maker(

@@ -236,7 +236,7 @@ class DockerEngine:
         left = 0
         with contextlib.suppress(*UNREACHABLE):
             for found in self._client.containers(all=True, filters={"label": LABEL}):
-                if _is_orphan(found["Labels"].get(OWNER, ""), self._owner):
+                if is_orphan(found["Labels"].get(OWNER, ""), self._owner):
                     self._remove(found["Id"])
                     left += 1
         return left
@@ -264,7 +264,8 @@ def _start_time(pid: int) -> str:
         return ""
 
 
-def _is_orphan(owner: str, mine: str) -> bool:
+def is_orphan(owner: str, mine: str) -> bool:
+    """Whether the run that *owner* labels was on the machine of *mine* and is no more."""
     host, _, rest = owner.partition(":")
     pid, _, started = rest.partition(":")
     if host != mine.partition(":")[0] or not pid.isdigit():

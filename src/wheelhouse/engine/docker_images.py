@@ -182,7 +182,14 @@ class DockerImages:
             if not response.ok:
                 raise ImageError(f"The engine refused the image {name}: {response.text.strip()}")
             _events(map(json.loads, response.text.splitlines()), lambda _: None)
-            return _image(name, self._inspect(name))
+        if image := self.find(name, platform):
+            return image
+        with _told():
+            self._api.remove_image(name)
+        raise ImageError(
+            f"This container engine is too old to import an image for {platform}",
+            hint="Upgrade it (Docker 23 or later), or run it on a machine of that architecture.",
+        )
 
     def _inspect(self, name: str) -> dict[str, Any]:
         data: dict[str, Any] = self._api.inspect_image(name)  # type: ignore[no-untyped-call]

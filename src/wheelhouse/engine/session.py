@@ -47,6 +47,7 @@ COMMON_MODULES = frozenset(
 )
 
 MAX_HEADER = 64 << 20
+MAX_NAME = 255
 BLOCK = 1 << 20
 
 DeathCause = Literal["memory", "deadline", "output", "engine", "killed", "protocol"]
@@ -117,6 +118,11 @@ class Cancellation:
         self._lock = threading.Lock()
         self._running: set[Container] = set()
         self._cancelled = threading.Event()
+        self._stops: list[Callable[[], None]] = []
+
+    def also(self, stop: Callable[[], None]) -> None:
+        """Have *stop* called too when the run is stopped."""
+        self._stops.append(stop)
 
     @property
     def cancelled(self) -> bool:
@@ -147,6 +153,8 @@ class Cancellation:
             running = list(self._running)
         for container in running:
             container.kill()
+        for stop in self._stops:
+            stop()
 
 
 def run_job(
@@ -185,7 +193,7 @@ class _Session:
         self.listener = listener
         self.frames = FrameReader(results, max_bytes=spec.limits.result)
         self.overdue = threading.Event()
-        self.started = time.monotonic()
+        self.unsent: Exception | None = None
 
     def run(self, job: Job, cancellation: Cancellation) -> Reply:
         alarm = threading.Timer(self.limits.deadline, self._too_late)
@@ -212,6 +220,9 @@ class _Session:
                 self.container.write(block)
         except EngineError:
             pass  # it ended while it was being fed; the reading side tells why
+        except Exception as error:  # without its input the job would wait for ever
+            self.unsent = error
+            self.container.kill()
 
     def _receive(self) -> None:
         logged = 0
@@ -224,14 +235,14 @@ class _Session:
                 continue
             for message in self.frames.feed(data):
                 if message["type"] == "phase":
-                    self.listener.phase(str(message["phase"]))
+                    self.listener.phase(str(message.get("phase")))
             if self.frames.answer is not None:
                 return
 
     def _conclude(self, ending: Exit) -> Reply:
         answer = self.frames.answer
         if answer is None:
-            raise self._death(ending)
+            raise self.unsent or self._death(ending)
         if answer["type"] == "failed":
             raise JobFailedError(
                 str(answer.get("stage")),
@@ -277,7 +288,11 @@ def _padded(data: bytes) -> bytes:
 
 
 def _file_member(name: str, path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise StorageError(f"cannot read {path}: {error.strerror}") from error
+    with file:
         size = left = path.stat().st_size
         yield _member(name, size)
         while left:
@@ -329,54 +344,50 @@ class FrameReader:
     answer: dict[str, Any] | None = None
     files: dict[str, Path] = field(default_factory=dict)
     _buffer: bytearray = field(default_factory=bytearray)
+    _start: int = 0
     _body: BinaryIO | None = None
     _left: int = 0
 
     def feed(self, data: bytes) -> Iterator[dict[str, Any]]:
-        """Take *data*; yield each message that it completes. Raises ProtocolError."""
-        view = memoryview(data)
-        while view and self.answer is None:
-            if self._body is not None:
-                view = self._take_body(view)
-                continue
-            self._buffer += view
-            view = memoryview(b"")
+        """Take *data*; yield each message that it completes. Raises JobDiedError."""
+        self._buffer += data
+        while self.answer is None and self._take_body():
             header = self._header()
             if header is None:
-                return
-            rest, self._buffer = bytes(self._buffer), bytearray()
-            view = memoryview(rest)
+                break
             if header["type"] == "file":
                 self._open(header)
                 continue
             if header["type"] in {"result", "failed"}:
                 self.answer = header
             yield header
+        del self._buffer[: self._start]
+        self._start = 0
 
     def _header(self) -> dict[str, Any] | None:
-        buffer = self._buffer
-        if len(buffer) < 4:
+        begin = self._start + 4
+        if len(self._buffer) < begin:
             return None
-        (length,) = struct.unpack(">I", buffer[:4])
+        (length,) = struct.unpack_from(">I", self._buffer, self._start)
         if length > MAX_HEADER:
             raise ProtocolError("its answer is not in the agent's form")
-        if len(buffer) < 4 + length:
+        if len(self._buffer) < begin + length:
             return None
         try:
-            header = json.loads(buffer[4 : 4 + length])
-        except ValueError:
+            header = json.loads(self._buffer[begin : begin + length])
+        except (ValueError, RecursionError):
             raise ProtocolError("its answer is not in the agent's form") from None
         if not isinstance(header, dict) or not isinstance(header.get("type"), str):
             raise ProtocolError("its answer is not in the agent's form")
-        del buffer[: 4 + length]
+        self._start = begin + length
         return header
 
     def _open(self, header: Mapping[str, Any]) -> None:
         name, size = header.get("name"), header.get("size")
-        if not isinstance(name, str) or not isinstance(size, int) or size < 0:
+        if not isinstance(name, str) or type(size) is not int or size < 0:
             raise ProtocolError("its answer is not in the agent's form")
-        if name in {"", ".", ".."} or "/" in name or "\0" in name or name in self.files:
-            raise ProtocolError(f"it sent a file by the name {name!r}")
+        if not _is_file_name(name) or name in self.files:
+            raise ProtocolError(f"it sent a file by the name {name[:300]!r}")
         if size > self.max_bytes:
             raise JobDiedError("output", f"{name} has {size:,} bytes, more than the limit")
         self.max_bytes -= size
@@ -386,20 +397,31 @@ class FrameReader:
         if not size:
             self.close()
 
-    def _take_body(self, view: memoryview) -> memoryview:
-        assert self._body is not None
-        part = view[: self._left]
-        self._body.write(part)
-        self._left -= len(part)
-        if not self._left:
-            self.close()
-        return view[len(part) :]
+    def _take_body(self) -> bool:
+        """Write what has come of the present file; whether a header is next."""
+        if self._body is None:
+            return True
+        end = self._start + self._left
+        with memoryview(self._buffer) as view, view[self._start : end] as part:
+            self._body.write(part)
+            self._left -= len(part)
+            self._start += len(part)
+        if self._left:
+            return False
+        self.close()
+        return True
 
     def close(self) -> None:
         """Close the file that is being written, if one is."""
         if self._body is not None:
             self._body.close()
             self._body = None
+
+
+def _is_file_name(name: str) -> bool:
+    """Whether *name* is a file's name on every disk, and not a path."""
+    printable = name.isprintable() and "/" not in name and name not in {"", ".", ".."}
+    return printable and len(name.encode()) <= MAX_NAME
 
 
 class LineListener:
@@ -428,10 +450,6 @@ class LineListener:
         if now - self._last >= self._interval and (line := data.rstrip().rpartition(b"\n")[2]):
             self._last = now
             self._on_line(line)
-
-    def flush(self) -> None:
-        """Have the log so far in its file."""
-        self._log.flush()
 
     def phase(self, name: str) -> None:
         """Hand on the phase."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from operator import itemgetter
+from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
 from packaging.utils import (
     InvalidSdistFilename,
@@ -26,6 +27,17 @@ if TYPE_CHECKING:
     from wheelhouse.targets import Interpreter
 
 Source = Literal["any", "wheel", "sdist"]
+
+
+class Named(Protocol):
+    """A file, be it an index's or a lock's."""
+
+    @property
+    def filename(self) -> str:
+        """Its name."""
+
+
+F = TypeVar("F", bound=Named)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,12 +71,12 @@ class Release:
 
 @dataclass(slots=True)
 class _Draft:
-    wheels: list[tuple[int, IndexFile]] = field(default_factory=list)
+    wheels: list[IndexFile] = field(default_factory=list)
     others: list[IndexFile] = field(default_factory=list)
     sdist: IndexFile | None = None
 
     def files(self) -> list[IndexFile]:
-        found = [file for _, file in self.wheels] + self.others
+        found = self.wheels + self.others
         return [*found, self.sdist] if self.sdist else found
 
 
@@ -77,6 +89,18 @@ class TagRanks:
     def of(self, tags: Iterable[Tag]) -> int | None:
         """The best rank among *tags*, or None if none of them is installable."""
         return min((self._ranks[tag] for tag in tags if tag in self._ranks), default=None)
+
+    def best_first(self, wheels: Iterable[F]) -> list[F]:
+        """The installable ones among *wheels*: by tag, then the highest build number first."""
+        found = []
+        for wheel in wheels:
+            _, _, build, tags = parse_wheel_filename(wheel.filename)
+            rank = self.of(tags)
+            if rank is not None:
+                found.append((rank, build, wheel))
+        found.sort(key=lambda each: (each[1], each[2].filename), reverse=True)
+        found.sort(key=itemgetter(0))
+        return [wheel for _, _, wheel in found]
 
 
 def releases(
@@ -92,7 +116,7 @@ def releases(
     for file in page.files:
         if file.sha256 is not None and (not allowed or file.sha256 in allowed):
             _place(drafts, page.name, file, ranks)
-    return {version: _release(version, draft) for version, draft in drafts.items()}
+    return {version: _release(version, draft, ranks) for version, draft in drafts.items()}
 
 
 def _place(
@@ -103,11 +127,8 @@ def _place(
             found, version, _, tags = parse_wheel_filename(file.filename)
             if found != name:
                 return
-            rank = ranks.of(tags)
-            if rank is None:
-                drafts[version].others.append(file)
-            else:
-                drafts[version].wheels.append((rank, file))
+            draft = drafts[version]
+            (draft.others if ranks.of(tags) is None else draft.wheels).append(file)
         elif file.filename.endswith((".tar.gz", ".zip")):
             found, version = parse_sdist_filename(file.filename)
             if canonicalize_name(found) == name and not _better(drafts[version].sdist, file):
@@ -121,19 +142,15 @@ def _better(present: IndexFile | None, file: IndexFile) -> bool:
     return present is not None and not file.filename.endswith(".tar.gz")
 
 
-def _release(version: Version, draft: _Draft) -> Release:
+def _release(version: Version, draft: _Draft, ranks: TagRanks) -> Release:
     files = draft.files()
     yanked = [file.yanked for file in files if file.yanked is not None]
     python = next((file.requires_python for file in files if file.requires_python), None)
     return Release(
         version=version,
-        wheels=tuple(file for _, file in sorted(draft.wheels, key=_by_rank)),
+        wheels=tuple(ranks.best_first(draft.wheels)),
         sdist=draft.sdist,
         others=tuple(draft.others),
         requires_python=python,
         yanked=yanked[0] if files and len(yanked) == len(files) else None,
     )
-
-
-def _by_rank(entry: tuple[int, IndexFile]) -> tuple[int, str]:
-    return entry[0], entry[1].filename

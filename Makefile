@@ -1,0 +1,62 @@
+# What a checkout can do. It needs Python 3.11 and make. What is missing on a Debian machine
+# (a container engine, mmdebstrap) is installed for root, and named for everybody else.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help quickstart test unit check fix bench constraints clean
+
+bin := .venv/bin
+example := examples/webapp
+inputs := pyproject.toml scripts/venv scripts/constraints.txt
+
+# More options of `make test` and `make bench`, as in PYTEST="-k lock" or BENCH="--runs 5".
+PYTEST ?=
+BENCH ?=
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+quickstart: .venv/installed ## From nothing to proven wheelhouses of the example, for two platforms
+	@scripts/engine
+	@scripts/images $(example)
+	cd $(example) && $(CURDIR)/$(bin)/wheelhouse build
+	@printf '\nBoth were installed and imported in clean containers, without network or compiler.\n'
+	@printf 'They are in %s; on a Debian 12 server, copied there: sh %s --venv %s\n' \
+	    $(example)/dist debian12-py311/install.sh /srv/webapp
+
+test: .venv/developing ## All tests, with real containers
+	@scripts/engine
+	@scripts/images debian11 debian12 debian13
+	$(bin)/pytest $(PYTEST)
+
+unit: .venv/developing ## Only the tests that need no container and no index
+	$(bin)/pytest -m 'not containers and not index' $(PYTEST)
+
+check: .venv/developing ## Style and types
+	$(bin)/ruff check .
+	$(bin)/ruff format --check .
+	$(bin)/mypy
+
+fix: .venv/developing ## Format, and correct what can be corrected
+	$(bin)/ruff check --fix .
+	$(bin)/ruff format .
+
+bench: .venv/installed ## Compare with pip and auditwheel, side by side
+	@scripts/engine
+	@scripts/images $(example)
+	$(bin)/python -m bench $(BENCH)
+
+constraints: .venv/installed ## Choose the newest versions of what .venv holds
+	$(bin)/uv pip compile --quiet --no-config --universal --upgrade --no-header --no-annotate \
+	    --group dev pyproject.toml --output-file scripts/constraints.txt
+
+clean: ## Remove .venv, caches and the example's output; images and the store stay
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache build dist examples/*/dist
+	find src tests bench -name __pycache__ -prune -exec rm -rf {} +
+
+.venv/installed: $(inputs)
+	@scripts/venv
+
+.venv/developing: $(inputs)
+	@scripts/venv dev

@@ -1,0 +1,115 @@
+"""An engine whose containers say what they were told to: a real one's protocol, without one."""
+
+from __future__ import annotations
+
+import json
+import struct
+import threading
+from typing import TYPE_CHECKING
+
+from wheelhouse.engine import Container, ContainerSpec, Exit, Image, TargetImages
+from wheelhouse.errors import EngineError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import TracebackType
+
+    from wheelhouse.engine import Pipe
+    from wheelhouse.targets import Target
+
+SOON = 5.0
+
+
+def frame(header: object, body: bytes = b"") -> bytes:
+    data = header if isinstance(header, bytes) else json.dumps(header).encode()
+    return struct.pack(">I", len(data)) + data + body
+
+
+def file_frame(name: object, body: bytes, size: object = None) -> bytes:
+    return frame({"type": "file", "name": name, "size": len(body) if size is None else size}, body)
+
+
+RESULT = frame({"type": "result", "value": 1, "size": 0})
+
+
+class FakeContainer:
+    """A container that says *script*; then ends as *exit*, or lives on until it is killed."""
+
+    def __init__(
+        self,
+        script: list[tuple[Pipe, bytes]],
+        exit: Exit | None = None,  # noqa: A002
+        *,
+        before: Callable[[FakeContainer], None] = lambda _: None,
+    ) -> None:
+        self.script = script
+        self.exit = exit
+        self.before = before
+        self.killed = threading.Event()
+        self.fed = bytearray()
+        self.open = 0
+
+    def __enter__(self) -> Container:
+        self.open += 1
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+        /,
+    ) -> None:
+        self.open -= 1
+
+    def write(self, data: bytes) -> None:
+        if self.killed.is_set():
+            raise EngineError("gone")
+        self.fed += data
+
+    def read(self) -> Iterator[tuple[Pipe, bytes]]:
+        self.before(self)
+        for piece in self.script:
+            if self.killed.is_set():
+                return
+            yield piece
+        if self.exit is None:
+            assert self.killed.wait(SOON), "nobody ended it"
+
+    def wait(self) -> Exit:
+        return self.exit or Exit(status=137)
+
+    def kill(self) -> None:
+        self.killed.set()
+
+
+class FakeEngine:
+    """Starts the containers it was given, in turn, then always the last."""
+
+    name = "fake"
+    cpus = 1
+    memory = 1 << 30
+
+    def __init__(self, *containers: FakeContainer) -> None:
+        self.containers = list(containers)
+        self.started: list[ContainerSpec] = []
+
+    def start(self, spec: ContainerSpec) -> Container:
+        self.started.append(spec)
+        return self.containers.pop(0) if len(self.containers) > 1 else self.containers[0]
+
+    def images(self, target: Target) -> TargetImages:
+        raise AssertionError("not asked for in these tests")
+
+    def with_system(self, target: Target, packages: tuple[str, ...]) -> Image:
+        return Image(id=f"sha256:{'+'.join(packages)}", name="builder", origin="derived")
+
+    def notices(self) -> list[str]:
+        return []
+
+    def reap(self) -> int:
+        return 0
+
+    def close(self) -> None:
+        for container in self.containers:
+            container.kill()

@@ -1,0 +1,167 @@
+"""A package index on loopback that answers as it is told: well, badly, late, or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Mapping
+    from types import TracebackType
+
+JSON = "application/vnd.pypi.simple.v1+json"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """One answer.
+
+    :ivar cut: the connection is closed after so many bytes of the body, all being announced.
+    :ivar pause: seconds between two bytes of the body.
+    :ivar hang: seconds before anything is said.
+    :ivar ranges: whether a ``Range`` is honoured.
+    """
+
+    body: bytes = b""
+    status: int = 200
+    kind: str = "application/octet-stream"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    cut: int | None = None
+    pause: float = 0.0
+    hang: float = 0.0
+    ranges: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asked:
+    """One request, as it came."""
+
+    path: str
+    headers: Mapping[str, str]
+    when: float
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing: a client that leaves in the middle is what some tests are about."""
+
+
+class FlakyIndex:
+    """A context manager: the server runs while its block does.
+
+    :param tls: what it speaks TLS with, if it does.
+    """
+
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self.asked: list[Asked] = []
+        self._scheme = "https" if tls else "http"
+        self._answers: defaultdict[str, list[Answer]] = defaultdict(list)
+        self._server = _Server(("127.0.0.1", 0), _handler(self))
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.01}
+        )
+
+    def __enter__(self) -> FlakyIndex:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        return int(self._server.server_address[1])
+
+    def url(self, path: str = "/", *, user: str = "") -> str:
+        """The address of *path*, with *user* (``name:password``) in it if one is given."""
+        who = f"{user}@" if user else ""
+        return f"{self._scheme}://{who}127.0.0.1:{self.port}{path}"
+
+    def on(self, path: str, *answers: Answer) -> str:
+        """Answer requests for *path* with each of *answers* in turn, then always with the last."""
+        self._answers[path] = list(answers)
+        return self.url(path)
+
+    def page(self, name: str, files: list[dict[str, Any]], **more: object) -> str:
+        """Serve a project's page as JSON."""
+        content = {"meta": {"api-version": "1.1"}, "name": name, "files": files, **more}
+        return self.on(f"/simple/{name}/", Answer(kind=JSON, body=json.dumps(content).encode()))
+
+    def count(self, path: str) -> int:
+        """How often *path* was asked for."""
+        return sum(each.path == path for each in self.asked)
+
+    def take(self, path: str, headers: Mapping[str, str]) -> Answer:
+        """The answer to a request."""
+        self.asked.append(Asked(path=path, headers=headers, when=time.monotonic()))
+        answers = self._answers.get(path)
+        if not answers:
+            return Answer(status=404)
+        return answers.pop(0) if len(answers) > 1 else answers[0]
+
+
+def _handler(index: FlakyIndex) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+
+        def do_GET(self) -> None:
+            answer = index.take(self.path, dict(self.headers))
+            time.sleep(answer.hang)
+            body, status, extra = answer.body, answer.status, dict(answer.headers)
+            wanted = self.headers.get("Range")
+            if answer.ranges and wanted:
+                body, place = _part(body, wanted)
+                status, extra["Content-Range"] = 206, place
+            self.send_response(status)
+            self.send_header("Content-Type", answer.kind)
+            self.send_header("Content-Length", str(len(body)))
+            for name, value in extra.items():
+                self.send_header(name, value)
+            self.end_headers()
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                self._body(answer, body)
+
+        def _body(self, answer: Answer, body: bytes) -> None:
+            if answer.cut is not None:
+                self.wfile.write(body[: answer.cut])
+                self.close_connection = True
+            elif answer.pause:
+                for byte in body:
+                    self.wfile.write(bytes([byte]))
+                    time.sleep(answer.pause)
+            else:
+                self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            """Say nothing."""
+
+    return Handler
+
+
+def _part(body: bytes, wanted: str) -> tuple[bytes, str]:
+    """The bytes that a ``Range`` asks for, and where they lie."""
+    first, _, last = wanted.removeprefix("bytes=").partition("-")
+    start = int(first) if first else max(0, len(body) - int(last))
+    end = int(last) + 1 if first and last else len(body)
+    part = body[start:end]
+    return part, f"bytes {start}-{start + len(part) - 1}/{len(body)}"

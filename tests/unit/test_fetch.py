@@ -1,0 +1,426 @@
+"""Downloads from an index on loopback that breaks, lies, hangs, and sometimes works."""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+import ssl
+import subprocess
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+from flakyindex import Answer, FlakyIndex
+from lockingfactory import sha
+
+from wheelhouse.errors import FetchError, InterruptedRunError
+from wheelhouse.fetch import (
+    ATTEMPTS,
+    CA_VARIABLES,
+    PATIENCE,
+    Client,
+    Fetcher,
+    ca_bundle,
+    redacted,
+    refused,
+    unreachable,
+)
+from wheelhouse.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+DATA = b"the bytes of a wheel" * 1000
+SHA = sha(DATA)
+PATH = "/files/demo-1.0-py3-none-any.whl"
+SECRET = "s3cr3t"
+GOOD = Answer(body=DATA)
+
+
+@pytest.fixture(autouse=True)
+def direct(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a proxy nor a CA bundle of the machine's."""
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    for name in CA_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def index() -> Iterator[FlakyIndex]:
+    with FlakyIndex() as running:
+        yield running
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "store")
+
+
+def client(timeout: float = 5.0) -> Client:
+    return Client(backoff=0.001, timeout=(timeout, timeout))
+
+
+def fetcher(
+    store: Store,
+    check: Callable[[], None] = lambda: None,
+    *,
+    total: float = 5.0,
+    timeout: float = 5.0,
+) -> Fetcher:
+    return Fetcher(client(timeout), store, check, total=total)
+
+
+def nothing_is_stored(store: Store) -> bool:
+    files = [path for path in store.root.rglob("*") if path.is_file()]
+    return not files and not list((store.root / "tmp").iterdir())
+
+
+# --- files ------------------------------------------------------------------------------------
+
+
+def test_a_file_comes_once_and_then_from_the_store(store: Store, index: FlakyIndex) -> None:
+    url = index.on(PATH, GOOD)
+    fetch = fetcher(store)
+    path = fetch.fetch(url, SHA)
+    assert path.read_bytes() == DATA
+    assert fetch.fetch(url, SHA) == path
+    assert index.count(PATH) == 1
+
+
+def test_a_file_that_rotted_in_the_store_comes_anew(store: Store, index: FlakyIndex) -> None:
+    url = index.on(PATH, GOOD)
+    path = fetcher(store).fetch(url, SHA)
+    path.chmod(0o644)
+    path.write_bytes(b"rotten")
+    assert fetcher(store).fetch(url, SHA).read_bytes() == DATA
+    assert index.count(PATH) == 2
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        [Answer(body=DATA, cut=500)],
+        [Answer(body=DATA, cut=0)],
+        [Answer(body=DATA, cut=500)] * (ATTEMPTS - 1),
+        [Answer(status=503)] * 2,
+        [Answer(status=500), Answer(status=502), Answer(status=504)],
+        [Answer(status=429)],
+        [Answer(body=b"another file")],
+        [Answer(status=503), Answer(body=DATA, cut=500), Answer(body=b"another file")],
+    ],
+)
+def test_what_passes_is_tried_again(store: Store, index: FlakyIndex, faults: list[Answer]) -> None:
+    url = index.on(PATH, *faults, GOOD)
+    assert fetcher(store).fetch(url, SHA).read_bytes() == DATA
+    assert index.count(PATH) == len(faults) + 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "tries", "words"),
+    [
+        (Answer(body=DATA, cut=500), ATTEMPTS, "broke 4 times"),
+        (Answer(body=b"another file"), 2, "has changed: its SHA-256 is"),
+        (Answer(status=404), 1, "no longer there"),
+        (Answer(status=503), 6, "answers with status 503"),
+        (Answer(status=401), 1, "answers with status 401"),
+        (Answer(status=403), 1, "answers with status 403"),
+        (Answer(status=418), 1, "answers with status 418"),
+        (Answer(body=b"<html>please log in</html>", kind="text/html"), 2, "has changed"),
+    ],
+)
+def test_what_does_not_pass_is_told(
+    store: Store, index: FlakyIndex, answer: Answer, tries: int, words: str
+) -> None:
+    path = f"{PATH}?token={SECRET}"
+    index.on(path, answer)
+    with pytest.raises(FetchError, match=words) as told:
+        fetcher(store).fetch(index.url(path, user=f"me:{SECRET}") + f"#{SECRET}", SHA)
+    assert index.count(path) == tries
+    assert told.value.hint
+    assert SECRET not in told.value.message + told.value.hint
+    assert nothing_is_stored(store)
+
+
+def test_nobody_there(store: Store) -> None:
+    with FlakyIndex() as gone:
+        url = gone.url(PATH, user=f"me:{SECRET}")
+    with pytest.raises(FetchError, match="cannot be reached") as told:
+        fetcher(store).fetch(url, SHA)
+    assert SECRET not in told.value.message
+
+
+def test_a_retry_after_is_honoured(store: Store, index: FlakyIndex) -> None:
+    url = index.on(PATH, Answer(status=429, headers={"Retry-After": "1"}), GOOD)
+    fetcher(store).fetch(url, SHA)
+    first, second = index.asked
+    assert second.when - first.when >= 0.9
+
+
+def test_a_retry_after_is_honoured_within_reason() -> None:
+    retry = client().session.get_adapter("https://x").max_retries  # type: ignore[attr-defined]
+
+    class Wordy:
+        headers = {"Retry-After": "86400"}  # noqa: RUF012
+
+    assert retry.get_retry_after(Wordy()) == PATIENCE
+    assert retry.new().get_retry_after(Wordy()) == PATIENCE
+
+
+def test_a_server_that_says_nothing_is_given_up(store: Store, index: FlakyIndex) -> None:
+    url = index.on(PATH, Answer(body=DATA, hang=0.5))
+    with pytest.raises(FetchError, match="does not answer in time"):
+        fetcher(store, timeout=0.02).fetch(url, SHA)
+
+
+def test_a_transfer_that_stalls_is_tried_again(store: Store, index: FlakyIndex) -> None:
+    url = index.on(PATH, Answer(body=DATA[:3], pause=0.3), GOOD)
+    fetcher(store, timeout=0.05).fetch(url, SHA)
+    assert index.count(PATH) == 2
+
+
+def test_a_transfer_that_drips_is_ended(store: Store, index: FlakyIndex) -> None:
+    """Each byte comes in time, but the file never does."""
+    url = index.on(PATH, Answer(body=DATA, pause=0.01))
+    started = time.monotonic()
+    with pytest.raises(FetchError, match="did not arrive within"):
+        fetcher(store, total=0.1).fetch(url, SHA)
+    assert time.monotonic() - started < 2
+    assert nothing_is_stored(store)
+
+
+def test_a_transfer_that_drips_can_be_interrupted(store: Store, index: FlakyIndex) -> None:
+    url = index.on(PATH, Answer(body=DATA, pause=0.01))
+    stop = threading.Event()
+    threading.Timer(0.05, stop.set).start()
+
+    def check() -> None:
+        if stop.is_set():
+            raise InterruptedRunError("stopped")
+
+    started = time.monotonic()
+    with pytest.raises(InterruptedRunError):
+        fetcher(store, check).fetch(url, SHA)
+    assert time.monotonic() - started < 2
+    assert nothing_is_stored(store)
+
+
+def test_a_file_that_is_called_an_encoding_is_taken_as_it_is(
+    store: Store, index: FlakyIndex
+) -> None:
+    """Some servers call every .tar.gz a gzip-encoded tar."""
+    data = gzip.compress(DATA)
+    url = index.on(PATH, Answer(body=data, headers={"Content-Encoding": "gzip"}))
+    assert fetcher(store).fetch(url, sha(data)).read_bytes() == data
+
+
+def test_the_network_gives_nothing_for_what_is_no_hash(store: Store, index: FlakyIndex) -> None:
+    url = index.on(PATH, GOOD)
+    with pytest.raises(ValueError, match="no SHA-256"):
+        fetcher(store).fetch(url, "../../etc/passwd")
+    assert index.asked == []
+
+
+# --- small files ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("length", [True, False])
+def test_a_file_is_fetched_only_if_it_is_small(
+    store: Store, index: FlakyIndex, length: bool
+) -> None:
+    headers = {} if length else {"Content-Length": "unknown"}
+    url = index.on(PATH, Answer(body=DATA, headers=headers))
+    if length:
+        assert fetcher(store).fetch_small(url, SHA, len(DATA) - 1) is None
+        found = fetcher(store).fetch_small(url, SHA, len(DATA))
+        assert found is not None
+        assert fetcher(store).fetch_small(url, SHA, 1) == found  # as it is there already
+    else:
+        assert fetcher(store).fetch_small(url, SHA, 100) is None
+
+
+# --- who is asked, and how --------------------------------------------------------------------
+
+
+def test_a_request_says_who_asks_and_no_more(store: Store, index: FlakyIndex) -> None:
+    fetcher(store).fetch(index.on(PATH, GOOD), SHA)
+    (asked,) = index.asked
+    assert asked.headers["User-Agent"].startswith("wheelhouse/")
+    assert asked.headers["Accept-Encoding"] == "identity"
+    assert "Authorization" not in asked.headers
+
+
+def test_credentials_come_from_netrc(
+    store: Store, index: FlakyIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text(f"machine 127.0.0.1 login me password {SECRET}\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    fetcher(store).fetch(index.on(PATH, GOOD), SHA)
+    assert index.asked[0].headers["Authorization"].startswith("Basic ")
+
+
+def test_a_proxy_of_the_environment_is_used(
+    store: Store, index: FlakyIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", index.url())
+    index.on("http://index.example" + PATH, GOOD)
+    assert fetcher(store).fetch("http://index.example" + PATH, SHA).read_bytes() == DATA
+
+
+def test_each_thread_has_its_session() -> None:
+    one = client()
+    sessions = {id(one.session), id(one.session)}
+    thread = threading.Thread(target=lambda: sessions.add(id(one.session)))
+    thread.start()
+    thread.join()
+    assert len(sessions) == 2
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://me:pw@host.example/simple/x/", "https://host.example/simple/x/"),
+        ("https://token@host.example:8443/a", "https://host.example:8443/a"),
+        ("https://a@b:c@host.example/a", "https://host.example/a"),
+        ("https://host.example/a?X-Amz-Signature=abc#sha256=1", "https://host.example/a"),
+        ("https://host.example/a", "https://host.example/a"),
+        ("http://[broken/a", "an invalid address"),
+    ],
+)
+def test_what_may_be_a_password_is_not_shown(url: str, shown: str) -> None:
+    assert redacted(url) == shown
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://[broken/a",
+        "file:///etc/passwd",
+        "ftp://host.example/a",
+        "no address",
+        "",
+        "http://",
+        "http://host.example:port/a",
+        "http://\u2603.\ud800/",
+    ],
+)
+def test_addresses_that_are_none(store: Store, url: str) -> None:
+    with pytest.raises(FetchError) as told:
+        fetcher(store).fetch(url, SHA)
+    assert told.value.hint
+    assert nothing_is_stored(store)
+
+
+def test_why_nobody_answers() -> None:
+    url = f"https://me:{SECRET}@host.example/x"
+    told = {
+        "NameResolutionError: x": "host.example cannot be resolved",
+        "SSLError(CERTIFICATE_VERIFY_FAILED)": "certificate that is not trusted",
+        "Read timed out.": "does not answer in time",
+        f"something about {SECRET}": "cannot be reached: ConnectionError",
+    }
+    for text, words in told.items():
+        error = unreachable(url, requests.ConnectionError(text))
+        assert words in error.message
+        assert SECRET not in error.message + str(error.hint)
+    assert "netrc" in str(refused(url, 401).hint)
+    assert SECRET not in refused(url, 500).message
+
+
+# --- TLS --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for 127.0.0.1 that nobody trusts, with its key."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("openssl is not installed")
+    path = tmp_path_factory.mktemp("tls") / "cert.pem"
+    key = path.with_name("key.pem")
+    command = [
+        *(openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"),
+        *("-nodes", "-keyout", str(key), "-out", str(path), "-days", "2"),
+        *("-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"),
+    ]
+    subprocess.run(command, check=True, capture_output=True)
+    path.write_text(path.read_text() + key.read_text())
+    return path
+
+
+@pytest.fixture
+def secure(certificate: Path) -> Iterator[FlakyIndex]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    with FlakyIndex(context) as running:
+        yield running
+
+
+def test_a_certificate_that_is_not_trusted(store: Store, secure: FlakyIndex) -> None:
+    url = secure.on(PATH, GOOD)
+    with pytest.raises(FetchError, match="certificate that is not trusted") as told:
+        fetcher(store).fetch(url, SHA)
+    assert "SSL_CERT_FILE" in str(told.value.hint)
+
+
+@pytest.mark.parametrize("variable", CA_VARIABLES)
+def test_the_ca_bundle_of_the_environment_is_trusted(
+    store: Store,
+    secure: FlakyIndex,
+    certificate: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    variable: str,
+) -> None:
+    monkeypatch.setenv(variable, str(certificate))
+    assert ca_bundle() == str(certificate)
+    assert fetcher(store).fetch(secure.on(PATH, GOOD), SHA).read_bytes() == DATA
+
+
+def test_a_ca_bundle_that_is_not_there(
+    store: Store, secure: FlakyIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", "/no/such/bundle.pem")
+    with pytest.raises(FetchError, match="CA bundle .* is not there: /no/such/bundle.pem"):
+        fetcher(store).fetch(secure.on(PATH, GOOD), SHA)
+
+
+def test_without_any_the_clients_own_bundle_serves() -> None:
+    assert ca_bundle() is True
+
+
+@pytest.mark.parametrize("back", [False, True])
+def test_a_redirect_to_an_address_without_tls_is_refused(
+    store: Store,
+    secure: FlakyIndex,
+    index: FlakyIndex,
+    certificate: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    back: bool,
+) -> None:
+    """Even if it leads back: on its way anybody could have changed it."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    final = Answer(status=302, headers={"Location": secure.on("/back", GOOD)}) if back else GOOD
+    plain = index.on(PATH, final)
+    url = secure.on(PATH, Answer(status=302, headers={"Location": plain}))
+    with pytest.raises(FetchError, match="redirects to an address without TLS"):
+        fetcher(store).fetch(url, SHA)
+    assert nothing_is_stored(store)
+
+
+def test_other_redirects_are_followed(store: Store, index: FlakyIndex) -> None:
+    there = index.on("/there", GOOD)
+    url = index.on(PATH, Answer(status=307, headers={"Location": there}))
+    assert fetcher(store).fetch(url, SHA).read_bytes() == DATA
+
+
+def test_a_redirect_in_a_circle_ends(store: Store, index: FlakyIndex) -> None:
+    url = index.url(PATH)
+    index.on(PATH, Answer(status=302, headers={"Location": url}))
+    with pytest.raises(FetchError, match="TooManyRedirects"):
+        fetcher(store).fetch(url, SHA)

@@ -1,0 +1,268 @@
+"""The plan: fetch, build or reuse, and a cache key that changes with whatever goes in."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from lockingfactory import images, interpreter, locked, project, sha, target
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from wheelhouse.config import PackageSettings
+from wheelhouse.engine import Image
+from wheelhouse.errors import PlanError, SeveralErrors
+from wheelhouse.locking.candidates import TagRanks
+from wheelhouse.locking.model import BuildRequirement, Lock, LockedBuild, LockedPackage
+from wheelhouse.plan import Built, Circumstances, Plan, best_wheel, plan_target
+from wheelhouse.targets import presets
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from wheelhouse.config import Project
+
+SETUPTOOLS = BuildRequirement(
+    name=canonicalize_name("setuptools"),
+    version=Version("80.1"),
+    wheel=locked("setuptools-80.1-py3-none-any.whl"),
+)
+BUILD = LockedBuild(static=("setuptools",), dynamic=(), environment=(SETUPTOOLS,))
+SDIST = locked("demo-1.0.tar.gz")
+
+
+def package(name: str = "demo", **more: Any) -> LockedPackage:
+    return LockedPackage(
+        **{
+            "name": canonicalize_name(name),
+            "version": Version("1.0"),
+            "required_by": ("requirements.txt:1",),
+            **more,
+        }
+    )
+
+
+def lock(*packages: LockedPackage) -> Lock:
+    return Lock(
+        target="web",
+        inputs="digest",
+        python="3.11.2",
+        environment=dict(interpreter().environment),
+        packages=packages,
+    )
+
+
+def system_image(packages: tuple[str, ...]) -> Image:
+    return Image(id=f"sha256:{'+'.join(packages)}", name="builder", origin="derived")
+
+
+def circumstances(**more: Any) -> Circumstances:
+    return Circumstances(
+        **{
+            "target": target(),
+            "interpreter": interpreter(),
+            "images": images(),
+            "builder": system_image,
+            "known": lambda _: None,
+            "versions": {"agent": "1"},
+            **more,
+        }
+    )
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Project:
+    return project(tmp_path)
+
+
+def names(plan: Plan) -> list[tuple[str, str]]:
+    return [(step.package.name, step.action) for step in plan.steps]
+
+
+# --- which action -----------------------------------------------------------------------------
+
+
+def test_wheels_are_fetched_sdists_built_in_the_locks_order(here: Project) -> None:
+    plan = plan_target(
+        lock(
+            package("zope", wheels=(locked("zope-1.0-py3-none-any.whl"),)),
+            package("demo", sdist=SDIST, build=BUILD),
+            package("both", wheels=(locked("both-1.0-py3-none-any.whl"),), sdist=SDIST),
+        ),
+        here,
+        circumstances(),
+    )
+    assert names(plan) == [("zope", "fetch"), ("demo", "build"), ("both", "fetch")]
+    assert (plan.count("fetch"), plan.count("build"), plan.count("reuse")) == (2, 1, 0)
+    assert plan.steps[0].recipe is None
+    assert plan.steps[1].file == SDIST
+
+
+def test_what_was_built_before_is_reused(here: Project) -> None:
+    built = Built(filename="demo-1.0-cp311-cp311-linux_x86_64.whl", sha256=sha("x"), facts={})
+    asked: list[str] = []
+
+    def known(key: str) -> Built:
+        asked.append(key)
+        return built
+
+    (step,) = plan_target(
+        lock(package(sdist=SDIST, build=BUILD)), here, circumstances(known=known)
+    ).steps
+    assert (step.action, step.built) == ("reuse", built)
+    assert asked == [step.key]
+    assert step.reason == "no wheel on the index fits the target; built before from the same inputs"
+
+
+def test_an_sdist_that_was_asked_for_wins_over_a_wheel(tmp_path: Path) -> None:
+    wanted = package(wheels=(locked("demo-1.0-py3-none-any.whl"),), sdist=SDIST, build=BUILD)
+    asking = project(tmp_path, {"Demo": PackageSettings(source="sdist")})
+    (step,) = plan_target(lock(wanted), asking, circumstances()).steps
+    assert step.action == "build"
+    assert step.reason == 'asked for: source = "sdist"'
+
+
+def test_all_packages_without_a_file_are_told_at_once(here: Project) -> None:
+    with pytest.raises(SeveralErrors) as told:
+        plan_target(
+            lock(
+                package("nothing"),
+                package("fine", wheels=(locked("fine-1.0-py3-none-any.whl"),)),
+                package("windows", wheels=(locked("windows-1.0-cp311-cp311-win_amd64.whl"),)),
+                package("unlocked", sdist=SDIST),
+            ),
+            here,
+            circumstances(),
+        )
+    messages = [error.message for error in told.value.errors]
+    assert [message.split()[0] for message in messages] == ["nothing", "windows", "unlocked"]
+    assert all("Debian 12" in message for message in messages)
+    assert all(isinstance(error, PlanError) and error.hint for error in told.value.errors)
+
+
+def test_a_plan_can_be_printed(here: Project) -> None:
+    (step,) = plan_target(lock(package(sdist=SDIST, build=BUILD)), here, circumstances()).steps
+    data = json.loads(json.dumps(step.to_dict()))
+    assert data == {
+        "name": "demo",
+        "version": "1.0",
+        "action": "build",
+        "file": "demo-1.0.tar.gz",
+        "sha256": SDIST.sha256,
+        "reason": "no wheel on the index fits the target",
+        "required-by": ["requirements.txt:1"],
+        "key": step.key,
+    }
+
+
+def test_system_packages_are_in_the_builder(here: Project) -> None:
+    build = replace(BUILD, system=("libpq-dev",))
+    (step,) = plan_target(lock(package(sdist=SDIST, build=build)), here, circumstances()).steps
+    assert step.recipe is not None
+    assert step.recipe.image == "sha256:libpq-dev"
+
+
+# --- which wheel ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("filenames", "best"),
+    [
+        (["py3-none-any", "cp311-cp311-manylinux_2_17_x86_64"], 1),
+        (["cp311-cp311-manylinux_2_17_x86_64", "cp311-cp311-manylinux_2_28_x86_64"], 1),
+        (["cp38-abi3-manylinux_2_17_x86_64", "py3-none-any"], 0),
+        (["cp38-abi3-manylinux_2_17_x86_64", "cp311-cp311-manylinux_2_17_x86_64"], 1),
+        (["cp38-abi3-manylinux_2_17_x86_64", "cp39-abi3-manylinux_2_17_x86_64"], 1),
+        (["cp311-cp311-manylinux_2_17_aarch64", "py3-none-any"], 1),
+        (["cp311-cp311-musllinux_1_2_x86_64", "py2.py3-none-any"], 1),
+        (["cp311-cp311-manylinux_2_39_x86_64", "cp311-cp311-manylinux_2_5_x86_64"], 1),
+        (["cp311-cp311-win_amd64", "cp312-cp312-manylinux_2_17_x86_64"], None),
+        (["1-py3-none-any", "2-py3-none-any", "10-py3-none-any"], 2),
+        (["py3-none-any", "1-py3-none-any"], 1),
+        ([], None),
+    ],
+)
+def test_the_best_wheel(filenames: list[str], best: int | None) -> None:
+    wheels = [locked(f"demo-1.0-{each}.whl") for each in filenames]
+    ranks = TagRanks(interpreter().tags)
+    wanted = None if best is None else wheels[best]
+    assert best_wheel(wheels, ranks) == wanted
+    assert best_wheel(wheels[::-1], ranks) == wanted
+
+
+def test_two_files_of_one_name_do_not_break_the_choice() -> None:
+    wheels = [locked("demo-1.0-py3-none-any.whl", sha256=sha(each)) for each in "ab"]
+    assert best_wheel(wheels, TagRanks(interpreter().tags)) in wheels
+
+
+# --- the cache key ----------------------------------------------------------------------------
+
+
+def key_of(
+    root: Path,
+    *,
+    sdist: Any = SDIST,
+    build: LockedBuild = BUILD,
+    settings: PackageSettings | None = None,
+    **more: Any,
+) -> str:
+    wanted = package(sdist=sdist, build=build)
+    here = project(root, {"demo": settings or PackageSettings()})
+    (step,) = plan_target(lock(wanted), here, circumstances(**more)).steps
+    assert step.key is not None
+    return step.key
+
+
+def _another_requirement(**more: Any) -> LockedBuild:
+    wheel = locked("setuptools-80.1-py3-none-any.whl", **more)
+    return replace(BUILD, environment=(replace(SETUPTOOLS, wheel=wheel),))
+
+
+def _another_builder() -> Any:
+    return replace(images(), builder=replace(images().builder, id="sha256:newer"))
+
+
+CHANGES: dict[str, Callable[[], dict[str, Any]]] = {
+    "the sdist": lambda: {"sdist": replace(SDIST, sha256=sha("another"))},
+    "the builder": lambda: {"images": _another_builder()},
+    "the interpreter, where one image has several": lambda: {
+        "images": replace(images(), builder_python="/usr/bin/python3.12")
+    },
+    "system packages": lambda: {"build": replace(BUILD, system=("libpq-dev",))},
+    "a build requirement": lambda: {"build": _another_requirement(sha256=sha("another"))},
+    "one requirement less": lambda: {"build": replace(BUILD, environment=())},
+    "the time of upload": lambda: {
+        "sdist": replace(SDIST, upload_time=datetime(2024, 1, 1, tzinfo=UTC))
+    },
+    "a variable": lambda: {"settings": PackageSettings(env={"CFLAGS": "-O3"})},
+    "a variable's name": lambda: {"settings": PackageSettings(env={"LDFLAGS": "-g0"})},
+    "a config setting": lambda: {"settings": PackageSettings(config_settings={"a": "1"})},
+    "config settings as a list": lambda: {
+        "settings": PackageSettings(config_settings={"a": ("1", "2")})
+    },
+    "allow-pure": lambda: {"settings": PackageSettings(allow_pure=True)},
+    "the policy": lambda: {"target": replace(target(), preset=presets()["debian13"])},
+    "our own parts": lambda: {"versions": {"agent": "2"}},
+    "more own parts": lambda: {"versions": {"agent": "1", "repair": "1"}},
+}
+
+
+def test_equal_inputs_have_an_equal_key(tmp_path: Path) -> None:
+    assert key_of(tmp_path) == key_of(tmp_path)
+    elsewhere = replace(SDIST, url="https://mirror.example/demo-1.0.tar.gz", size=5)
+    assert key_of(tmp_path, sdist=elsewhere) == key_of(tmp_path)
+    moved = _another_requirement(url="https://mirror.example/x.whl")
+    assert key_of(tmp_path, build=moved) == key_of(tmp_path)
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_another_input_has_another_key(tmp_path: Path, change: str) -> None:
+    assert key_of(tmp_path, **CHANGES[change]()) != key_of(tmp_path)
+
+
+def test_all_these_keys_differ(tmp_path: Path) -> None:
+    assert len({key_of(tmp_path, **change()) for change in CHANGES.values()}) == len(CHANGES)
