@@ -116,16 +116,24 @@ class Client:
         """GET *url*. Raises FetchError for whatever is not an answer with status 200 or 404."""
         import requests
 
-        try:
-            # identity: the bytes that are hashed are the bytes of the file
-            headers = {"Accept": accept} | ({"Accept-Encoding": "identity"} if stream else {})
-            answer = self.session.get(url, stream=stream, timeout=self._timeout, headers=headers)
-        except (requests.RequestException, OSError) as error:
-            raise unreachable(url, error) from error
-        error = _objection(url, answer)
-        if error is not None:
+        # identity: the bytes that are hashed are the bytes of the file
+        headers = {"Accept": accept} | ({"Accept-Encoding": "identity"} if stream else {})
+        for attempt in range(ATTEMPTS):
+            try:
+                answer = self.session.get(
+                    url, stream=stream, timeout=self._timeout, headers=headers
+                )
+                break
+            except requests.exceptions.ChunkedEncodingError as error:  # it broke off
+                if attempt == ATTEMPTS - 1:
+                    raise unreachable(url, error) from error
+                time.sleep(self.backoff * 2**attempt)
+            except (requests.RequestException, OSError) as error:
+                raise unreachable(url, error) from error
+        objection = _objection(url, answer)
+        if objection is not None:
             answer.close()
-            raise error
+            raise objection
         return answer
 
 

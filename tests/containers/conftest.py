@@ -57,7 +57,7 @@ class Workplace:
             text=True,
             timeout=timeout,
         )
-        assert "Traceback" not in done.stderr, done.stderr
+        assert "\nTraceback" not in f"\n{done.stderr}", done.stderr
         return Finished(done.returncode, done.stdout, done.stderr)
 
     def house(self, target: str = "d12") -> Path:

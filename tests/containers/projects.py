@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-BACKEND = '''
+BACKEND = """
 import base64, hashlib, os, sys, sysconfig, zipfile
 
 NAME, VERSION, REQUIRES, NATIVE, MODULE = {name!r}, {version!r}, {requires!r}, {native!r}, {module!r}
@@ -77,7 +77,7 @@ def after_build(directory, filename):
     pass
 
 {extra}
-'''
+"""
 
 NATIVE = """
 #include <Python.h>

@@ -65,9 +65,7 @@ def test_only_what_changed_is_built(workplace: Workplace, index: LocalIndex) -> 
     assert "beta built" not in done.said
 
 
-def test_same_inputs_give_same_bytes_elsewhere(
-    tmp_path: Path, index: LocalIndex
-) -> None:
+def test_same_inputs_give_same_bytes_elsewhere(tmp_path: Path, index: LocalIndex) -> None:
     index.add(ProjectSdist(name="alpha", native=True))
     houses = []
     for name in ("one", "two with a space"):
@@ -86,9 +84,7 @@ def test_a_failed_build_stops_no_other_and_changes_nothing(
     write_project(workplace.project, index, "alpha\n")
     assert workplace.run("build").status == 0
     before = _bytes(workplace.house())
-    index.add(
-        ProjectSdist(name="broken", extra="def before_build(d): raise SystemExit('no luck')")
-    )
+    index.add(ProjectSdist(name="broken", extra="def before_build(d): raise SystemExit('no luck')"))
     write_project(workplace.project, index, "alpha\nbroken\ngamma\n")
 
     done = workplace.run("build")
@@ -100,9 +96,7 @@ def test_a_failed_build_stops_no_other_and_changes_nothing(
     assert _bytes(workplace.house()) == before
 
 
-def test_a_hidden_dependency_is_found_by_the_proof(
-    workplace: Workplace, index: LocalIndex
-) -> None:
+def test_a_hidden_dependency_is_found_by_the_proof(workplace: Workplace, index: LocalIndex) -> None:
     index.add(ProjectSdist(name="alpha", module_code="import pkg_resources"))
     write_project(workplace.project, index, "alpha\n")
     done = workplace.run("build")
@@ -111,9 +105,7 @@ def test_a_hidden_dependency_is_found_by_the_proof(
     assert not workplace.house().exists()
 
 
-def test_locked_refuses_a_missing_and_a_stale_lock(
-    workplace: Workplace, index: LocalIndex
-) -> None:
+def test_locked_refuses_a_missing_and_a_stale_lock(workplace: Workplace, index: LocalIndex) -> None:
     index.add(ProjectSdist(name="alpha"), ProjectSdist(name="beta"))
     write_project(workplace.project, index, "alpha\n")
     assert "there is no pylock.d12.toml" in workplace.run("build", "--locked").err

@@ -6,11 +6,11 @@ seconds that one import may take; then a list of results as :func:`_finding` mak
 
 The parent must be small, for what is imported here hides that a module forgot to import it:
 `os`, `sys` and what is built into the interpreter, no more. Each distribution gets a fork of it,
-in which its modules are imported one after the other. Each of its extension modules is then
-loaded in a fork of *that*, where the packages it is in are imported already, and no sibling is:
-the libraries that a sibling has loaded would serve it, too. A process with threads does not
-always survive a fork: an extension that crashes or hangs there gets a second chance in a fork of
-the parent.
+in which its modules are imported one after the other. Then each of its extension modules is
+handed to the dynamic linker in a fork of *that*: the libraries that a sibling has loaded would
+serve it, too. Then all of them are imported, one after the other. An extension that fails here
+may only mind its siblings, or the fork: what happens to it alone, in a fork of the parent,
+decides.
 """
 
 from __future__ import annotations
@@ -158,8 +158,8 @@ class Importer:
     def _note(self, unit: Unit, finding: Finding) -> None:
         listed = unit.modules if finding["what"] == "module" else unit.extensions
         listed.remove(finding["module"])
-        died = finding["kind"] in {"crash", "deadline"}
-        if died and finding["what"] == "extension" and not unit.alone:
+        bad = finding["kind"] in {"crash", "deadline", "library"}
+        if bad and finding["what"] == "extension" and not unit.alone:
             self.queue.append(Unit(unit.distribution, (), (finding["module"],), alone=True))
         else:
             self.findings.append(finding)
@@ -168,11 +168,7 @@ class Importer:
         """*worker* is at its end, by itself or because it is killed now."""
         del self.workers[worker.pipe]
         status, unit = worker.end(), worker.unit
-        if how == "done":
-            for name in list(unit.extensions):  # its fork died
-                self._note(unit, _finding(unit.distribution, "extension", name, "crash"))
-            return
-        if not (unit.modules or unit.extensions):
+        if how == "done" or not (unit.modules or unit.extensions):
             return
         what, module = worker.current or unit.next()
         message = _died(status) if how == "crash" else f"did not end within {self.deadline:g} s"
@@ -197,51 +193,50 @@ def _work(unit: Unit, pipe: int) -> NoReturn:
         sys.argv = [""]
         broken = [name for name in unit.modules if not _import(unit, "module", name, pipe)]
         below = tuple(f"{name}." for name in broken)
-        untried = [name for name in unit.extensions if name.startswith(below)]
-        for name in untried:  # its package's failure has been told
-            _send(pipe, "end", _finding(unit.distribution, "extension", name, "untried"))
-        names = [name for name in unit.extensions if name not in untried]
-        if unit.alone:
-            for name in names:
-                _import(unit, "extension", name, pipe)
-        else:
-            _load(unit, "", names, pipe)
+        linked = []
+        for name in unit.extensions:
+            if name.startswith(below):  # its package's failure has been told
+                _send(pipe, "end", _finding(unit.distribution, "extension", name, "untried"))
+            elif unit.alone or _links(name, pipe):
+                linked.append(name)
+            else:
+                _send(pipe, "end", _finding(unit.distribution, "extension", name, "library"))
+        for name in linked:
+            _import(unit, "extension", name, pipe)
         _send(pipe, "done")
     finally:
         _leave()
 
 
-def _load(unit: Unit, package: str, names: list[str], pipe: int) -> None:
-    """Load the extensions *names* of *package*, whose parents are imported here.
+def _links(name: str, pipe: int) -> bool:
+    """Whether the dynamic linker takes the extension, with none of its siblings there."""
+    import ctypes
 
-    Those of one subpackage share a fork in which that is imported: it is what each of them
-    would import first anyway. What dies in a fork is missed by the parent, and tried again.
-    """
-    groups: dict[str, list[str]] = {}
-    for name in names:
-        head, dot, _ = name[len(package) :].partition(".")
-        groups.setdefault(package + head + dot, []).append(name)
-    for group, members in groups.items():
-        pid = os.fork()
-        if pid == 0:
-            try:
-                if len(members) == 1:
-                    _import(unit, "extension", members[0], pipe)
-                else:
-                    _enter(group[:-1])
-                    _load(unit, group, members, pipe)
-            finally:
-                _leave()
-        os.waitpid(pid, 0)
+    _send(pipe, "begin", "extension", name)
+    path = _file_of(name)
+    if path is None:
+        return False
+    pid = os.fork()
+    if pid == 0:
+        try:
+            ctypes.CDLL(path)
+            os._exit(0)
+        except BaseException:
+            os._exit(1)
+    return os.waitpid(pid, 0)[1] == 0
 
 
-def _enter(package: str) -> None:
-    """Import *package*. If that fails, so does the import of what is in it."""
-    import contextlib
-    import importlib
+def _file_of(name: str) -> str | None:
+    """The file of an extension module, found without importing the packages it is in."""
+    from importlib.machinery import EXTENSION_SUFFIXES
 
-    with contextlib.suppress(BaseException):
-        importlib.import_module(package)
+    relative = name.replace(".", os.sep)
+    for folder in sys.path:
+        for suffix in EXTENSION_SUFFIXES:
+            path = os.path.join(folder, relative + suffix)
+            if os.path.isfile(path):
+                return path
+    return None
 
 
 def _leave() -> NoReturn:

@@ -10,9 +10,9 @@ import re
 import threading
 from concurrent.futures import Future
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urldefrag, urljoin, urlsplit
+from urllib.parse import unquote, urldefrag, urljoin, urlsplit, urlunsplit
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
@@ -102,25 +102,43 @@ class Index:
 
 def page_from_json(name: NormalizedName, url: str, content: bytes) -> ProjectPage:
     """Read a page of PEP 691. Raises FetchError."""
+    base = _without_user(url)
     try:
         data = json.loads(content)
-        files = tuple(_json_file(url, file) for file in data["files"])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise FetchError(f"{redacted(url)} is no valid index page: {error}") from error
-    status = data.get("project-status") or {}
-    return ProjectPage(name=name, files=files, status=status.get("status", "active"))
+        files = tuple(_json_file(base, file) for file in data["files"])
+        status = (data.get("project-status") or {}).get("status", "active")
+        if not isinstance(status, str):
+            raise TypeError("a project's status is a text")  # noqa: TRY301
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise _invalid(url, error) from error
+    return ProjectPage(name=name, files=files, status=status)
 
 
-def _json_file(url: str, data: dict[str, Any]) -> IndexFile:
-    yanked = data.get("yanked", False)
+def _invalid(url: str, error: Exception) -> FetchError:
+    return FetchError(
+        f"{redacted(url)} is no valid index page: {type(error).__name__}: {error}",
+        hint="try again later, or set another `index` in wheelhouse.toml",
+    )
+
+
+def _without_user(url: str) -> str:
+    """*url* without credentials: what is relative to it gets into locks and manifests."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def _json_file(base: str, data: dict[str, Any]) -> IndexFile:
+    filename, yanked, size = data["filename"], data.get("yanked"), data.get("size")
+    if not isinstance(filename, str):
+        raise TypeError("a file's name is a text")
     return IndexFile(
-        filename=data["filename"],
-        url=urljoin(url, data["url"]),
-        sha256=(data.get("hashes") or {}).get("sha256"),
+        filename=filename,
+        url=urljoin(base, data["url"]),
+        sha256=_digest((data.get("hashes") or {}).get("sha256")),
         requires_python=_specifier(data.get("requires-python")),
-        yanked=None if yanked is False else (yanked if isinstance(yanked, str) else ""),
+        yanked=yanked if isinstance(yanked, str) else ("" if yanked else None),
         upload_time=_time(data.get("upload-time")),
-        size=data.get("size"),
+        size=size if type(size) is int and size >= 0 else None,
         metadata=bool(data.get("core-metadata", data.get("dist-info-metadata"))),
     )
 
@@ -131,15 +149,15 @@ def page_from_html(name: NormalizedName, url: str, content: bytes) -> ProjectPag
     A page that has links, none of which is a file, is refused: a proxy's login page answers with
     status 200 too. Raises FetchError.
     """
-    from lxml import html
+    from lxml import etree, html
 
     try:
         tree = html.document_fromstring(content)
-    except (ValueError, SyntaxError) as error:  # lxml's ParserError is a SyntaxError
-        raise FetchError(f"{redacted(url)} is no valid index page: {error}") from error
-    base = next((element.get("href", "") for element in tree.iter("base")), "")
-    anchors = list(tree.iter("a"))
-    files = tuple(_html_files(urljoin(url, base), anchors))
+        base = next((element.get("href", "") for element in tree.iter("base")), "")
+        anchors = list(tree.iter("a"))
+        files = tuple(_html_files(urljoin(_without_user(url), base), anchors))
+    except (ValueError, etree.LxmlError) as error:
+        raise _invalid(url, error) from error
     if not files and (anchors or next(tree.iter("form", "script"), None) is not None):
         raise FetchError(
             f"{redacted(url)} answers with a page that is no index page",
@@ -150,17 +168,20 @@ def page_from_html(name: NormalizedName, url: str, content: bytes) -> ProjectPag
 
 def _html_files(base: str, anchors: list[Any]) -> Iterator[IndexFile]:
     for anchor in anchors:
-        url, fragment = urldefrag(urljoin(base, anchor.get("href", "")))
-        filename = unquote(urlsplit(url).path.rpartition("/")[2])
+        try:
+            url, fragment = urldefrag(urljoin(base, anchor.get("href", "")))
+            filename = unquote(urlsplit(url).path.rpartition("/")[2])
+        except ValueError:
+            continue  # it is no address
         if not filename.endswith(
             (".whl", ".tar.gz", ".zip", ".tar.bz2", ".tgz", ".tar.xz", ".egg")
         ):
             continue
-        digest = re.search(r"sha256=([0-9a-f]{64})", fragment)
+        digest = re.search(r"sha256=([0-9a-fA-F]{64})", fragment)
         yield IndexFile(
             filename=filename,
             url=url,
-            sha256=digest.group(1) if digest else None,
+            sha256=_digest(digest.group(1)) if digest else None,
             requires_python=_specifier(anchor.get("data-requires-python")),
             yanked=anchor.get("data-yanked"),
             upload_time=_time(anchor.get("data-upload-time")),
@@ -188,8 +209,15 @@ def _specifier(text: str | None) -> SpecifierSet | None:
         return None  # some old files have nonsense there; pip and uv ignore it too
 
 
+def _digest(told: object) -> str | None:
+    text = told.lower() if isinstance(told, str) else ""
+    return text if re.fullmatch(r"[0-9a-f]{64}", text) else None
+
+
 def _time(text: str | None) -> datetime | None:
+    """A moment with its zone; the world's, where none is told."""
     try:
-        return datetime.fromisoformat(text) if text else None
+        found = datetime.fromisoformat(text) if text else None
     except ValueError:
         return None
+    return found.replace(tzinfo=UTC) if found and found.tzinfo is None else found
