@@ -23,7 +23,7 @@ else
             *-none-any.whl) cp "$wheel" wheels/ ;;
             *)
                 PATH=$TOOLS:$PATH "$TOOL_PYTHON" -m auditwheel repair \
-                    --plat "$POLICY" --wheel-dir wheels "$wheel" 2>/dev/null
+                    --plat "$POLICY" --wheel-dir wheels "$wheel"
                 ;;
         esac
     done

@@ -36,7 +36,7 @@ def _main_row(row: Row) -> tuple[str, ...]:
         f"{row.baseline:.1f} s",
         f"{row.wheels:.1f} s ({wheels:.2f})",
         f"{row.whole:.1f} s ({whole:.2f})",
-        f"{row.unchanged:.2f} s ({unchanged:.3f})",
+        f"{row.unchanged:.2f} s ({unchanged:.2g})",
         f"{row.lock:.1f} s",
     )
 

@@ -11,6 +11,8 @@ fail() {
     exit 1
 }
 
+need_venv() { [ -x .venv/bin/wheelhouse ] || fail "there is no .venv yet: run scripts/venv first"; }
+
 # Nothing here asks for a password: it installs system packages as root, or says which are wanted.
 can_install() { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; }
 

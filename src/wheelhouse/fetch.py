@@ -112,12 +112,18 @@ class Client:
         session.mount("http://", adapter)
         return session
 
-    def get(self, url: str, *, stream: bool = False, accept: str = "*/*") -> requests.Response:
-        """GET *url*. Raises FetchError for whatever is not an answer with status 200 or 404."""
+    def get(
+        self, url: str, *, stream: bool = False, accept: str = "*/*", byte_range: str = ""
+    ) -> requests.Response:
+        """GET *url*, or the *byte_range* of it, which a server may overlook.
+
+        Raises FetchError for whatever is not an answer with status 200, 206 or 404.
+        """
         import requests
 
         # identity: the bytes that are hashed are the bytes of the file
         headers = {"Accept": accept} | ({"Accept-Encoding": "identity"} if stream else {})
+        headers |= {"Range": byte_range} if byte_range else {}
         for attempt in range(ATTEMPTS):
             try:
                 answer = self.session.get(
@@ -145,7 +151,7 @@ def _objection(url: str, answer: requests.Response) -> FetchError | None:
                 f"{redacted(url)} redirects to an address without TLS ({redacted(step.url)})",
                 hint="use an index whose files are served over https",
             )
-    return None if answer.status_code in {200, 404} else refused(url, answer.status_code)
+    return None if answer.status_code in {200, 206, 404} else refused(url, answer.status_code)
 
 
 def unreachable(url: str, error: Exception) -> FetchError:

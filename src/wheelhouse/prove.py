@@ -189,11 +189,9 @@ def _imports(wheel: WheelFacts, skipped: tuple[str, ...]) -> dict[str, Any]:
         for name in wheel.modules
         if not _is_skipped(name, skipped) and not _is_stray(name, wheel.modules)
     ]
-    extensions = [
-        name
-        for name in dict.fromkeys(wheel.extension_modules)  # one can be there for several ABIs
-        if name not in modules and not _is_skipped(name, skipped)
-    ]
+    # A package can itself be one; and one can be there for several ABIs.
+    found = dict.fromkeys(name.removesuffix(".__init__") for name in wheel.extension_modules)
+    extensions = [name for name in found if name not in modules and not _is_skipped(name, skipped)]
     return {"name": wheel.name, "modules": modules, "extensions": extensions}
 
 

@@ -287,13 +287,13 @@ class DockerContainer:
         self._started = time.time()
         self._killed = threading.Event()
         self._socket: Any = None
+        self._attached: Any = None
 
     def start(self) -> None:
         """Attach first, so that nothing of its output is missed, then start."""
         streams = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
-        attached: Any = self._client.attach_socket(self._id, params=streams)
-        self._attached = attached  # closes the connection when collected
-        self._socket = getattr(attached, "_sock", attached)
+        self._attached = self._client.attach_socket(self._id, params=streams)
+        self._socket = getattr(self._attached, "_sock", self._attached)
         self._socket.settimeout(None)
         self._client.start(self._id)
 
@@ -308,6 +308,7 @@ class DockerContainer:
         /,
     ) -> None:
         self.kill()
+        self._close()
 
     def write(self, data: bytes) -> None:
         """See :class:`wheelhouse.engine.Container`."""
@@ -381,3 +382,9 @@ class DockerContainer:
             with contextlib.suppress(OSError):
                 self._socket.shutdown(socket.SHUT_RDWR)
         self._engine.remove_later(self._id)
+
+    def _close(self) -> None:
+        for opened in (self._socket, self._attached):
+            if opened is not None:
+                with contextlib.suppress(OSError):
+                    opened.close()

@@ -159,7 +159,6 @@ class DockerImages:
 
         Not the SDK's `import_image`, which cannot say which platform an archive is for.
         """
-        repository, _, tag = name.rpartition(":")
         changes = [f"LABEL {key}={_quoted(value)}" for key, value in labels.items()]
         with (
             _told(),
@@ -168,8 +167,7 @@ class DockerImages:
                     f"{self._api.base_url}/v{self._api.api_version}/images/create",
                     params={
                         "fromSrc": "-",
-                        "repo": repository,
-                        "tag": tag,
+                        "repo": name,  # with its tag: Podman 4 reads no separate one here
                         "platform": platform,
                         "changes": [*changes, 'CMD ["bash"]'],
                     },

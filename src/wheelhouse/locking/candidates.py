@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from functools import lru_cache
 from operator import itemgetter
 from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
@@ -15,12 +16,14 @@ from packaging.utils import (
     parse_wheel_filename,
 )
 
+from wheelhouse.locking.model import is_file_name
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
     from packaging.specifiers import SpecifierSet
     from packaging.tags import Tag
-    from packaging.utils import NormalizedName
+    from packaging.utils import BuildTag, NormalizedName
     from packaging.version import Version
 
     from wheelhouse.locking.index import IndexFile, ProjectPage
@@ -94,7 +97,7 @@ class TagRanks:
         """The installable ones among *wheels*: by tag, then the highest build number first."""
         found = []
         for wheel in wheels:
-            _, _, build, tags = parse_wheel_filename(wheel.filename)
+            _, _, build, tags = _wheel_parts(wheel.filename)
             rank = self.of(tags)
             if rank is not None:
                 found.append((rank, build, wheel))
@@ -114,9 +117,33 @@ def releases(
     ranks = TagRanks(interpreter.tags)
     drafts: defaultdict[Version, _Draft] = defaultdict(_Draft)
     for file in page.files:
-        if file.sha256 is not None and (not allowed or file.sha256 in allowed):
+        known = file.sha256 is not None and (not allowed or file.sha256 in allowed)
+        if known and is_file_name(file.filename):
             _place(drafts, page.name, file, ranks)
     return {version: _release(version, draft, ranks) for version, draft in drafts.items()}
+
+
+def _wheel_parts(filename: str) -> tuple[NormalizedName, Version, BuildTag, frozenset[Tag]]:
+    """`packaging.utils.parse_wheel_filename`, with each part of a page's many names read once.
+
+    A project has thousands of files with few versions and tags. Any name out of the ordinary
+    goes to `packaging`, which refuses what is wrong.
+    """
+    parts = filename.removesuffix(".whl").split("-")
+    if len(parts) != 5:
+        return parse_wheel_filename(filename)
+    return (*_first_parts(parts[0], parts[1]), (), _tags("-".join(parts[2:])))
+
+
+@lru_cache(maxsize=4096)
+def _first_parts(name: str, version: str) -> tuple[NormalizedName, Version]:
+    found = parse_wheel_filename(f"{name}-{version}-py3-none-any.whl")
+    return found[0], found[1]
+
+
+@lru_cache(maxsize=65536)
+def _tags(text: str) -> frozenset[Tag]:
+    return parse_wheel_filename(f"x-0-{text}.whl")[3]
 
 
 def _place(
@@ -124,7 +151,7 @@ def _place(
 ) -> None:
     try:
         if file.filename.endswith(".whl"):
-            found, version, _, tags = parse_wheel_filename(file.filename)
+            found, version, _, tags = _wheel_parts(file.filename)
             if found != name:
                 return
             draft = drafts[version]

@@ -11,8 +11,9 @@ import threading
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urldefrag, urljoin, urlsplit, urlunsplit
+from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
@@ -30,6 +31,10 @@ ACCEPT = (
     "application/vnd.pypi.simple.v1+json, "
     "application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
 )
+
+
+SUFFIXES = (".whl", ".tar.gz", ".zip", ".tar.bz2", ".tgz", ".tar.xz", ".egg")
+SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -168,20 +173,18 @@ def page_from_html(name: NormalizedName, url: str, content: bytes) -> ProjectPag
 
 def _html_files(base: str, anchors: list[Any]) -> Iterator[IndexFile]:
     for anchor in anchors:
-        try:
-            url, fragment = urldefrag(urljoin(base, anchor.get("href", "")))
-            filename = unquote(urlsplit(url).path.rpartition("/")[2])
-        except ValueError:
-            continue  # it is no address
-        if not filename.endswith(
-            (".whl", ".tar.gz", ".zip", ".tar.bz2", ".tgz", ".tar.xz", ".egg")
-        ):
+        href = anchor.get("href", "")
+        url, _, fragment = (href if "://" in href else urljoin(base, href)).partition("#")
+        filename = url.partition("?")[0].rpartition("/")[2]
+        if "%" in filename:
+            filename = unquote(filename)
+        if not filename.endswith(SUFFIXES):
             continue
-        digest = re.search(r"sha256=([0-9a-fA-F]{64})", fragment)
+        kind, _, digest = fragment.partition("=")
         yield IndexFile(
             filename=filename,
             url=url,
-            sha256=_digest(digest.group(1)) if digest else None,
+            sha256=_digest(digest) if kind == "sha256" else None,
             requires_python=_specifier(anchor.get("data-requires-python")),
             yanked=anchor.get("data-yanked"),
             upload_time=_time(anchor.get("data-upload-time")),
@@ -202,6 +205,7 @@ def _html_status(tree: Any) -> str:
     return "active"
 
 
+@cache
 def _specifier(text: str | None) -> SpecifierSet | None:
     try:
         return SpecifierSet(text) if text else None
@@ -211,7 +215,7 @@ def _specifier(text: str | None) -> SpecifierSet | None:
 
 def _digest(told: object) -> str | None:
     text = told.lower() if isinstance(told, str) else ""
-    return text if re.fullmatch(r"[0-9a-f]{64}", text) else None
+    return text if SHA256.fullmatch(text) else None
 
 
 def _time(text: str | None) -> datetime | None:

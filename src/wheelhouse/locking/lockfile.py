@@ -6,6 +6,7 @@ no field for stands under ``[tool.wheelhouse]`` and ``[packages.tool.wheelhouse]
 
 from __future__ import annotations
 
+import re
 import tomllib
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,14 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from wheelhouse.errors import LockError
-from wheelhouse.locking.model import BuildRequirement, Lock, LockedBuild, LockedFile, LockedPackage
+from wheelhouse.locking.model import (
+    BuildRequirement,
+    Lock,
+    LockedBuild,
+    LockedFile,
+    LockedPackage,
+    is_file_name,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -71,11 +79,11 @@ def load_lock(path: Path) -> Lock | None:
         data = tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         return None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise _unreadable(path, str(error)) from error
     try:
         return _lock(Pylock.from_dict(data))
-    except (PylockValidationError, KeyError, TypeError, ValueError) as error:
+    except (PylockValidationError, LookupError, TypeError, ValueError, AttributeError) as error:
         raise _unreadable(path, f"{type(error).__name__}: {error}") from error
 
 
@@ -87,17 +95,31 @@ def _unreadable(path: Path, why: str) -> LockError:
 
 
 def _lock(pylock: Pylock) -> Lock:
-    own = (pylock.tool or {})["wheelhouse"]
+    own = (pylock.tool or {}).get("wheelhouse")
+    if own is None:
+        raise ValueError(f"it was made by another tool ({pylock.created_by})")
     if own["format"] != FORMAT:
         raise ValueError(f"its format is {own['format']}, this version reads {FORMAT}")
     return Lock(
-        target=own["target"],
-        inputs=own["inputs"],
-        python=own["python"],
-        environment=dict(own["environment"]),
+        target=_text(own["target"]),
+        inputs=_text(own["inputs"]),
+        python=_text(own["python"]),
+        environment={_text(name): _text(value) for name, value in own["environment"].items()},
         packages=tuple(_locked_package(package) for package in pylock.packages),
-        requested=tuple(own["requested"]),
+        requested=_texts(own["requested"]),
     )
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return value
+
+
+def _texts(values: object) -> tuple[str, ...]:
+    if not isinstance(values, list):
+        raise TypeError(f"{values!r} is no list")
+    return tuple(_text(value) for value in values)
 
 
 def _package(package: LockedPackage) -> Package:
@@ -138,10 +160,17 @@ def _own(package: LockedPackage) -> dict[str, Any]:
 
 def _build_requirement(requirement: BuildRequirement) -> dict[str, Any]:
     wheel = requirement.wheel
+    fields = {
+        "name": wheel.filename,
+        "upload-time": wheel.upload_time,
+        "url": wheel.url,
+        "size": wheel.size,
+        "hashes": {"sha256": wheel.sha256},
+    }
     return {
         "name": str(requirement.name),
         "version": str(requirement.version),
-        "wheel": {"name": wheel.filename, "url": wheel.url, "hashes": {"sha256": wheel.sha256}},
+        "wheel": {name: value for name, value in fields.items() if value is not None},
     }
 
 
@@ -154,39 +183,56 @@ def _locked_package(package: Package) -> LockedPackage:
         version=package.version,
         wheels=tuple(_locked_file(wheel) for wheel in package.wheels or ()),
         sdist=_locked_file(package.sdist) if package.sdist else None,
-        required_by=tuple(own["required-by"]),
+        required_by=_texts(own["required-by"]),
         build=_locked_build(own["build"]) if "build" in own else None,
-        yanked=own.get("yanked"),
+        yanked=_text(own["yanked"]) if "yanked" in own else None,
     )
 
 
 def _locked_file(file: PackageWheel | PackageSdist) -> LockedFile:
     if file.url is None:
         raise ValueError(f"{file.name} has no url")
-    return LockedFile(
-        filename=file.filename,
-        url=file.url,
-        sha256=file.hashes["sha256"],
-        size=file.size,
-        upload_time=file.upload_time,
+    return _sound(
+        LockedFile(
+            filename=file.filename,
+            url=file.url,
+            sha256=file.hashes["sha256"],
+            size=file.size,
+            upload_time=file.upload_time,
+        )
     )
+
+
+def _sound(file: LockedFile) -> LockedFile:
+    """*file*, of which neither name nor hash can lead out of a folder. Raises ValueError."""
+    if not is_file_name(file.filename):
+        raise ValueError(f"{file.filename!r} is no name of a file")
+    if not re.fullmatch(r"[0-9a-f]{64}", file.sha256):
+        raise ValueError(f"{file.filename}: {file.sha256!r} is no SHA-256")
+    return file
 
 
 def _locked_build(own: Mapping[str, Any]) -> LockedBuild:
     return LockedBuild(
-        static=tuple(own["requires"]),
-        dynamic=tuple(own["requires-dynamic"]),
-        system=tuple(own["system"]),
-        environment=tuple(
-            BuildRequirement(
-                name=canonicalize_name(each["name"]),
-                version=Version(each["version"]),
-                wheel=LockedFile(
-                    filename=each["wheel"]["name"],
-                    url=each["wheel"]["url"],
-                    sha256=each["wheel"]["hashes"]["sha256"],
-                ),
+        static=_texts(own["requires"]),
+        dynamic=_texts(own["requires-dynamic"]),
+        system=_texts(own["system"]),
+        environment=tuple(_locked_requirement(each) for each in own["environment"]),
+    )
+
+
+def _locked_requirement(own: Mapping[str, Any]) -> BuildRequirement:
+    wheel = own["wheel"]
+    return BuildRequirement(
+        name=canonicalize_name(own["name"]),
+        version=Version(own["version"]),
+        wheel=_sound(
+            LockedFile(
+                filename=_text(wheel["name"]),
+                url=_text(wheel["url"]),
+                sha256=_text(wheel["hashes"]["sha256"]),
+                size=wheel.get("size"),
+                upload_time=wheel.get("upload-time"),
             )
-            for each in own["environment"]
         ),
     )

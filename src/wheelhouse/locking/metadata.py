@@ -8,11 +8,11 @@ sdist's build backend, in a container without network.
 from __future__ import annotations
 
 import zipfile
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from wheelhouse.errors import FetchError
 from wheelhouse.fetch import redacted
-from wheelhouse.locking.sdist import read_sdist
+from wheelhouse.locking.sdist import UNREADABLE, read_sdist
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 #: A wheel up to this many bytes is fetched whole: it will most likely be needed anyway.
 WHOLE = 8 << 20
+
+#: Bytes of METADATA that are read at most; long descriptions have some hundred thousand.
+MAX_METADATA = 16 << 20
 
 KIND = "metadata"
 
@@ -53,7 +56,7 @@ class MetadataSource:
         file = next(iter(release.wheels), None) or release.files(source)[0]
         assert file.sha256 is not None
         known = self._store.record(KIND, file.sha256)
-        if known is not None:
+        if known is not None and isinstance(known.get("text"), str):
             return str(known["text"])
         text = self._read(name, release, file)
         self._store.write_record(KIND, file.sha256, {"text": text, "file": file.filename})
@@ -74,16 +77,29 @@ class MetadataSource:
         answer = self._fetcher.client.get(file.url + ".metadata")
         if answer.status_code == 404:
             raise FetchError(f"{redacted(file.url)}.metadata is not there, although announced")
-        return answer.content.decode("utf-8")
+        return answer.content.decode("utf-8", "replace")
 
     def _from_end(self, file: IndexFile) -> str:
-        from remotezip import RemoteIOError, RemoteZip
+        from remotezip import RemoteFetcher, RemoteZip, RemoteZipError
 
         assert file.sha256 is not None
+        client = self._fetcher.client
+
+        class Ranges(RemoteFetcher):  # type: ignore[misc]  # it has no types
+            """Asks for parts of a file as everything else is asked for."""
+
+            def _request(self, kwargs: dict[str, Any]) -> tuple[Any, str]:
+                wanted = kwargs["headers"]["Range"]
+                answer = client.get(file.url, stream=True, byte_range=wanted)
+                if "Content-Range" not in answer.headers:
+                    answer.close()
+                    raise RemoteZipError("no ranges there")
+                return answer.raw, answer.headers["Content-Range"]
+
         try:
-            with RemoteZip(file.url, session=self._fetcher.client.session) as wheel:
+            with RemoteZip(file.url, fetcher=Ranges) as wheel:
                 return _member(wheel, file)
-        except RemoteIOError:  # no ranges there
+        except (RemoteZipError, *UNREADABLE):
             return _metadata(self._fetcher.fetch(file.url, file.sha256), file)
 
 
@@ -91,8 +107,11 @@ def _metadata(path: Path, file: IndexFile) -> str:
     try:
         with zipfile.ZipFile(path) as wheel:
             return _member(wheel, file)
-    except zipfile.BadZipFile as error:
-        raise FetchError(f"{file.filename} is no valid wheel: {error}") from error
+    except UNREADABLE as error:
+        raise FetchError(
+            f"{file.filename} is no valid wheel: {error}",
+            hint="pin another version, or tell the project's maintainers",
+        ) from error
 
 
 def _member(wheel: zipfile.ZipFile, file: IndexFile) -> str:
@@ -100,4 +119,6 @@ def _member(wheel: zipfile.ZipFile, file: IndexFile) -> str:
     tops = [name for name in names if name.count("/") == 1]
     if len(tops) != 1:
         raise FetchError(f"{file.filename} is no valid wheel: it has {len(tops)} METADATA files")
+    if wheel.getinfo(tops[0]).file_size > MAX_METADATA:
+        raise FetchError(f"{file.filename} is no valid wheel: the METADATA of it is too big")
     return wheel.read(tops[0]).decode("utf-8", "replace")

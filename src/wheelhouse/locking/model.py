@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,11 @@ if TYPE_CHECKING:
 
     from packaging.utils import NormalizedName
     from packaging.version import Version
+
+
+def is_file_name(name: str) -> bool:
+    """Whether *name* can be that of a wheel or an sdist, and not a path: it becomes part of one."""
+    return re.fullmatch(r"\w[\w.+!-]*", name) is not None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,6 +7,7 @@ The format is pip's (https://pip.pypa.io/en/stable/reference/requirements-file-f
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -85,32 +86,36 @@ class _Reader:
     files: dict[Path, str] = field(default_factory=dict)
     errors: list[WheelhouseError] = field(default_factory=list)
     prereleases: bool = False
+    read_as: set[tuple[Path, bool]] = field(default_factory=set)
 
     def read(self, path: Path, origin: str, *, constraint: bool = False) -> None:
-        path = path.resolve()
-        if not path.is_relative_to(self.root):
-            self._error(origin, f"{path} lies outside the project")
-            return
-        if path in self.files:
-            return
         try:
+            path = path.resolve()
+            if not path.is_relative_to(self.root):
+                self._error(origin, f"{path} lies outside the project")
+                return
+            if (path, constraint) in self.read_as:
+                return
             content = path.read_bytes()
-        except OSError as error:
-            self._error(origin, f"cannot read {path}: {error.strerror}")
+        except (OSError, RuntimeError, ValueError) as error:  # also a link to itself, and NUL
+            why = getattr(error, "strerror", None) or str(error)
+            self._error(origin, f"cannot read {_shown(path)}: {why}")
             return
+        self.read_as.add((path, constraint))
         self.files[path] = hashlib.sha256(content).hexdigest()
-        self._parse(path, constraint=constraint)
+        self._parse(path, content, constraint=constraint)
 
-    def _parse(self, path: Path, *, constraint: bool) -> None:
+    def _parse(self, path: Path, content: bytes, *, constraint: bool) -> None:
         from pip_requirements_parser import RequirementsFile
 
         try:
+            content.decode("utf-8")  # the parser would try the locale's encoding, too
             parsed = RequirementsFile.from_file(str(path), include_nested=False)
-        except UnicodeDecodeError:
+        except (UnicodeDecodeError, LookupError):  # the latter, if it declares an unknown encoding
             self._error(str(path.relative_to(self.root)), "is not UTF-8")
             return
         for line in parsed.invalid_lines:
-            self._error(self._origin(path, line), f"cannot be read: {line.line.strip()!r}")
+            self._error(self._origin(path, line), f"cannot be read: {_shown(line.line.strip())}")
         for found in parsed.requirements:
             self._take(path, found, constraint=constraint)
         for line in parsed.options:
@@ -123,16 +128,19 @@ class _Reader:
     def _take(self, path: Path, found: Any, *, constraint: bool) -> None:
         origin = self._origin(path, found)
         if found.req is None or found.link is not None or found.is_editable:
-            text = str(found.requirement_line.line).strip()
+            text = _shown(str(found.requirement_line.line).strip())
             self._error(
                 origin,
-                f"{text!r} does not come from an index",
+                f"{text} does not come from an index",
                 "name a project and a version; local paths, URLs and VCS are not supported yet",
             )
             return
         hashes, other = _hashes(found.hash_options or [])
         if other and not hashes:
             self._error(origin, "its hashes are not SHA-256", "use --hash=sha256:…")
+            return
+        if wrong := [each for each in hashes if not re.fullmatch(r"[0-9a-f]{64}", each)]:
+            self._error(origin, f"{_shown(wrong[0])} is no SHA-256", "it has 64 hexadecimal digits")
             return
         marker = f" ; {found.marker}" if found.marker else ""
         extras = f"[{','.join(sorted(found.extras))}]" if found.extras else ""
@@ -166,6 +174,11 @@ class _Reader:
 
     def _error(self, origin: str, message: str, hint: str | None = None) -> None:
         self.errors.append(ConfigError(f"{origin}: {message}", hint=hint))
+
+
+def _shown(text: object) -> str:
+    """*text* quoted, without control characters, and not too long."""
+    return f"{str(text)[:200]!r}"
 
 
 def _hashes(options: Iterable[str]) -> tuple[list[str], list[str]]:

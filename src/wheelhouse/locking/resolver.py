@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from packaging.requirements import Requirement
+from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
-from wheelhouse.errors import LockError, raise_all
+from wheelhouse.errors import InterruptedRunError, LockError, raise_all
 from wheelhouse.locking.view import View, serve
 
 if TYPE_CHECKING:
@@ -62,17 +62,34 @@ def resolve(
             *("--python-version", str(interpreter.full_version.base_version)),
             *("--no-header", "--no-annotate", "--no-strip-extras", "--color", "never"),
             *(("--prerelease", "allow") if prereleases else ()),
-            *("--constraints", _write(folder, "constraints.txt", constraints)),
+            *("--constraints", _write(folder, "constraints.txt", _plain(constraints))),
             *("--output-file", _write(folder, "locked.txt", _pins(preferences or {}))),
-            _write(folder, "requirements.in", requirements),
+            _write(folder, "requirements.in", _plain(requirements)),
         ]
         done = subprocess.run(
             command, cwd=folder, env=_environment(), capture_output=True, text=True, check=False
         )
         if done.returncode:
+            raise_all([each for each in view.errors if isinstance(each, InterruptedRunError)][:1])
             raise_all(view.errors)
             raise LockError(explain(done.stderr, url))
         return tuple(_parse((Path(folder) / "locked.txt").read_text("utf-8").splitlines()))
+
+
+def _plain(lines: Iterable[str]) -> Iterable[str]:
+    """*lines*, all of which are requirements of an index's projects.
+
+    Those of builds are a stranger's text: uv would take them for options, files and addresses,
+    too. Raises LockError.
+    """
+    for line in lines:
+        try:
+            requirement = Requirement(line)
+        except InvalidRequirement as error:
+            raise LockError(f"{line[:200]!r} is no requirement") from error
+        if requirement.url is not None:
+            raise LockError(f"{line[:200]!r} does not come from an index")
+        yield str(requirement)
 
 
 def _write(folder: str, name: str, lines: Iterable[str]) -> str:
@@ -88,6 +105,7 @@ def _pins(versions: Mapping[NormalizedName, Version]) -> list[str]:
 def _environment() -> dict[str, str]:
     return {name: os.environ[name] for name in PASSED if name in os.environ} | {
         "NO_PROXY": "127.0.0.1",
+        "UV_CONCURRENT_DOWNLOADS": "16",  # each has a connection of its own to the real index
         "UV_HTTP_TIMEOUT": "900",  # the view answers once the real index, or a container, has
     }
 

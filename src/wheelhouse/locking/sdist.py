@@ -5,11 +5,15 @@ The specifications: source distribution format, PEP 643 (which metadata is stati
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import lzma
 import tarfile
 import tomllib
 import zipfile
+import zlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from packaging.metadata import parse_email
 from packaging.version import InvalidVersion, Version
@@ -22,9 +26,18 @@ if TYPE_CHECKING:
 #: What a project without `[build-system]` requires, by PEP 517 and 518.
 LEGACY_REQUIRES = ("setuptools>=40.8.0",)
 
-#: Bounds of what is read of one sdist: members looked at, bytes of one file of interest.
+#: Bounds of what is read of one sdist: members looked at, bytes of all, bytes of one file of
+#: interest; bytes read at once, which is how `tarfile` reads headers, whatever their size.
 MAX_MEMBERS = 200_000
+MAX_BYTES = 8 << 30
 MAX_FILE = 4 << 20
+MAX_READ = 8 << 20
+
+#: What the standard library raises for archives that somebody broke, by accident or not.
+UNREADABLE = (
+    *(tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
+    *(EOFError, OSError, ValueError, RuntimeError, LookupError, OverflowError),
+)
 
 WANTED = ("PKG-INFO", "pyproject.toml")
 
@@ -48,7 +61,7 @@ def read_sdist(path: Path, filename: str) -> Sdist:
     """
     try:
         files = _zip_files(path) if filename.endswith(".zip") else _tar_files(path)
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError, ValueError) as error:
+    except UNREADABLE as error:
         raise BuildError(
             f"{filename} is no sdist that can be read: {error}",
             hint="pin another version, or tell the project's maintainers",
@@ -59,9 +72,43 @@ def read_sdist(path: Path, filename: str) -> Sdist:
     return Sdist(requires=_requires(filename, project), metadata=static)
 
 
+class _Bounded:
+    """An unpacked tar, of which neither too much nor too much at once can be read."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def read(self, size: int) -> bytes:
+        if size > MAX_READ:
+            raise ValueError(f"a header of it has {size:,} bytes")
+        return self._file.read(size)
+
+    def seek(self, position: int) -> int:
+        if position > MAX_BYTES:
+            raise ValueError(f"it unpacks to more than {MAX_BYTES >> 30} GiB")
+        return self._file.seek(position)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+
+def _unpacked(path: Path) -> BinaryIO:
+    """The tar in *path*, unpacked as it is read. Some are packed otherwise than they say."""
+    with path.open("rb") as file:
+        start = file.read(6)
+    if start.startswith(b"\x1f\x8b"):
+        return cast("BinaryIO", gzip.open(path))
+    if start.startswith(b"BZh"):
+        return cast("BinaryIO", bz2.open(path))
+    return cast("BinaryIO", lzma.open(path)) if start == b"\xfd7zXZ\0" else path.open("rb")
+
+
 def _tar_files(path: Path) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
-    with tarfile.open(path) as tar:
+    with (
+        _unpacked(path) as unpacked,
+        tarfile.open(fileobj=cast("BinaryIO", _Bounded(unpacked)), mode="r:") as tar,
+    ):
         for count, member in enumerate(tar):
             if count > MAX_MEMBERS:
                 raise ValueError(f"it has more than {MAX_MEMBERS:,} members")
@@ -94,7 +141,7 @@ def _pyproject(filename: str, content: bytes | None) -> dict[str, Any]:
         return {}
     try:
         return tomllib.loads(content.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise BuildError(
             f"{filename}: its pyproject.toml cannot be read: {error}",
             hint="pin another version, or tell the project's maintainers",

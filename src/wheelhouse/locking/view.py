@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
-from wheelhouse.errors import WheelhouseError
+from wheelhouse.errors import LockError, WheelhouseError
 from wheelhouse.locking.candidates import Release, Source, releases
 
 if TYPE_CHECKING:
@@ -66,6 +66,11 @@ class View:
         """All releases of a project, or None if the index doesn't have it."""
         if name not in self._releases:
             page = self._index.project(name)
+            if page is not None and page.status == "quarantined":
+                raise LockError(
+                    f"{name} is quarantined: its index warns that it may be malicious",
+                    hint="find out why; replace it, or whatever asks for it",
+                )
             self._releases[name] = (
                 releases(page, self._interpreter, self.policy.hashes(name)) if page else None
             )
@@ -108,6 +113,15 @@ class View:
             **uploaded,
         }
 
+    def fail(self, what: str, error: Exception) -> None:
+        """Keep *error*, which answering *what* ended with, unless it is known already."""
+        told = error
+        if not isinstance(told, WheelhouseError):
+            told = LockError(f"{what} cannot be answered: {type(error).__name__}: {error}")
+            told.__cause__ = error
+        if told.message not in {each.message for each in self.errors}:
+            self.errors.append(told)
+
     def metadata(self, name: NormalizedName, version: Version) -> str:
         """METADATA of a release that this view shows as usable."""
         return self._metadata.of(name, self.release(name, version), self.policy.source(name))
@@ -140,8 +154,8 @@ def _handler(view: View) -> type[BaseHTTPRequestHandler]:
         def do_GET(self) -> None:
             try:
                 kind, content = self._answer()
-            except WheelhouseError as error:
-                view.errors.append(error)
+            except Exception as error:  # whoever waits for uv must hear of it
+                view.fail(self.path, error)
                 self._send(HTTPStatus.GONE, "text/plain", b"")
                 return
             if content is None:
