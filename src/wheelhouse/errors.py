@@ -23,6 +23,7 @@ class WheelhouseError(Exception):
     :param message: what happened, in one sentence that names the file, package or target.
     :param hint: the next step, as an imperative; omitted only where there is none.
     :param log: a file with the whole story (a build's output), if there is one.
+    :ivar target: the name of the target it happened to, once that is known.
     """
 
     code: ClassVar[str] = "error"
@@ -33,6 +34,7 @@ class WheelhouseError(Exception):
         self.message = message
         self.hint = hint
         self.log = log
+        self.target: str | None = None
 
 
 class ConfigError(WheelhouseError):

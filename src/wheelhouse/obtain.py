@@ -14,7 +14,7 @@ from wheelhouse.scheduler import NotStartedError
 from wheelhouse.wheels import Wheel, check_house, lost_extension, read_wheel, refuse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from concurrent.futures import Future
 
     from wheelhouse.building.runner import Runner
@@ -51,13 +51,13 @@ def obtain(
     """
     futures: list[Future[Obtained]] = []
     for step in plan.steps:
+        allow_pure = project.settings(step.package.name).allow_pure
         if step.action == "build":
-            allow_pure = project.settings(step.package.name).allow_pure
             work = partial(_build, step, target, allow_pure, runner, fetcher)
             cost = expected_cost(runner.store, step)
             futures.append(scheduler.submit("containers", work, cost=cost))
         else:
-            work = partial(_fetch, step, target, runner, fetcher)
+            work = partial(_fetch, step, target, allow_pure, runner, fetcher)
             futures.append(scheduler.submit("downloads", work))
     obtained = _gather(futures)
     _check(obtained, project, target, interpreter, runner)
@@ -80,7 +80,9 @@ def _gather(futures: Iterable[Future[Obtained]]) -> list[Obtained]:
     return done
 
 
-def _fetch(step: Step, target: Target, runner: Runner, fetcher: Fetcher) -> Obtained:
+def _fetch(
+    step: Step, target: Target, allow_pure: bool, runner: Runner, fetcher: Fetcher
+) -> Obtained:
     runner.cancellation.check()
     reused = step.built
     with report_step(runner.reporter, target.name, step.package.name, "fetch") as report:
@@ -88,7 +90,7 @@ def _fetch(step: Step, target: Target, runner: Runner, fetcher: Fetcher) -> Obta
             report.outcome = "reused"
             path = runner.store.verified(reused.sha256)
             if path is None:  # a bit has flipped in the store; the sound thing is to build again
-                return _rebuild(step, target, runner, fetcher)
+                return _build(step, target, allow_pure, runner, fetcher)
             filename, sha256 = reused.filename, reused.sha256
         else:
             path = fetcher.fetch(step.file.url, step.file.sha256)
@@ -97,26 +99,27 @@ def _fetch(step: Step, target: Target, runner: Runner, fetcher: Fetcher) -> Obta
     return Obtained(step=step, wheel=wheel, sha256=sha256, built=reused)
 
 
-def _rebuild(step: Step, target: Target, runner: Runner, fetcher: Fetcher) -> Obtained:
-    built = build_wheel(step, target, allow_pure=False, runner=runner, fetcher=fetcher)
-    wheel = read_wheel(runner.store.blob(built.sha256), filename=built.filename)
-    return Obtained(step=step, wheel=wheel, sha256=built.sha256, built=built)
-
-
 def _build(
     step: Step, target: Target, allow_pure: bool, runner: Runner, fetcher: Fetcher
 ) -> Obtained:
     runner.cancellation.check()
     with report_step(runner.reporter, target.name, step.package.name, "build") as report:
         built = build_wheel(step, target, allow_pure=allow_pure, runner=runner, fetcher=fetcher)
-        grafted = built.facts["grafted"]
-        report.detail = f"with {', '.join(grafted)}" if grafted else ""
+        report.detail = _told(built.facts["grafted"])
         wheel = read_wheel(runner.store.blob(built.sha256), filename=built.filename)
         _check_identity(wheel, step)
         finding = lost_extension(wheel, expected=False)
         if finding and not allow_pure:
             refuse([finding])
     return Obtained(step=step, wheel=wheel, sha256=built.sha256, built=built)
+
+
+def _told(grafted: Sequence[str]) -> str:
+    """``with libldap-2.5-0, libsasl2-2 and 9 more``: the manifest has all, with versions."""
+    names = [each.partition(" ")[0] for each in grafted]
+    if len(names) > 3:
+        return f"with {', '.join(names[:2])} and {len(names) - 2} more"
+    return f"with {', '.join(names)}" if names else ""
 
 
 def _check_identity(wheel: Wheel, step: Step) -> None:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
-from wheelhouse.errors import InterruptedRunError, WheelhouseError, raise_all
+from wheelhouse.errors import InterruptedRunError, WheelhouseError, flatten, raise_all
 from wheelhouse.events import Outcome, PhaseStarted, Reporter, TargetFinished
 
 if TYPE_CHECKING:
@@ -53,6 +53,8 @@ def telling_the_end(reporter: Reporter, target: Target) -> Iterator[End]:
         raise
     except WheelhouseError as error:
         message = error.message
+        for each in flatten([error]):
+            each.target = target.name
         raise
     finally:
         house = end.house

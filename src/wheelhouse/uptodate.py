@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wheelhouse import __version__
+from wheelhouse.errors import WheelhouseError
 from wheelhouse.events import Event, TargetFinished
 from wheelhouse.store import Store, default_root, digest_of, sha256_of
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from wheelhouse.config import Project
     from wheelhouse.house import House
+    from wheelhouse.locking.requirements import Requirements
 
 KIND = "stamp"
 FILE_NAME = "wheelhouse.toml"
@@ -61,8 +63,8 @@ def unchanged(question: Question) -> list[Event] | None:
         if stamp is None or not _same(stamp):
             return None
         return [_event(house) for house in stamp["houses"]]
-    except (OSError, KeyError, TypeError):
-        return None
+    except (OSError, LookupError, TypeError, ValueError, AttributeError):
+        return None  # something is gone, or the stamp is damaged
 
 
 def _same(stamp: dict[str, Any]) -> bool:
@@ -100,11 +102,19 @@ def _event(house: dict[str, Any]) -> TargetFinished:
 
 
 def remember(question: Question, project: Project, houses: Sequence[House]) -> None:
-    """Write the stamp of a build that has just succeeded."""
+    """Write the stamp of a build that has just succeeded.
+
+    None is written if somebody has edited a file meanwhile: it is not what was built.
+    """
     from wheelhouse.locking.lockfile import lock_path
     from wheelhouse.locking.requirements import read_requirements
 
-    requirements = read_requirements(project.root, project.requirements)
+    try:
+        requirements = read_requirements(project.root, project.requirements)
+        if not _is_what_was_built(project, requirements, houses):
+            return
+    except WheelhouseError:
+        return  # the next run tells
     locks = [lock_path(project.root, house.manifest.target.name) for house in houses]
     inputs: Iterable[Path] = [project.file, *requirements.files, *locks]
     stamp = {
@@ -121,3 +131,21 @@ def remember(question: Question, project: Project, houses: Sequence[House]) -> N
         ],
     }
     Store(default_root()).write_record(KIND, question.key, json.loads(json.dumps(stamp)))
+
+
+def _is_what_was_built(
+    project: Project, requirements: Requirements, houses: Sequence[House]
+) -> bool:
+    from wheelhouse.config import load_project
+    from wheelhouse.locking.lock import inputs_digest
+    from wheelhouse.locking.lockfile import load_lock, lock_path
+
+    for house in houses:
+        name = house.manifest.target.name
+        path = lock_path(project.root, name)
+        lock = load_lock(path)
+        if lock is None or sha256_of(path) != house.manifest.lock_sha256:
+            return False
+        if lock.inputs != inputs_digest(project, project.targets[name], requirements):
+            return False
+    return load_project(project.file) == project

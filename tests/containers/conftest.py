@@ -72,11 +72,18 @@ class Workplace:
 
 @pytest.fixture(scope="session", autouse=True)
 def _images() -> None:
-    """The images of Debian 12, made here if the engine does not have them."""
-    if os.environ.get("PYTEST_XDIST_WORKER", "gw0") == "gw0":
-        subprocess.run(
-            [sys.executable, "-m", "wheelhouse", "images", "bootstrap", "debian12"], check=True
-        )
+    """The images of Debian 12, made here if the engine does not have them.
+
+    Tests of single parts find the runtime image's name in the environment.
+    """
+    done = subprocess.run(
+        [sys.executable, "-m", "wheelhouse", "images", "bootstrap", "debian12"],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    names = [line.split()[0] for line in done.stdout.splitlines()]
+    os.environ["WHEELHOUSE_TEST_RUNTIME_IMAGE"] = next(each for each in names if "runtime" in each)
 
 
 @pytest.fixture

@@ -7,26 +7,28 @@ import io
 import tarfile
 import zipfile
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from packaging.specifiers import SpecifierSet
 from packaging.tags import compatible_tags, cpython_tags
 from packaging.utils import NormalizedName, canonicalize_name
-from packaging.version import Version
 
 from wheelhouse.config import PackageSettings, Project
 from wheelhouse.engine import Image, Limits, TargetImages
 from wheelhouse.fetch import Client, Fetcher
-from wheelhouse.locking.candidates import Release, Source
 from wheelhouse.locking.index import Index, IndexFile, ProjectPage
 from wheelhouse.locking.metadata import MetadataSource
 from wheelhouse.locking.model import LockedFile
-from wheelhouse.store import Store
 from wheelhouse.targets import Interpreter, Libc, Target, presets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from packaging.version import Version
+
+    from wheelhouse.locking.candidates import Release, Source
+    from wheelhouse.store import Store
 
 UPLOADED = datetime(2024, 5, 1, 12, 30, tzinfo=UTC)
 

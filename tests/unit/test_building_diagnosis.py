@@ -110,7 +110,7 @@ NETWORK = """\
 
 NETWORK_GIT = """\
       Cloning into 'third_party/pybind11'...
-      fatal: unable to access 'https://github.com/pybind/pybind11/': Could not resolve host: github.com
+      fatal: unable to access 'https://github.com/x/pybind11/': Could not resolve host: github.com
 """
 
 NO_MODULE = """\

@@ -386,7 +386,7 @@ def test_a_ca_bundle_that_is_not_there(
     store: Store, secure: FlakyIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", "/no/such/bundle.pem")
-    with pytest.raises(FetchError, match="CA bundle .* is not there: /no/such/bundle.pem"):
+    with pytest.raises(FetchError, match=r"CA bundle .* is not there: /no/such/bundle\.pem"):
         fetcher(store).fetch(secure.on(PATH, GOOD), SHA)
 
 

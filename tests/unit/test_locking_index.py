@@ -239,9 +239,14 @@ def test_other_links_are_not_files() -> None:
     assert [file.filename for file in page.files] == [WHEEL]
 
 
-def test_links_that_are_none_are_passed_over() -> None:
+def test_links_that_are_none_harm_no_other() -> None:
     page = from_html(f'<a href="http://[broken/{WHEEL}">x</a><a href="{WHEEL}">x</a>')
-    assert [file.url for file in page.files] == [URL + WHEEL]
+    assert page.files[-1].url == URL + WHEEL
+
+
+def test_an_address_in_an_address_is_no_address() -> None:
+    file = only(from_html(f'<a href="{WHEEL}?from=https://elsewhere.example/">x</a>'))
+    assert file.url == f"{URL}{WHEEL}?from=https://elsewhere.example/"
 
 
 def test_a_broken_base_is_told() -> None:
@@ -272,7 +277,7 @@ def test_an_empty_or_broken_html_page_breaks_nothing(content: bytes) -> None:
     try:
         assert page_from_html(NAME, URL, content).files == ()
     except FetchError as error:
-        assert "no valid index page" in error.message  # noqa: PT017
+        assert "no valid index page" in error.message
 
 
 def test_a_projects_status_in_html() -> None:

@@ -186,7 +186,7 @@ def test_metadata_that_would_fill_the_memory_is_told(
 ) -> None:
     monkeypatch.setattr(module, "MAX_METADATA", 1000)
     bomb = wheel_bytes("demo", "1.0", TEXT + "x" * 100_000)
-    with pytest.raises(FetchError, match="METADATA of .* is too big"):
+    with pytest.raises(FetchError, match=r"METADATA of .* is too big"):
         read(store, put(server, WHEEL, bomb))
 
 

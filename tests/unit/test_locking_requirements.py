@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +14,7 @@ from wheelhouse.locking.requirements import Requirements, read_requirements
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 MAIN = "requirements.txt"
 
@@ -203,7 +203,7 @@ def test_folders_with_strange_names(tmp_path: Path) -> None:
     try:
         found = read(root)
     except ConfigError as error:
-        assert "sub dir" in error.message  # noqa: PT017
+        assert "sub dir" in error.message
     else:
         assert [str(each.requirement) for each in found.asked] == ["flask"]
 

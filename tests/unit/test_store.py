@@ -365,7 +365,7 @@ def test_a_full_disk_is_named(small_disk: Path) -> None:
 
 def test_a_place_where_nothing_can_be_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(StorageError, match="cannot write to .*file/store"):
+    with pytest.raises(StorageError, match=r"cannot write to .*file/store"):
         Store(tmp_path / "file" / "store")
 
 

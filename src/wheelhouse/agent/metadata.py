@@ -31,17 +31,17 @@ def run(job: dict[str, Any], root: str, channel: Channel) -> dict[str, object]:
     settings = job["config_settings"]
     with environments.hook("requires"):
         requires = [str(line) for line in hooks.get_requires_for_build_wheel(settings)]
-    missing = _missing(requires, environment.site_packages)
+    missing = _missing(requires, environment.site_packages, job["markers"])
     metadata = None
     if job["want_metadata"] and not missing:
         metadata = _metadata(hooks, settings, os.path.join(root, "metadata"))
     return {"requires": requires, "missing": missing, "metadata": metadata}
 
 
-def _missing(requires: list[str], site_packages: str) -> list[str]:
+def _missing(requires: list[str], site_packages: str, markers: dict[str, str]) -> list[str]:
     """Those of *requires* that what is installed in *site_packages* does not satisfy.
 
-    Markers are left to the host, which knows the target's environment.
+    *markers* is the target's environment: this program may run on another Python.
     """
     found = distributions(path=[site_packages])
     installed = {canonicalize_name(each.name): each.version for each in found}
@@ -53,6 +53,8 @@ def _missing(requires: list[str], site_packages: str) -> list[str]:
             raise JobError(
                 "requires", f"its build backend asks for {line!r}, which is no requirement"
             ) from error
+        if requirement.marker is not None and not requirement.marker.evaluate(markers):
+            continue
         version = installed.get(canonicalize_name(requirement.name))
         if version is None or not requirement.specifier.contains(version, prereleases=True):
             missing.append(line)

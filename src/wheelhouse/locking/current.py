@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from wheelhouse.engine import TargetImages
     from wheelhouse.locking.lock import Locker
     from wheelhouse.locking.model import Lock
+    from wheelhouse.locking.requirements import Requirements
     from wheelhouse.targets import Interpreter, Target
 
 
@@ -49,8 +50,7 @@ def current_lock(
     path = lock_path(project.root, target.name)
     requirements = read_requirements(project.root, project.requirements)
     present = load_lock(path)
-    wanted = inputs_digest(project, target, requirements)
-    fresh = present is not None and present.inputs == wanted
+    fresh = _is_fresh(present, project, target, requirements)
     if freshness is Freshness.REQUIRE and not fresh:
         raise _refusal(path, present)
     if present is not None and fresh and freshness is not Freshness.UPGRADE:
@@ -59,6 +59,17 @@ def current_lock(
     lock = locker.lock(target, interpreter, images, requirements, old)
     _write(path, dump_lock(lock))
     return lock
+
+
+def _is_fresh(
+    present: Lock | None, project: Project, target: Target, requirements: Requirements
+) -> bool:
+    """Whether *present* was made for *target* from what is asked for now."""
+    return (
+        present is not None
+        and present.target == target.name  # and not copied from another's
+        and present.inputs == inputs_digest(project, target, requirements)
+    )
 
 
 def _refusal(path: Path, present: Lock | None) -> StaleLockError:
@@ -88,6 +99,6 @@ def check_locks(project: Project, targets: Iterable[Target]) -> None:
     for target in targets:
         path = lock_path(project.root, target.name)
         present = load_lock(path)
-        if present is None or present.inputs != inputs_digest(project, target, requirements):
+        if not _is_fresh(present, project, target, requirements):
             errors.append(_refusal(path, present))
     raise_all(errors)

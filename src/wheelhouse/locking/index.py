@@ -33,6 +33,7 @@ ACCEPT = (
 )
 
 
+ABSOLUTE = ("https://", "http://")
 SUFFIXES = (".whl", ".tar.gz", ".zip", ".tar.bz2", ".tgz", ".tar.xz", ".egg")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -174,7 +175,9 @@ def page_from_html(name: NormalizedName, url: str, content: bytes) -> ProjectPag
 def _html_files(base: str, anchors: list[Any]) -> Iterator[IndexFile]:
     for anchor in anchors:
         href = anchor.get("href", "")
-        url, _, fragment = (href if "://" in href else urljoin(base, href)).partition("#")
+        url, _, fragment = (href if href.startswith(ABSOLUTE) else urljoin(base, href)).partition(
+            "#"
+        )
         filename = url.partition("?")[0].rpartition("/")[2]
         if "%" in filename:
             filename = unquote(filename)
@@ -184,7 +187,7 @@ def _html_files(base: str, anchors: list[Any]) -> Iterator[IndexFile]:
         yield IndexFile(
             filename=filename,
             url=url,
-            sha256=_digest(digest) if kind == "sha256" else None,
+            sha256=_digest(digest.partition("&")[0]) if kind == "sha256" else None,
             requires_python=_specifier(anchor.get("data-requires-python")),
             yanked=anchor.get("data-yanked"),
             upload_time=_time(anchor.get("data-upload-time")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -216,7 +217,11 @@ def told_in_lines(error: LockError, requirements: Requirements) -> LockError:
     lines = [
         f"{each.origin} asks for {each.requirement}"
         for each in requirements.asked
-        if each.name in error.message or each.requirement.name in error.message
+        if _speaks_of(error.message, each.name) or _speaks_of(error.message, each.requirement.name)
     ]
     hint = error.hint or "loosen or correct one of these requirements"
     return LockError(error.message, hint="; ".join([*lines[:6], hint]))
+
+
+def _speaks_of(text: str, name: str) -> bool:
+    return re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", text) is not None

@@ -13,8 +13,6 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from packaging.requirements import Requirement
-
 from wheelhouse.building.diagnosis import diagnose
 from wheelhouse.building.recipe import Recipe
 from wheelhouse.building.runner import Failure
@@ -27,6 +25,7 @@ from wheelhouse.locking.view import WHEELS_ONLY, View
 from wheelhouse.recipes import system_packages
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from packaging.utils import NormalizedName
@@ -98,7 +97,8 @@ class BuildInspector:
     def metadata(self, name: NormalizedName, release: Release, sdist: Path) -> str:
         """See :class:`~.metadata.MetadataBuilder`."""
         inspection = self.inspect(name, release, want_metadata=True)
-        assert inspection.metadata is not None
+        if inspection.metadata is None:
+            raise BuildError(f"{name} {release.version}: its build backend gave no metadata")
         return inspection.metadata
 
     def inspect(
@@ -120,7 +120,7 @@ class BuildInspector:
             recipe = self._recipe(name, sdist, system, environment)
             answer = self._ask(name, release, recipe, want_metadata=want_metadata)
             dynamic = tuple(sorted(set(dynamic) | set(answer["requires"])))
-            if not self._applying(answer["missing"]):
+            if not answer["missing"]:
                 build = LockedBuild(
                     static=static, dynamic=dynamic, environment=environment, system=system
                 )
@@ -137,11 +137,6 @@ class BuildInspector:
     def _system(self, name: NormalizedName) -> tuple[str, ...]:
         own = self.settings(name).system
         return tuple(sorted(own or system_packages(name, self._target.preset.family)))
-
-    def _applying(self, missing: list[str]) -> list[str]:
-        markers = self._interpreter.markers
-        found = [Requirement(line) for line in missing]
-        return [str(each) for each in found if not each.marker or each.marker.evaluate(markers)]
 
     def _recipe(
         self,
@@ -168,7 +163,7 @@ class BuildInspector:
     ) -> dict[str, Any]:
         store = self._runner.store
         key = recipe.key("metadata", want=want_metadata, agent=agent_digest("metadata"))
-        known = store.record(KIND, key)
+        known = _answer(store.record(KIND, key) or {})
         if known is None:
             known = self._run(name, release, recipe, want_metadata=want_metadata)
             store.write_record(KIND, key, known)
@@ -179,10 +174,15 @@ class BuildInspector:
     ) -> dict[str, Any]:
         wanted = [recipe.sdist, *(each.wheel for each in recipe.environment)]
         files = {file.sha256: self._fetcher.fetch(file.url, file.sha256) for file in wanted}
-        job = recipe.job("metadata", files, want_metadata=want_metadata)
+        job = recipe.job(
+            "metadata",
+            files,
+            want_metadata=want_metadata,
+            markers=dict(self._interpreter.environment),
+        )
         try:
             with self._runner.store.workspace() as results:
-                reply, _ = self._runner.run(
+                reply, log = self._runner.run(
                     job,
                     image=recipe.image,
                     argv=recipe.argv(),
@@ -197,7 +197,15 @@ class BuildInspector:
                 hint=found.hint,
                 log=failure.log,
             ) from failure
-        return {key: reply.message[key] for key in ("requires", "missing", "metadata")}
+        answer = _answer(reply.message)
+        if answer is None:
+            raise BuildError(
+                f"{name} {release.version}: its metadata cannot be had: its container gave an "
+                "answer of another form",
+                hint="pin another version, or tell the project's maintainers",
+                log=log,
+            )
+        return answer
 
     def _environment(
         self, name: NormalizedName, requires: tuple[str, ...]
@@ -238,3 +246,17 @@ class BuildInspector:
             )
             for pin in pins
         )
+
+
+def _answer(told: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What a ``metadata`` job told, if it has that form: a container says it, where foreign code
+    runs, or a record, which may be damaged.
+    """
+    requires, missing, metadata = (told.get(key) for key in ("requires", "missing", "metadata"))
+    if not isinstance(requires, list) or not isinstance(missing, list):
+        return None
+    if not all(isinstance(line, str) for line in (*requires, *missing)):
+        return None
+    if metadata is not None and not isinstance(metadata, str):
+        return None
+    return {"requires": requires, "missing": missing, "metadata": metadata}

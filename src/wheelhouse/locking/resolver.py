@@ -140,4 +140,6 @@ def explain(stderr: str, url: str) -> str:
         if line.lstrip().startswith("hint:"):
             break
         text.append(re.sub(r"^\s*(error|cause)\s*:\s*", "", line).strip())
-    return " ".join(text).replace("No solution found when resolving dependencies ", "") or stderr
+    told = " ".join(text).replace("No solution found when resolving dependencies ", "") or stderr
+    # The tag in it is only that by which uv was told the platform; see `view.py`.
+    return re.sub(r" with a matching platform tag \(e\.g\., `[^`]*`\)", " for this target", told)

@@ -102,7 +102,9 @@ def _same_hint(error: WheelhouseError, following: WheelhouseError | None) -> boo
 
 
 def _one(error: WheelhouseError, width: int, *, with_hint: bool) -> list[Line]:
-    lines = _paragraph(f"error[{error.code}]: ", error.message, "  ", width, "bad")
+    place = f"{error.target}: " if error.target else ""
+    text = place + error.message.removeprefix(place)
+    lines = _paragraph(f"error[{error.code}]: ", text, "  ", width, "bad")
     if error.hint and with_hint:
         lines += _paragraph("  hint: ", error.hint, " " * len("  hint: "), width, "good")
     if error.log:

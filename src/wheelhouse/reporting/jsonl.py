@@ -87,6 +87,7 @@ def error_to_dict(error: WheelhouseError) -> dict[str, Any]:
     """One error as JSON has it."""
     return {
         "code": error.code,
+        "target": error.target,
         "status": error.exit_status,
         "message": error.message,
         "hint": error.hint,

@@ -1,0 +1,585 @@
+"""Making locks: resolver, build requirements and files put together, without a container."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+import threading
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from fakeengine import FakeContainer, FakeEngine, frame
+from lockingfactory import (
+    FakeIndex,
+    images,
+    index_file,
+    interpreter,
+    locked,
+    metadata,
+    page,
+    project,
+    pure,
+    sha,
+    tar_bytes,
+    target,
+)
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from wheelhouse.agent.metadata import _missing
+from wheelhouse.building.runner import Runner
+from wheelhouse.config import PackageSettings
+from wheelhouse.engine import Exit, Limits
+from wheelhouse.engine.session import Cancellation
+from wheelhouse.errors import (
+    BuildError,
+    ConfigError,
+    InterruptedRunError,
+    LockError,
+    SeveralErrors,
+    StaleLockError,
+)
+from wheelhouse.events import Event, Notice
+from wheelhouse.fetch import Client, Fetcher
+from wheelhouse.locking.current import Freshness, check_locks, current_lock
+from wheelhouse.locking.lock import Locker, inputs_digest
+from wheelhouse.locking.lockfile import load_lock, lock_path
+from wheelhouse.locking.model import LockedBuild, LockedPackage
+from wheelhouse.locking.requirements import read_requirements
+from wheelhouse.scheduler import Scheduler
+from wheelhouse.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from wheelhouse.config import Project
+    from wheelhouse.locking.index import IndexFile
+    from wheelhouse.locking.model import Lock
+
+HATCH = '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
+MAIN = "requirements.txt"
+
+
+class Remembering:
+    """A reporter that remembers."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def emit(self, event: Event) -> None:
+        self.events.append(event)
+
+
+def answer(
+    requires: list[str] | None = None, missing: list[str] | None = None, text: str | None = None
+) -> FakeContainer:
+    """A container whose backend asks for *requires*, of which *missing* is not there."""
+    message = {
+        "type": "result",
+        "requires": requires or [],
+        "missing": missing or [],
+        "metadata": text,
+    }
+    return FakeContainer([("stdout", frame(message))])
+
+
+class World:
+    """A project, an index in memory, and containers that answer as they are told to."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root / "project"
+        self.root.mkdir()
+        self.project = project(self.root)
+        self.store = Store(root / "store")
+        self.index = FakeIndex()
+        self.reporter = Remembering()
+        self.cancellation = Cancellation()
+        self.engine = FakeEngine(answer())
+
+    def ask(self, text: str, name: str = MAIN) -> None:
+        (self.root / name).write_text(text)
+
+    def configure(self, **packages: PackageSettings) -> None:
+        self.project = project(self.root, packages)
+
+    def containers(self, *containers: FakeContainer) -> None:
+        self.engine = FakeEngine(*containers)
+
+    def _put(self, name: str, file: IndexFile) -> None:
+        key = canonicalize_name(name)
+        present = self.index.pages.get(key) or page(name)
+        self.index.pages[key] = replace(present, files=(*present.files, file))
+
+    def wheel(self, name: str, version: str, *requires: str, **more: Any) -> None:
+        """A wheel on the index, of which the metadata is known."""
+        file = replace(pure(name, version), **more)
+        self._put(name, file)
+        assert file.sha256 is not None
+        text = metadata(name, version, requires)
+        self.store.write_record("metadata", file.sha256, {"text": text})
+
+    def sdist(self, name: str, version: str, pyproject: str = HATCH, level: str = "2.2") -> None:
+        """An sdist on the index and in the store."""
+        top = f"{name}-{version}"
+        info = metadata(name, version, level=level)
+        data = tar_bytes({f"{top}/PKG-INFO": info, f"{top}/pyproject.toml": pyproject})
+        self.store.add([data])
+        self._put(name, index_file(f"{top}.tar.gz", sha256=sha(data)))
+
+    def locker(self, scheduler: Scheduler) -> Locker:
+        runner = Runner(self.engine, self.store, Limits(), self.reporter, self.cancellation)
+        return Locker(
+            self.project,
+            index=self.index,
+            fetcher=Fetcher(Client(backoff=0), self.store, self.cancellation.check),
+            runner=runner,
+            scheduler=scheduler,
+        )
+
+    def lock(self, old: Lock | None = None) -> Lock:
+        requirements = read_requirements(self.root, self.project.requirements)
+        with Scheduler(2) as scheduler:
+            return self.locker(scheduler).lock(target(), interpreter(), images(), requirements, old)
+
+    def current(self, freshness: Freshness = Freshness.RENEW_IF_STALE) -> Lock:
+        with Scheduler(2) as scheduler:
+            return current_lock(
+                self.locker(scheduler), self.project, target(), interpreter(), images(), freshness
+            )
+
+    def jobs(self) -> list[str]:
+        return [spec.purpose for spec in self.engine.started]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def tools(world: World) -> None:
+    """What a build environment is made of is in the store, as if it had been fetched."""
+    for each in ("hatchling-1.27", "setuptools-80.1", "cython-3.0", "wheel-0.45"):
+        name, _, version = each.partition("-")
+        data = f"the wheel of {each}".encode()
+        world.store.add([data])
+        file = replace(pure(name, version), sha256=sha(data))
+        world.store.write_record("metadata", sha(data), {"text": metadata(name, version)})
+        world.index.pages[canonicalize_name(name)] = page(name, file)
+
+
+def names(lock: Lock) -> list[str]:
+    return [str(package) for package in lock.packages]
+
+
+def build_of(lock: Lock, name: str = "demo") -> LockedBuild:
+    package = lock.package(canonicalize_name(name))
+    assert package is not None
+    assert package.build is not None
+    return package.build
+
+
+# --- what a lock has --------------------------------------------------------------------------
+
+
+def test_a_lock_of_wheels(world: World) -> None:
+    world.ask("flask\n# only a comment\nclick<9\n")
+    world.wheel("flask", "3.0", "click>=8", "itsdangerous; extra == 'signed'")
+    world.wheel("click", "8.1")
+    lock = world.lock()
+    assert names(lock) == ["click 8.1", "flask 3.0"]
+    assert lock.packages[0].required_by == (f"{MAIN}:3", "flask")
+    assert lock.packages[1].required_by == (f"{MAIN}:1",)
+    assert lock.packages[1].wheels[0].filename == "flask-3.0-py3-none-any.whl"
+    assert lock.packages[1].build is None
+    assert lock.requested == ("click<9", "flask")
+    assert lock.environment == dict(interpreter().environment)
+    assert world.jobs() == []
+
+
+def test_all_usable_files_are_locked_best_first(world: World) -> None:
+    world.ask("demo\n")
+    world.wheel("demo", "1.0")
+    world.sdist("demo", "1.0")
+    best = index_file("demo-1.0-cp311-cp311-manylinux_2_17_x86_64.whl")
+    world._put("demo", best)
+    world._put("demo", index_file("demo-1.0-cp311-cp311-win_amd64.whl"))
+    assert best.sha256 is not None
+    world.store.write_record("metadata", best.sha256, {"text": metadata("demo", "1.0")})
+    (package,) = world.lock().packages
+    assert [wheel.filename for wheel in package.wheels] == [
+        "demo-1.0-cp311-cp311-manylinux_2_17_x86_64.whl",
+        "demo-1.0-py3-none-any.whl",
+    ]
+    assert package.sdist is not None
+    assert package.build is None  # a wheel will do
+
+
+def test_extras_ask_too(world: World) -> None:
+    world.ask("flask[Async]\n")
+    world.wheel("flask", "3.0", "asgiref; extra == 'async'", "nothing; sys_platform == 'win32'")
+    world.wheel("asgiref", "3.7")
+    lock = world.lock()
+    assert lock.packages[0].required_by == ("flask",)
+
+
+def test_old_pins_are_kept(world: World) -> None:
+    world.ask("flask\n")
+    world.wheel("flask", "3.0")
+    old = world.lock()
+    world.wheel("flask", "4.0")
+    assert names(world.lock(old)) == ["flask 3.0"]
+    assert names(world.lock()) == ["flask 4.0"]
+
+
+def test_a_yanked_pin_is_locked_with_a_warning(world: World) -> None:
+    world.ask("flask==3.0\n")
+    world.wheel("flask", "3.0", yanked="broken \x1b[2Jsetup")
+    (package,) = world.lock().packages
+    assert package.yanked is not None
+    notices = [event for event in world.reporter.events if isinstance(event, Notice)]
+    assert "flask 3.0 was withdrawn (yanked)" in notices[0].message
+
+
+def test_hashes_of_the_user_choose_the_file(world: World) -> None:
+    world.wheel("demo", "1.0")
+    world.sdist("demo", "1.0")
+    (_, file) = world.index.pages[canonicalize_name("demo")].files
+    world.ask(f"demo==1.0 --hash=sha256:{file.sha256}\n")
+    (package,) = world.lock().packages
+    assert package.wheels == ()
+    assert package.sdist is not None
+    assert package.build is not None
+
+
+# --- builds -----------------------------------------------------------------------------------
+
+
+def test_an_sdist_has_its_build_environment_locked(world: World) -> None:
+    world.ask("demo\n")
+    world.sdist("demo", "1.0")
+    lock = world.lock()
+    build = build_of(lock)
+    assert (build.static, build.dynamic, build.system) == (("hatchling",), (), ())
+    assert [str(each.version) for each in build.environment] == ["1.27"]
+    assert build.environment[0].wheel.sha256 == sha(b"the wheel of hatchling-1.27")
+    assert world.jobs() == ["metadata demo"]
+
+
+def test_what_the_backend_asks_for_is_locked_too(world: World) -> None:
+    world.ask("demo\n")
+    world.sdist("demo", "1.0", pyproject="")
+    world.containers(answer(["cython", "wheel"], ["cython", "wheel"]), answer(["cython", "wheel"]))
+    build = build_of(world.lock())
+    assert build.static == ("setuptools>=40.8.0",)
+    assert build.dynamic == ("cython", "wheel")
+    assert [each.name for each in build.environment] == ["cython", "setuptools", "wheel"]
+    assert len(world.jobs()) == 2
+
+
+def test_what_is_missing_only_on_other_machines_is_not_missing(tmp_path: Path) -> None:
+    """Else a backend that asks for something on Windows would never give its metadata."""
+    lines = ["pywin32; sys_platform == 'win32'", "wheel; extra == 'x'", "old; python_version < '3'"]
+    assert _missing([*lines, "cython>=3"], str(tmp_path), dict(interpreter().environment)) == [
+        "cython>=3"
+    ]
+
+
+def test_the_container_knows_the_targets_markers(world: World) -> None:
+    world.ask("demo\n")
+    world.sdist("demo", "1.0")
+    container = answer()
+    container.before = until_fed
+    world.containers(container)
+    world.lock()
+    with tarfile.open(fileobj=io.BytesIO(bytes(container.fed))) as tar:
+        file = tar.extractfile("job.json")
+        assert file is not None
+        assert json.loads(file.read())["markers"] == dict(interpreter().environment)
+
+
+def until_fed(container: FakeContainer) -> None:
+    until = time.monotonic() + 5
+    while not container.fed.endswith(bytes(tarfile.RECORDSIZE)) and time.monotonic() < until:
+        time.sleep(0.001)
+
+
+def test_a_backend_that_gives_no_metadata(world: World) -> None:
+    world.ask("demo\n")
+    world.sdist("demo", "1.0", level="2.1")
+    with pytest.raises(BuildError, match=r"demo 1\.0: its build backend gave no metadata"):
+        world.lock()
+
+
+def test_a_backend_that_never_has_enough(world: World) -> None:
+    world.ask("demo\n")
+    world.sdist("demo", "1.0")
+    world.containers(answer(["wheel"], ["wheel>=99"]))
+    with pytest.raises(BuildError, match=r"demo 1\.0: its build backend keeps asking for more"):
+        world.lock()
+    assert len(world.jobs()) <= 4
+
+
+def test_the_answer_of_a_backend_is_remembered(world: World) -> None:
+    world.ask("demo\n")
+    world.sdist("demo", "1.0")
+    first = world.lock()
+    world.containers(FakeContainer([], Exit(status=1)))
+    assert world.lock() == first
+    assert world.jobs() == []
+
+
+def test_a_damaged_memory_of_an_answer_is_none(world: World) -> None:
+    world.ask("demo\n")
+    world.sdist("demo", "1.0")
+    first = world.lock()
+    for path in (world.store.root / "records/inspection").iterdir():
+        path.write_text(json.dumps({"requires": []}))
+    assert world.lock() == first
+    assert world.jobs() == ["metadata demo"] * 2
+
+
+def test_the_settings_of_a_package_are_in_its_build(world: World) -> None:
+    world.ask("demo\n")
+    world.sdist("demo", "1.0")
+    world.configure(demo=PackageSettings(system=("libb-dev", "liba-dev"), env={"A": "1"}))
+    assert build_of(world.lock()).system == ("liba-dev", "libb-dev")
+    assert world.engine.started[0].image == "sha256:liba-dev+libb-dev"
+
+
+def test_known_system_packages_need_no_settings(world: World) -> None:
+    world.ask("psycopg2\n")
+    world.sdist("psycopg2", "2.9")
+    assert build_of(world.lock(), "psycopg2").system == ("libpq-dev",)
+
+
+def test_dynamic_metadata_comes_from_the_container(world: World) -> None:
+    world.ask("demo\n")
+    world.sdist("demo", "1.0", level="2.1")
+    world.wheel("click", "8.1")
+    world.containers(answer(text=metadata("demo", "1.0", ["click"])))
+    lock = world.lock()
+    assert names(lock) == ["click 8.1", "demo 1.0"]
+    assert lock.packages[0].required_by == ("demo",)
+
+
+def test_packages_are_inspected_in_parallel_and_fail_together(world: World) -> None:
+    world.ask("one\ntwo\nthree\n")
+    together = threading.Barrier(2)
+
+    def meet(_: FakeContainer) -> None:
+        together.wait(5)
+
+    for name in ("one", "two", "three"):
+        world.sdist(name, "1.0")
+    failed = {"type": "failed", "stage": "requires", "message": "no luck"}
+    broken = FakeContainer([("stdout", frame(failed))], before=meet)
+    world.containers(broken, broken, answer())
+    with pytest.raises(SeveralErrors) as told:
+        world.lock()
+    assert len(told.value.errors) == 2
+    assert all("its metadata cannot be had: no luck" in each.message for each in told.value.errors)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {},
+        {"requires": 7, "missing": [], "metadata": None},
+        {"requires": [7], "missing": [], "metadata": None},
+        {"requires": ["!!"], "missing": ["!!"], "metadata": None},
+        {"requires": [], "missing": [], "metadata": 7},
+        {"requires": None, "missing": None, "metadata": None},
+    ],
+)
+def test_a_strange_answer_is_told(world: World, message: dict[str, Any]) -> None:
+    world.ask("demo\n")
+    world.sdist("demo", "1.0")
+    world.containers(FakeContainer([("stdout", frame({"type": "result", **message}))]))
+    with pytest.raises((BuildError, LockError), match="demo"):
+        world.lock()
+
+
+def test_a_build_requirement_without_a_wheel_is_told_with_who_asks(world: World) -> None:
+    world.ask("demo\n")
+    world.sdist("demo", "1.0", '[build-system]\nrequires = ["only-sdist"]\n')
+    world.sdist("only_sdist", "1.0")
+    with pytest.raises(LockError, match="the build requirements of demo cannot be met") as told:
+        world.lock()
+    assert "only-sdist" in told.value.message
+    assert told.value.hint
+
+
+def test_a_build_requirement_is_no_option(world: World) -> None:
+    world.ask("demo\n")
+    world.sdist("demo", "1.0", '[build-system]\nrequires = ["--index-url https://evil.example"]\n')
+    with pytest.raises(LockError, match="is no requirement"):
+        world.lock()
+
+
+def test_stopping_is_no_failure_of_the_lock(world: World) -> None:
+    world.ask("one\ntwo\n")
+    for name in ("one", "two"):
+        world.sdist(name, "1.0", level="2.1")
+    world.containers(FakeContainer([], before=lambda _: world.cancellation.cancel()))
+    with pytest.raises(InterruptedRunError):
+        world.lock()
+
+
+# --- conflicts --------------------------------------------------------------------------------
+
+
+def test_a_conflict_names_the_lines_that_ask(world: World) -> None:
+    world.ask("flask==3.0\nre\nclick<8\n")
+    world.wheel("flask", "3.0", "click>=8")
+    world.wheel("click", "8.1")
+    world.wheel("click", "7.0")
+    world.wheel("re", "1.0")
+    with pytest.raises(LockError) as told:
+        world.lock()
+    hint = str(told.value.hint)
+    assert f"{MAIN}:1 asks for flask==3.0" in hint
+    assert f"{MAIN}:3 asks for click<8" in hint
+    assert f"{MAIN}:2" not in hint  # its name is in "requirements", but nobody speaks of it
+
+
+def test_a_name_that_does_not_exist_names_its_line(world: World) -> None:
+    world.ask("\n\nNo_Such.Thing\n")
+    with pytest.raises(LockError, match="no-such-thing was not found") as told:
+        world.lock()
+    assert f"{MAIN}:3 asks for No_Such.Thing" in str(told.value.hint)
+
+
+# --- fresh or stale ---------------------------------------------------------------------------
+
+
+def test_a_lock_is_written_then_kept(world: World) -> None:
+    world.ask("flask\n")
+    world.wheel("flask", "3.0")
+    first = world.current()
+    path = lock_path(world.root, "web")
+    assert load_lock(path) == first
+    before = path.stat().st_mtime_ns
+    world.wheel("flask", "4.0")
+    assert world.current() == first
+    assert world.current(Freshness.REQUIRE) == first
+    assert path.stat().st_mtime_ns == before
+
+
+def test_upgrading_forgets_old_pins(world: World) -> None:
+    world.ask("flask\n")
+    world.wheel("flask", "3.0")
+    world.current()
+    world.wheel("flask", "4.0")
+    assert names(world.current(Freshness.UPGRADE)) == ["flask 4.0"]
+
+
+def test_a_stale_lock_is_renewed_with_its_pins(world: World) -> None:
+    world.ask("flask\n")
+    world.wheel("flask", "3.0")
+    world.wheel("click", "8.1")
+    world.current()
+    world.wheel("flask", "4.0")
+    world.ask("flask\nclick\n")
+    assert names(world.current()) == ["click 8.1", "flask 3.0"]
+
+
+def test_a_lock_copied_from_another_target_is_stale(world: World) -> None:
+    world.ask("flask\n")
+    world.wheel("flask", "3.0")
+    world.current()
+    path = lock_path(world.root, "web")
+    path.write_text(path.read_text().replace('target = "web"', 'target = "other"'))
+    with pytest.raises(StaleLockError):
+        world.current(Freshness.REQUIRE)
+    assert world.current().target == "web"
+
+
+def test_a_fresh_lock_may_be_required(world: World) -> None:
+    world.ask("flask\n")
+    world.wheel("flask", "3.0")
+    with pytest.raises(StaleLockError, match=r"there is no pylock\.web\.toml"):
+        world.current(Freshness.REQUIRE)
+    world.current()
+    world.ask("flask>=1\n")
+    with pytest.raises(StaleLockError, match="does not belong to the present requirements"):
+        world.current(Freshness.REQUIRE)
+
+
+def test_locks_are_checked_all_at_once(world: World) -> None:
+    world.ask("flask\n")
+    world.wheel("flask", "3.0")
+    world.current()
+    check_locks(world.project, [target()])
+    with pytest.raises(StaleLockError, match=r"pylock\.other\.toml"):
+        check_locks(world.project, [target(), target("other")])
+    world.ask("flask>1\n")
+    with pytest.raises(SeveralErrors) as told:
+        check_locks(world.project, [target(), target("other")])
+    assert len(told.value.errors) == 2
+
+
+def test_no_requirements_no_lock(world: World) -> None:
+    with pytest.raises(ConfigError, match=MAIN):
+        world.current()
+
+
+def _with_package(**settings: Any) -> Callable[[World], Project]:
+    return lambda world: project(world.root, {"demo": PackageSettings(**settings)})
+
+
+CHANGES: dict[str, Callable[[World], Project]] = {
+    "another index": lambda world: replace(world.project, index="https://other.example/simple"),
+    "a package's source": _with_package(source="sdist"),
+    "system packages": _with_package(system=("x",)),
+    "variables": _with_package(env={"A": "1"}),
+    "config settings": _with_package(config_settings={"a": "1"}),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_makes_a_lock_stale(world: World, change: str) -> None:
+    world.ask("flask\n")
+    requirements = read_requirements(world.root, world.project.requirements)
+    before = inputs_digest(world.project, target(), requirements)
+    assert inputs_digest(CHANGES[change](world), target(), requirements) != before
+
+
+def test_another_place_makes_a_lock_stale_but_not_another_folder(
+    world: World, tmp_path: Path
+) -> None:
+    world.ask("flask\n")
+    requirements = read_requirements(world.root, world.project.requirements)
+    before = inputs_digest(world.project, target(), requirements)
+    for other in (replace(target(), arch="aarch64"), replace(target(), python="3.12")):
+        assert inputs_digest(world.project, other, requirements) != before
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    (moved / MAIN).write_text("flask\n")
+    again = read_requirements(moved, [moved / MAIN])
+    assert inputs_digest(project(moved), target(), again) == before
+    (moved / MAIN).write_text("flask \n")
+    changed = read_requirements(moved, [moved / MAIN])
+    assert inputs_digest(project(moved), target(), changed) != before
+
+
+def test_a_lock_is_replaced_in_one_step(world: World) -> None:
+    world.ask("flask\n")
+    world.wheel("flask", "3.0")
+    world.current()
+    path = lock_path(world.root, "web")
+    inode = path.stat().st_ino
+    world.current(Freshness.UPGRADE)
+    assert path.stat().st_ino != inode
+    assert sorted(each.name for each in world.root.iterdir()) == [path.name, MAIN]
+
+
+def test_a_locked_package_is_shown_by_name_and_version() -> None:
+    made = LockedPackage(
+        name=canonicalize_name("demo"), version=Version("1.0"), sdist=locked("demo-1.0.tar.gz")
+    )
+    assert str(made) == "demo 1.0"
