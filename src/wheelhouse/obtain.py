@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -56,8 +57,12 @@ def obtain(
             work = partial(_build, step, target, allow_pure, runner, fetcher)
             cost = expected_cost(runner.store, step)
             futures.append(scheduler.submit("containers", work, cost=cost))
+        elif step.action == "reuse":
+            # Over in a moment, unless a bit has flipped in the store: then it is a build.
+            work = partial(_reuse, step, target, allow_pure, runner, fetcher)
+            futures.append(scheduler.submit("containers", work, cost=math.inf))
         else:
-            work = partial(_fetch, step, target, allow_pure, runner, fetcher)
+            work = partial(_fetch, step, target, runner, fetcher)
             futures.append(scheduler.submit("downloads", work))
     obtained = _gather(futures)
     _check(obtained, project, target, interpreter, runner)
@@ -80,23 +85,27 @@ def _gather(futures: Iterable[Future[Obtained]]) -> list[Obtained]:
     return done
 
 
-def _fetch(
+def _fetch(step: Step, target: Target, runner: Runner, fetcher: Fetcher) -> Obtained:
+    runner.cancellation.check()
+    with report_step(runner.reporter, target.name, step.package.name, "fetch"):
+        path = fetcher.fetch(step.file.url, step.file.sha256)
+        wheel = read_wheel(path, filename=step.file.filename)
+    return Obtained(step=step, wheel=wheel, sha256=step.file.sha256, built=None)
+
+
+def _reuse(
     step: Step, target: Target, allow_pure: bool, runner: Runner, fetcher: Fetcher
 ) -> Obtained:
     runner.cancellation.check()
-    reused = step.built
+    built = step.built
+    assert built is not None
+    path = runner.store.verified(built.sha256)
+    if path is None:
+        return _build(step, target, allow_pure, runner, fetcher)
     with report_step(runner.reporter, target.name, step.package.name, "fetch") as report:
-        if reused is not None:
-            report.outcome = "reused"
-            path = runner.store.verified(reused.sha256)
-            if path is None:  # a bit has flipped in the store; the sound thing is to build again
-                return _build(step, target, allow_pure, runner, fetcher)
-            filename, sha256 = reused.filename, reused.sha256
-        else:
-            path = fetcher.fetch(step.file.url, step.file.sha256)
-            filename, sha256 = step.file.filename, step.file.sha256
-        wheel = read_wheel(path, filename=filename)
-    return Obtained(step=step, wheel=wheel, sha256=sha256, built=reused)
+        report.outcome = "reused"
+        wheel = read_wheel(path, filename=built.filename)
+    return Obtained(step=step, wheel=wheel, sha256=built.sha256, built=built)
 
 
 def _build(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from wheelhouse.building.build import known_build
 from wheelhouse.engine.session import agent_digest
+from wheelhouse.events import step
 from wheelhouse.house import House, assemble
 from wheelhouse.locking.current import current_lock
 from wheelhouse.locking.lockfile import lock_path
@@ -55,8 +56,12 @@ def build_target(run: Run, target: Target, freshness: Freshness) -> House:
 
 
 def _prove(run: Run, planned: Planned, house: House) -> None:
-    with run.runner.listening(planned.target.name, "prove") as (listener, _):
-        prove(
+    target = planned.target.name
+    with (
+        run.runner.listening(target, "prove") as (listener, _),
+        step(run.reporter, target, "proof", "prove") as report,
+    ):
+        proof = prove(
             house,
             run.engine,
             planned.images,
@@ -65,6 +70,7 @@ def _prove(run: Run, planned: Planned, house: House) -> None:
             listener=listener,
             cancellation=run.cancellation,
         )
+        report.detail = str(proof)
 
 
 def plan_one(run: Run, target: Target, freshness: Freshness) -> Planned:

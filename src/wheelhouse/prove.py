@@ -118,6 +118,12 @@ class Proof:
     install_seconds: float
     import_seconds: float
 
+    def __str__(self) -> str:
+        return (
+            f"{self.installed} installed by pip {self.pip} in {self.install_seconds:.1f} s, "
+            f"{self.imports} imported in {self.import_seconds:.1f} s"
+        )
+
 
 def prove(
     house: House,

@@ -131,9 +131,9 @@ class ProjectSdist:
         out = io.BytesIO()
         with tarfile.open(fileobj=out, mode="w:gz") as tar:
             for name, text in files.items():
-                info = tarfile.TarInfo(f"{self.module}-{self.version}/{name}")
-                info.size = len(text.encode())
-                tar.addfile(info, io.BytesIO(text.encode()))
+                member = tarfile.TarInfo(f"{self.module}-{self.version}/{name}")
+                member.size = len(text.encode())
+                tar.addfile(member, io.BytesIO(text.encode()))
         return out.getvalue()
 
 

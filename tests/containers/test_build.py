@@ -7,11 +7,14 @@ import signal
 import subprocess
 import time
 import zipfile
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from conftest import Workplace, orphans
 from projects import LocalIndex, ProjectSdist, write_project
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 pytestmark = pytest.mark.containers
 

@@ -9,12 +9,16 @@ import http.server
 import json
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import pytest
-from conftest import Workplace
 from projects import LocalIndex, ProjectSdist, write_project
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from conftest import Workplace
 
 pytestmark = pytest.mark.containers
 
@@ -160,8 +164,10 @@ def test_bad_results_are_refused(
     [
         ("while True: pass", 'deadline = "6s"', "did not end within 6 s"),
         (
-            "import signal, time\n    signal.signal(15, signal.SIG_IGN)\n"
-            "    if os.fork() == 0: os.setsid(); time.sleep(600)\n    time.sleep(600)",
+            (
+                "import signal, time\n    signal.signal(15, signal.SIG_IGN)\n"
+                "    if os.fork() == 0: os.setsid(); time.sleep(600)\n    time.sleep(600)"
+            ),
             'deadline = "6s"',
             "did not end within 6 s",
         ),
@@ -178,8 +184,10 @@ def test_bad_results_are_refused(
         ),
         ("while True:\n        os.fork()", 'deadline = "8s"', "evil 1.0"),
         (
-            "data = b'x' * (1 << 20)\n    for _ in range(400): sys.stdout.buffer.write(data)\n"
-            "    sys.exit(1)",
+            (
+                "data = b'x' * (1 << 20)\n    for _ in range(400): sys.stdout.buffer.write(data)\n"
+                "    sys.exit(1)"
+            ),
             "",
             "exit status 1",
         ),

@@ -110,7 +110,9 @@ def _explain(settings: dict[str, Any], error: BaseException) -> str:
 
 def _no_engine(problems: list[str]) -> EngineError:
     told = "; ".join(dict.fromkeys(problems))
-    if "permission denied" in told:
+    if "paramiko" in told:
+        hint = "pip install 'wheelhouse[ssh]'"
+    elif "permission denied" in told:
         hint = "add yourself to the `docker` group (`sudo usermod -aG docker $USER`), log in anew"
     else:
         hint = (
