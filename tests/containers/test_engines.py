@@ -1,0 +1,127 @@
+"""The same build elsewhere: through a daemon that is remote, and on this machine itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from projects import LocalIndex, ProjectSdist, write_project
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from conftest import Workplace
+
+pytestmark = pytest.mark.containers
+
+PYTHON = "/usr/bin/python3.11"
+SOCKET = "/var/run/docker.sock"
+
+
+@pytest.mark.skipif(not Path(SOCKET).exists(), reason="the engine has no socket at the usual place")
+def test_a_remote_daemon_serves_as_well(workplace: Workplace, index: LocalIndex) -> None:
+    """Nothing travels through host paths, so a daemon behind TCP is enough."""
+    index.add(ProjectSdist(name="alpha", native=True))
+    write_project(workplace.project, index, "alpha\n")
+    with _forwarding(SOCKET) as port:
+        done = workplace.run("build", DOCKER_HOST=f"tcp://127.0.0.1:{port}")
+    assert done.status == 0, done.said
+    assert workplace.run("verify", str(workplace.house())).status == 0
+
+
+def test_without_an_engine_one_line_and_the_fix(workplace: Workplace, index: LocalIndex) -> None:
+    index.add(ProjectSdist(name="alpha"))
+    write_project(workplace.project, index, "alpha\n")
+    done = workplace.run("build", DOCKER_HOST="unix:///nowhere.sock")
+    assert done.status == 6
+    assert "no container engine answers" in done.err
+    assert "hint:" in done.err
+    assert not index.requests, "before any work"
+
+
+def _machine_fits() -> bool:
+    if os.confstr("CS_GNU_LIBC_VERSION") != "glibc 2.36" or not Path(PYTHON).exists():
+        return False
+    return (
+        subprocess.run([PYTHON, "-m", "ensurepip", "--version"], capture_output=True).returncode
+        == 0
+    )
+
+
+@pytest.mark.skipif(not _machine_fits(), reason="this machine is no Debian 12 with its Python")
+def test_this_machine_as_the_target(workplace: Workplace, index: LocalIndex) -> None:
+    look = """
+    def before_build(directory):
+        import json, os, socket
+        try:
+            socket.create_connection(("127.0.0.1", PORT), timeout=2).close()
+            reached = True
+        except OSError:
+            reached = False
+        print("FOUND " + json.dumps({"reached": reached, "env": dict(os.environ)}), flush=True)
+    """
+    port = index.url.rpartition(":")[2].partition("/")[0]
+    index.add(ProjectSdist(name="alpha", extra=look.replace("PORT", port)))
+    write_project(workplace.project, index, "alpha\n")
+    done = workplace.run("build", "--engine", "local", PLANTED="a-secret")
+    assert done.status == 0, done.said
+    assert "on this machine itself" in done.err
+    line = next(line for line in workplace.logs().splitlines() if line.startswith("FOUND "))
+    found = json.loads(line.removeprefix("FOUND "))
+    assert "PLANTED" not in found["env"]
+    assert found["reached"] is ("WITH the network" in done.err)
+    assert not list((workplace.store / "local").iterdir())
+
+
+@pytest.mark.skipif(not _machine_fits(), reason="this machine is no Debian 12 with its Python")
+def test_another_machine_than_the_target_is_refused(
+    workplace: Workplace, index: LocalIndex
+) -> None:
+    write_project(workplace.project, index, "alpha\n")
+    text = (workplace.project / "wheelhouse.toml").read_text()
+    text = text.replace("debian12", "debian13").replace("3.11", "3.13")
+    (workplace.project / "wheelhouse.toml").write_text(text)
+    done = workplace.run("build", "--engine", "local")
+    assert done.status == 6
+    assert "this machine is" in done.err
+
+
+@contextmanager
+def _forwarding(path: str) -> Iterator[int]:
+    """A TCP port on loopback that leads to the Unix socket at *path*."""
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def accept() -> None:
+        while True:
+            try:
+                client, _ = server.accept()
+            except OSError:
+                return
+            daemon = socket.socket(socket.AF_UNIX)
+            daemon.connect(path)
+            for one, other in ((client, daemon), (daemon, client)):
+                threading.Thread(target=_pump, args=(one, other), daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+    try:
+        yield server.getsockname()[1]
+    finally:
+        server.close()
+
+
+def _pump(one: socket.socket, other: socket.socket) -> None:
+    try:
+        while data := one.recv(1 << 16):
+            other.sendall(data)
+        other.shutdown(socket.SHUT_WR)
+    except OSError:
+        pass
+    finally:
+        one.close()
