@@ -77,7 +77,7 @@ def test_this_machine_as_the_target(workplace: Workplace, index: LocalIndex) -> 
     found = json.loads(line.removeprefix("FOUND "))
     assert "PLANTED" not in found["env"]
     assert found["reached"] is ("WITH the network" in done.err)
-    assert not list((workplace.store / "local").iterdir())
+    assert not list((workplace.store / "tmp").iterdir())
 
 
 @pytest.mark.skipif(not _machine_fits(), reason="this machine is no Debian 12 with its Python")

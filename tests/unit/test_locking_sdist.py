@@ -122,8 +122,26 @@ def test_when_metadata_is_static(
     assert (read_tar(tmp_path, files).metadata is not None) is static
 
 
-def test_without_pkg_info_nothing_is_static(tmp_path: Path) -> None:
-    assert read_tar(tmp_path, {"demo-1.0/pyproject.toml": PYPROJECT}).metadata is None
+def test_without_pkg_info_it_is_refused(tmp_path: Path) -> None:
+    told = refusal(tmp_path, tar_bytes({"demo-1.0/pyproject.toml": PYPROJECT}))
+    assert "PKG-INFO is missing" in told
+
+
+@pytest.mark.parametrize(
+    ("name", "version"), [("other", "1.0"), ("demo", "1.1"), ("demo", ""), ("", "1.0")]
+)
+def test_of_another_project_or_version_it_is_refused(
+    tmp_path: Path, name: str, version: str
+) -> None:
+    info = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+    told = refusal(tmp_path, tar_bytes({"demo-1.0/PKG-INFO": info}))
+    assert f"that of {f'{name} {version}'.strip()}" in told
+
+
+def test_another_spelling_of_the_same_is_fine(tmp_path: Path) -> None:
+    info = "Metadata-Version: 2.1\nName: De.Mo\nVersion: 1.0.0\n"
+    files = {"de_mo-1.0/PKG-INFO": info}
+    assert read(tmp_path, tar_bytes(files), "de_mo-1.0.tar.gz").requires == LEGACY_REQUIRES
 
 
 def test_metadata_in_another_encoding_does_no_harm(tmp_path: Path) -> None:
@@ -197,7 +215,7 @@ def test_links_and_devices_are_not_followed(tmp_path: Path) -> None:
             info = tarfile.TarInfo(f"demo-1.0/{name}")
             info.type, info.linkname = kind, "/etc/passwd"
             archive.addfile(info)
-    assert read(tmp_path, buffer.getvalue()) == Sdist(requires=LEGACY_REQUIRES, metadata=None)
+    assert "PKG-INFO is missing" in refusal(tmp_path, buffer.getvalue())
 
 
 # --- bombs ------------------------------------------------------------------------------------
@@ -208,8 +226,8 @@ def test_a_file_of_interest_is_not_read_beyond_bounds(
 ) -> None:
     monkeypatch.setattr(module, "MAX_FILE", 100)
     files = {"demo-1.0/PKG-INFO": STATIC + "x" * 100}
-    assert read_tar(tmp_path, files).metadata is None
-    assert read(tmp_path, zip_bytes(files), "demo-1.0.zip").metadata is None
+    assert "PKG-INFO is missing" in refusal(tmp_path, tar_bytes(files))
+    assert "PKG-INFO is missing" in refusal(tmp_path, zip_bytes(files), "demo-1.0.zip")
 
 
 def test_too_many_members_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -112,7 +112,7 @@ def open_engine(
     if name == "local":
         from wheelhouse.engine.local import LocalEngine
 
-        return LocalEngine(store.root)
+        return LocalEngine(store)
     from wheelhouse.engine.docker import DockerEngine, connect
 
     client = connect()

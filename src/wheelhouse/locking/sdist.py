@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from packaging.metadata import parse_email
+from packaging.utils import canonicalize_name, parse_sdist_filename
 from packaging.version import InvalidVersion, Version
 
 from wheelhouse.errors import BuildError
@@ -57,7 +58,7 @@ class Sdist:
 def read_sdist(path: Path, filename: str) -> Sdist:
     """Read the sdist at *path*, whose name on the index is *filename*.
 
-    :raises BuildError: it is broken, or its pyproject.toml is.
+    :raises BuildError: it is broken, or its pyproject.toml is, or it is of another project.
     """
     try:
         files = _zip_files(path) if filename.endswith(".zip") else _tar_files(path)
@@ -67,9 +68,30 @@ def read_sdist(path: Path, filename: str) -> Sdist:
             hint="pin another version, or tell the project's maintainers",
         ) from error
     project = _pyproject(filename, files.get("pyproject.toml"))
-    info = files.get("PKG-INFO")
-    static = _static_metadata(info.decode("utf-8", "replace")) if info is not None else None
-    return Sdist(requires=_requires(filename, project), metadata=static)
+    info = files.get("PKG-INFO", b"").decode("utf-8", "replace")
+    _check_identity(filename, info)
+    return Sdist(requires=_requires(filename, project), metadata=_static_metadata(info))
+
+
+def _check_identity(filename: str, info: str) -> None:
+    """An sdist has a PKG-INFO, which names the same project and version as its file name does.
+
+    pip and uv take one that does not; then what is built is not what was locked.
+    """
+    raw, _ = parse_email(info)
+    name, version = parse_sdist_filename(filename)
+    said = f"{raw.get('name', '')} {raw.get('version', '')}".strip()
+    try:
+        same = canonicalize_name(raw.get("name", "")) == name
+        same = same and Version(raw.get("version", "")) == version
+    except InvalidVersion:
+        same = False
+    if not same:
+        raise BuildError(
+            f"{filename} is not what its name says: its PKG-INFO "
+            + (f"is that of {said}" if said else "is missing"),
+            hint="do not use it; tell the project's maintainers",
+        )
 
 
 class _Bounded:
