@@ -174,8 +174,9 @@ def unreachable(url: str, error: Exception) -> FetchError:
         )
     if "timed out" in text or "Timeout" in text:
         return FetchError(f"{host} does not answer in time ({redacted(url)})", hint="try again")
+    why = "connection refused" if "Connection refused" in text else type(error).__name__
     return FetchError(
-        f"{redacted(url)} cannot be reached: {type(error).__name__}",
+        f"{redacted(url)} cannot be reached: {why}",
         hint="check the network, the proxy and the index's URL",
     )
 

@@ -17,6 +17,7 @@ from wheelhouse.wheels import Wheel, check_house, lost_extension, read_wheel, re
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from concurrent.futures import Future
+    from pathlib import Path
 
     from wheelhouse.building.runner import Runner
     from wheelhouse.config import Project
@@ -104,7 +105,7 @@ def _reuse(
         return _build(step, target, allow_pure, runner, fetcher)
     with report_step(runner.reporter, target.name, step.package.name, "fetch") as report:
         report.outcome = "reused"
-        wheel = read_wheel(path, filename=built.filename)
+        wheel = _read_built(path, built, step, allow_pure)
     return Obtained(step=step, wheel=wheel, sha256=built.sha256, built=built)
 
 
@@ -115,12 +116,18 @@ def _build(
     with report_step(runner.reporter, target.name, step.package.name, "build") as report:
         built = build_wheel(step, target, allow_pure=allow_pure, runner=runner, fetcher=fetcher)
         report.detail = _told(built.facts["grafted"])
-        wheel = read_wheel(runner.store.blob(built.sha256), filename=built.filename)
-        _check_identity(wheel, step)
-        finding = lost_extension(wheel, expected=False)
-        if finding and not allow_pure:
-            refuse([finding])
+        wheel = _read_built(runner.store.blob(built.sha256), built, step, allow_pure)
     return Obtained(step=step, wheel=wheel, sha256=built.sha256, built=built)
+
+
+def _read_built(path: Path, built: Built, step: Step, allow_pure: bool) -> Wheel:
+    """What a build gave, if it is what was wanted; asked each time, as the store keeps the rest."""
+    wheel = read_wheel(path, filename=built.filename)
+    _check_identity(wheel, step)
+    finding = lost_extension(wheel, expected=False)
+    if finding and not allow_pure:
+        refuse([finding])
+    return wheel
 
 
 def _told(grafted: Sequence[str]) -> str:

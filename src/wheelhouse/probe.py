@@ -46,20 +46,18 @@ def _ask(runner: Runner, target: Target, images: TargetImages) -> dict[str, obje
         Input(name=f"lib/packaging/{path.relative_to(folder)}", source=path)
         for path in sorted(folder.rglob("*.py"))
     ]
-    with runner.store.workspace() as results:
-        try:
-            reply, _ = runner.run(
-                Job(kind="probe", parameters={}, inputs=inputs),
-                image=images.runtime.id,
-                argv=(images.runtime_python, "-I", "-c", BOOTSTRAP, ROOT),
-                target=target.name,
-                step="probe",
-                results=results,
-            )
-        except Failure as failure:
-            raise ImageError(
-                f"the Python of {images.runtime.name} does not answer: {failure.message}",
-                hint="see the log",
-                log=failure.log,
-            ) from failure
+    try:
+        reply, _ = runner.run(
+            Job(kind="probe", parameters={}, inputs=inputs),
+            image=images.runtime.id,
+            argv=(images.runtime_python, "-I", "-c", BOOTSTRAP, ROOT),
+            target=target.name,
+            step="probe",
+        )
+    except Failure as failure:
+        raise ImageError(
+            f"the Python of {images.runtime.name} does not answer: {failure.message}",
+            hint="see the log",
+            log=failure.log,
+        ) from failure
     return {name: reply.message[name] for name in ("environment", "tags", "libc", "pip")}

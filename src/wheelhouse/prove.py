@@ -6,9 +6,7 @@ installing. What fails is told per distribution and module, with its cause and t
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from packaging.utils import canonicalize_name
@@ -153,15 +151,7 @@ def prove(
     )
     job = make_job(house, images.runtime_python, skip_imports, processes=round(limits.cpus))
     try:
-        with tempfile.TemporaryDirectory(prefix="wheelhouse-") as results:
-            reply = run_job(
-                engine,
-                spec,
-                job,
-                results=Path(results),
-                listener=listener,
-                cancellation=cancellation,
-            )
+        reply = run_job(engine, spec, job, listener=listener, cancellation=cancellation)
     except JobFailedError as error:
         raise _explain_failure(house, error, limits) from error
     except JobDiedError as error:

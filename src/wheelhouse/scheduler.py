@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 T = TypeVar("T")
-LaneName = Literal["containers", "downloads", "resolvers"]
+LaneName = Literal["containers", "downloads"]
 
 
 class NotStartedError(Exception):
@@ -109,7 +109,6 @@ class Scheduler:
         self._lanes: dict[LaneName, _Lane] = {
             "containers": _Lane("container", containers),
             "downloads": _Lane("download", downloads),
-            "resolvers": _Lane("resolver", containers),
         }
 
     def __enter__(self) -> Scheduler:

@@ -73,6 +73,14 @@ class Workplace:
         return "".join(path.read_text(errors="replace") for path in self.store.glob("logs/*"))
 
 
+def wait_for(text: str, workplace: Workplace) -> None:
+    """Return once *text* is in a log of a build."""
+    deadline = time.monotonic() + 60
+    while text not in workplace.logs():
+        assert time.monotonic() < deadline, workplace.logs()
+        time.sleep(0.1)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _images() -> None:
     """The images of Debian 12, made here if the engine does not have them.

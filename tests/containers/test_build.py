@@ -10,7 +10,7 @@ import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import Workplace, orphans
+from conftest import Workplace, orphans, wait_for
 from projects import LocalIndex, ProjectSdist, write_project
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ def test_a_signal_ends_it_within_seconds(
         stderr=subprocess.STDOUT,
         text=True,
     ) as process:
-        _wait_for("sleeping", workplace)
+        wait_for("sleeping", workplace)
         started = time.monotonic()
         process.send_signal(number)
         said, _ = process.communicate(timeout=20)
@@ -185,7 +185,7 @@ def test_sigkill_leaves_no_container_and_the_next_run_completes(
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     ) as process:
-        _wait_for("sleeping", workplace)
+        wait_for("sleeping", workplace)
         process.kill()
     time.sleep(2)
     assert orphans() == []
@@ -215,13 +215,6 @@ def test_concurrent_runs_build_once_and_agree(workplace: Workplace, index: Local
     logs = [path.name for path in workplace.store.glob("logs/*-d12-p*-*.log")]
     assert len([name for name in logs if "-d12-p0-" in name]) == 1, "built once"
     assert workplace.run("verify", str(workplace.house())).status == 0
-
-
-def _wait_for(text: str, workplace: Workplace) -> None:
-    deadline = time.monotonic() + 60
-    while text not in workplace.logs():
-        assert time.monotonic() < deadline, workplace.logs()
-        time.sleep(0.1)
 
 
 def _bytes(folder: Path) -> dict[str, bytes]:

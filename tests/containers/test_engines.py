@@ -7,11 +7,12 @@ import os
 import socket
 import subprocess
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from conftest import wait_for
 from projects import LocalIndex, ProjectSdist, write_project
 
 if TYPE_CHECKING:
@@ -34,6 +35,30 @@ def test_a_remote_daemon_serves_as_well(workplace: Workplace, index: LocalIndex)
         done = workplace.run("build", DOCKER_HOST=f"tcp://127.0.0.1:{port}")
     assert done.status == 0, done.said
     assert workplace.run("verify", str(workplace.house())).status == 0
+
+
+@pytest.mark.skipif(not Path(SOCKET).exists(), reason="the engine has no socket at the usual place")
+def test_an_engine_that_goes_away_is_called_that(workplace: Workplace, index: LocalIndex) -> None:
+    slow = "def before_build(d):\n    import time\n    print('sleeping', flush=True)\n    time.sleep(99)"
+    index.add(ProjectSdist(name="slow", extra=slow))
+    write_project(workplace.project, index, "slow\n")
+    with (
+        _forwarding(SOCKET) as port,
+        subprocess.Popen(
+            workplace.command("build"),
+            cwd=workplace.project,
+            env={**workplace.environment(), "DOCKER_HOST": f"tcp://127.0.0.1:{port}"},
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process,
+    ):
+        wait_for("sleeping", workplace)
+        _cut()
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 6, said
+    assert "the container engine stopped" in said
+    assert "run the command again" in said
+    assert "memory" not in said
 
 
 def test_without_an_engine_one_line_and_the_fix(workplace: Workplace, index: LocalIndex) -> None:
@@ -93,10 +118,22 @@ def test_another_machine_than_the_target_is_refused(
     assert "this machine is" in done.err
 
 
+_CONNECTIONS: list[socket.socket] = []
+
+
+def _cut() -> None:
+    """Close the forwarded port and all that goes through it, as a daemon's end does."""
+    for each in _CONNECTIONS:
+        with suppress(OSError):
+            each.shutdown(socket.SHUT_RDWR)
+        each.close()
+
+
 @contextmanager
 def _forwarding(path: str) -> Iterator[int]:
     """A TCP port on loopback that leads to the Unix socket at *path*."""
     server = socket.create_server(("127.0.0.1", 0))
+    _CONNECTIONS[:] = [server]
 
     def accept() -> None:
         while True:
@@ -106,6 +143,7 @@ def _forwarding(path: str) -> Iterator[int]:
                 return
             daemon = socket.socket(socket.AF_UNIX)
             daemon.connect(path)
+            _CONNECTIONS.extend((client, daemon))
             for one, other in ((client, daemon), (daemon, client)):
                 threading.Thread(target=_pump, args=(one, other), daemon=True).start()
 

@@ -238,3 +238,22 @@ def test_no_log_takes_long(unit: str) -> None:
     started = time.monotonic()
     told((unit * 65_536)[:65_536])
     assert time.monotonic() - started < 1
+
+
+def test_a_compiler_error_is_told_in_the_compilers_words() -> None:
+    found = told(
+        "src/connection.c: In function 'convert':\n"
+        "src/connection.c:527:13: error: implicit declaration of function 'PyObject_AsCharBuffer'\n"
+        "error: Command '['gcc', '-c', 'src/connection.c']' returned non-zero exit status 1.\n"
+    )
+    assert found.cause == (
+        "its code does not compile: src/connection.c:527:13: error: implicit declaration of "
+        "function 'PyObject_AsCharBuffer'"
+    )
+    assert "pin a newer demo" in found.hint
+
+
+def test_a_header_that_python_no_longer_has_is_not_searched_in_the_distribution() -> None:
+    found = told("src/_fastmath.c:33:10: fatal error: longintrepr.h: No such file or directory\n")
+    assert "older Pythons" in found.cause
+    assert "-dev" not in found.hint

@@ -323,6 +323,7 @@ def test_why_nobody_answers() -> None:
         "NameResolutionError: x": "host.example cannot be resolved",
         "SSLError(CERTIFICATE_VERIFY_FAILED)": "certificate that is not trusted",
         "Read timed out.": "does not answer in time",
+        "[Errno 111] Connection refused": "cannot be reached: connection refused",
         f"something about {SECRET}": "cannot be reached: ConnectionError",
     }
     for text, words in told.items():

@@ -7,6 +7,7 @@ import json
 import tarfile
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,7 @@ from wheelhouse.engine.session import Cancellation
 from wheelhouse.errors import (
     BuildError,
     ConfigError,
+    FetchError,
     InterruptedRunError,
     LockError,
     SeveralErrors,
@@ -44,7 +46,8 @@ from wheelhouse.errors import (
 )
 from wheelhouse.events import Event, Notice
 from wheelhouse.fetch import Client, Fetcher
-from wheelhouse.locking.current import Freshness, check_locks, current_lock
+from wheelhouse.locking import metadata as metadata_module
+from wheelhouse.locking.current import Freshness, check_locks, current_lock, write_lock
 from wheelhouse.locking.lock import Locker, inputs_digest
 from wheelhouse.locking.lockfile import load_lock, lock_path
 from wheelhouse.locking.model import LockedBuild, LockedPackage
@@ -57,7 +60,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from wheelhouse.config import Project
-    from wheelhouse.locking.index import IndexFile
+    from wheelhouse.locking.index import IndexFile, ProjectPage
     from wheelhouse.locking.model import Lock
 
 HATCH = '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
@@ -120,7 +123,7 @@ class World:
         self._put(name, file)
         assert file.sha256 is not None
         text = metadata(name, version, requires)
-        self.store.write_record("metadata", file.sha256, {"text": text})
+        self.store.write_record(metadata_module.KIND, file.sha256, {"text": text})
 
     def sdist(self, name: str, version: str, pyproject: str = HATCH, level: str = "2.2") -> None:
         """An sdist on the index and in the store."""
@@ -168,7 +171,7 @@ def tools(world: World) -> None:
         data = f"the wheel of {each}".encode()
         world.store.add([data])
         file = replace(pure(name, version), sha256=sha(data))
-        world.store.write_record("metadata", sha(data), {"text": metadata(name, version)})
+        world.store.write_record(metadata_module.KIND, sha(data), {"text": metadata(name, version)})
         world.index.pages[canonicalize_name(name)] = page(name, file)
 
 
@@ -209,7 +212,7 @@ def test_all_usable_files_are_locked_best_first(world: World) -> None:
     world._put("demo", best)
     world._put("demo", index_file("demo-1.0-cp311-cp311-win_amd64.whl"))
     assert best.sha256 is not None
-    world.store.write_record("metadata", best.sha256, {"text": metadata("demo", "1.0")})
+    world.store.write_record(metadata_module.KIND, best.sha256, {"text": metadata("demo", "1.0")})
     (package,) = world.lock().packages
     assert [wheel.filename for wheel in package.wheels] == [
         "demo-1.0-cp311-cp311-manylinux_2_17_x86_64.whl",
@@ -254,6 +257,26 @@ def test_hashes_of_the_user_choose_the_file(world: World) -> None:
     assert package.wheels == ()
     assert package.sdist is not None
     assert package.build is not None
+
+
+def test_hashes_that_no_file_has_are_told_as_such(world: World) -> None:
+    world.wheel("demo", "1.0")
+    world.wheel("demo", "2.0")
+    world.ask(f"demo==1.0 --hash=sha256:{'0' * 64}\n")
+    with pytest.raises(LockError, match=r"^requirements.txt:1: none of the files .* demo==1.0 "):
+        world.lock()
+
+
+def test_an_index_that_fails_is_not_told_as_a_conflict(world: World) -> None:
+    world.ask("demo\n")
+    world.index.project = fails  # type: ignore[method-assign]
+    with pytest.raises(FetchError) as told:
+        world.lock()
+    assert told.value.hint == "requirements.txt:1 asks for demo; try again"
+
+
+def fails(name: str) -> ProjectPage | None:
+    raise FetchError(f"/simple/{name}/ cannot be reached", hint="try again")
 
 
 # --- builds -----------------------------------------------------------------------------------
@@ -576,6 +599,15 @@ def test_a_lock_is_replaced_in_one_step(world: World) -> None:
     world.current(Freshness.UPGRADE)
     assert path.stat().st_ino != inode
     assert sorted(each.name for each in world.root.iterdir()) == [path.name, MAIN]
+
+
+def test_runs_at_one_time_do_not_take_each_others_half_written_lock(world: World) -> None:
+    path = lock_path(world.root, "web")
+    texts = [f"# {number}\n" * 20_000 for number in range(8)]
+    with ThreadPoolExecutor(len(texts)) as pool:
+        list(pool.map(write_lock, [path] * len(texts), texts))
+    assert path.read_text() in texts
+    assert [each.name for each in world.root.iterdir()] == [path.name]
 
 
 def test_a_locked_package_is_shown_by_name_and_version() -> None:

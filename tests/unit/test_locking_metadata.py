@@ -44,13 +44,14 @@ SDIST = "demo-1.0.tar.gz"
 class Builder:
     """Answers as a backend in a container would; remembers what it was asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, requires: str = "built") -> None:
+        self.requires = requires
         self.asked: list[str] = []
 
     def metadata(self, name: NormalizedName, release: Release, sdist: Path) -> str:
         assert sdist.is_file()
         self.asked.append(f"{name} {release.version}")
-        return metadata("demo", "1.0", ["built"])
+        return metadata("demo", "1.0", [self.requires])
 
 
 @pytest.fixture
@@ -105,7 +106,7 @@ def test_a_damaged_memory_is_none(
 ) -> None:
     wheel = put(server, WHEEL, wheel_bytes("demo", "1.0", TEXT))
     assert wheel.sha256 is not None
-    store.write_record("metadata", wheel.sha256, damage)
+    store.write_record(module.KIND, wheel.sha256, damage)
     assert read(store, wheel) == TEXT
 
 
@@ -212,11 +213,14 @@ def test_static_metadata_of_an_sdist_needs_no_backend(server: FlakyIndex, store:
     assert "click>=8" in found
 
 
-def test_dynamic_metadata_is_asked_of_the_backend_once(server: FlakyIndex, store: Store) -> None:
-    file, builder = put(server, SDIST, sdist("2.1")), Builder()
-    for _ in range(2):
-        assert "Requires-Dist: built" in read(store, file, builder=builder)
-    assert builder.asked == ["demo 1.0"]
+def test_dynamic_metadata_is_asked_of_the_backend_for_each_target(
+    server: FlakyIndex, store: Store
+) -> None:
+    file = put(server, SDIST, sdist("2.1"))
+    for builder in (Builder("built"), Builder("otherwise")):
+        found = read(store, file, builder=builder)
+        assert f"Requires-Dist: {builder.requires}" in found
+        assert builder.asked == ["demo 1.0"]
 
 
 def test_the_wheel_tells_for_the_sdist_that_will_be_built(server: FlakyIndex, store: Store) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,7 +21,6 @@ from wheelhouse.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from wheelhouse.locking.candidates import Release, Source
     from wheelhouse.locking.index import ProjectPage
@@ -34,11 +35,15 @@ class Resolving:
     def __init__(
         self, root: Path, *pages: ProjectPage, requires: Mapping[str, Sequence[str]] | None = None
     ) -> None:
+        self.root = root
         self.index = FakeIndex(*pages)
         self.metadata = FakeMetadata(Store(root / "store"), requires)
 
     def view(self, policy: Policy = ANY, own: Interpreter | None = None) -> View:
         return View(self.index, own or interpreter(), self.metadata, policy)
+
+    def folder(self) -> Path:
+        return Path(tempfile.mkdtemp(dir=self.root))
 
     def pins(
         self,
@@ -48,7 +53,7 @@ class Resolving:
         **more: Any,
     ) -> dict[str, str]:
         own = own or interpreter()
-        found = resolve(self.view(policy, own), own, asked, **more)
+        found = resolve(self.view(policy, own), own, asked, folder=self.folder(), **more)
         return {pin.name: str(pin.version) for pin in found}
 
     def refusal(self, *asked: str, **more: Any) -> str:
@@ -89,7 +94,7 @@ def test_extras(tmp_path: Path) -> None:
     assert world.pins("demo") == {"demo": "1.0"}
     assert world.pins("demo[Speed_Up]") == {"demo": "1.0", "fast": "1.0"}
     own = interpreter()
-    (demo, _) = resolve(world.view(), own, ["demo[speed-up]"])
+    (demo, _) = resolve(world.view(), own, ["demo[speed-up]"], folder=tmp_path)
     assert demo.extras == ("speed-up",)
 
 
@@ -327,7 +332,7 @@ def test_an_index_that_does_not_answer_is_the_cause(tmp_path: Path) -> None:
     metadata = FakeMetadata(Store(tmp_path))
     view = View(BrokenIndex(), own, metadata, ANY)
     with pytest.raises((FetchError, SeveralErrors)) as told:
-        resolve(view, own, ["demo"])
+        resolve(view, own, ["demo"], folder=tmp_path)
     errors = told.value.errors if isinstance(told.value, SeveralErrors) else (told.value,)
     assert {error.message for error in errors} == {"demo: the index answers with status 403"}
     assert len(errors) == 1  # however often uv asked
@@ -349,7 +354,7 @@ def test_metadata_that_cannot_be_had_is_the_cause(
     metadata.broken = broken
     index = FakeIndex(page("demo", pure("demo", "1.0"), pure("demo", "2.0")))
     with pytest.raises((BuildError, LockError, SeveralErrors)) as told:
-        resolve(View(index, own, metadata, ANY), own, ["demo"])
+        resolve(View(index, own, metadata, ANY), own, ["demo"], folder=tmp_path)
     assert words in str(told.value)
     assert capfd.readouterr() == ("", "")  # no traceback of a thread
 

@@ -91,7 +91,6 @@ def test_lanes_do_not_wait_for_each_other() -> None:
     with Scheduler(1) as scheduler:
         release = blocker(scheduler)
         assert scheduler.submit("downloads", lambda: 1).result(SOON) == 1
-        assert scheduler.submit("resolvers", lambda: 2).result(SOON) == 2
         release()
 
 

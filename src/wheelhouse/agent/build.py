@@ -23,6 +23,28 @@ if TYPE_CHECKING:
 #: How auditwheel speaks of a wheel that says it is for one platform and has nothing compiled in it.
 NO_ELF = "This does not look like a platform wheel"
 
+#: auditwheel, told to graft also what its policies take for granted and small servers lack: X11's
+#: client libraries, GLib, libatomic. A wheel that needs them would not work where it is to.
+#: libGL stays the system's: it belongs to the graphics driver.
+AUDITWHEEL = r"""
+import re
+import sys
+
+from auditwheel import policy
+from auditwheel.main import main
+
+LACKING = re.compile(r"lib(X11|Xext|Xrender|ICE|SM|atomic|g(lib|object|thread)-2\.0)\.so\.")
+fixed = policy._fixup_musl_libc_soname
+
+
+def whitelist(libc, arch, names):
+    return fixed(libc, arch, [name for name in names if not LACKING.match(name)])
+
+
+policy._fixup_musl_libc_soname = whitelist
+sys.exit(main())
+"""
+
 
 def run(job: dict[str, Any], root: str, channel: Channel) -> dict[str, object]:
     """Send the finished wheel as the file of its own name; return what was done to it.
@@ -86,7 +108,7 @@ def _repair(job: dict[str, Any], wheel: str, root: str, variables: Mapping[str, 
     folder = os.path.join(root, "repaired")
     tools, exclude = job["tools"], job["exclude"]
     command = [
-        *tools["auditwheel"],
+        *(tools["python"], "-I", "-c", AUDITWHEEL),
         *("repair", "--plat", str(job["policy"]), "--strip", "--wheel-dir", folder),
         *(part for soname in exclude for part in ("--exclude", soname)),
         wheel,

@@ -41,8 +41,11 @@ def known_build(store: Store, key: str) -> Built | None:
     try:
         if record is None or not store.has(record["sha256"]):
             return None
-        return Built(filename=record["filename"], sha256=record["sha256"], facts=record["facts"])
-    except (KeyError, ValueError):
+        facts = record["facts"]
+        if not {"grafted", "repaired"} <= facts.keys():
+            return None
+        return Built(filename=record["filename"], sha256=record["sha256"], facts=facts)
+    except (KeyError, TypeError, ValueError, AttributeError):
         return None  # damaged, or of another version of this program
 
 
@@ -57,7 +60,9 @@ def build_wheel(
     assert step.key is not None
     with runner.store.lock(f"build-{step.key[:32]}", runner.cancellation.check):
         found = known_build(runner.store, step.key)
-        return found or _build(step, target, allow_pure, runner, fetcher)
+        if found is not None and runner.store.verified(found.sha256):
+            return found
+        return _build(step, target, allow_pure, runner, fetcher)
 
 
 def _build(step: Step, target: Target, allow_pure: bool, runner: Runner, fetcher: Fetcher) -> Built:

@@ -132,9 +132,25 @@ def _no_file(match: re.Match[str], package: str) -> Diagnosis:
     )
 
 
+def _older_python(match: re.Match[str], package: str) -> Diagnosis:
+    return Diagnosis(
+        cause=f"it was written for older Pythons: it includes {match.group(1)}, which is gone",
+        hint=f"pin a newer {package}, or replace it: no system package brings that header back",
+    )
+
+
+def _compiler(match: re.Match[str], package: str) -> Diagnosis:
+    return Diagnosis(
+        cause=f"its code does not compile: {sanitize(match.group(1))[:200]}",
+        hint=f"pin a newer {package}, which knows the target's Python, libraries and compiler, or "
+        "choose a target with an older Python",
+    )
+
+
 # Each begins with fixed text, or where a word does: a log is a stranger's, and a long line of
 # word characters must not be tried from every one of them.
 _BY_TEXT: tuple[tuple[str, Callable[[re.Match[str], str], Diagnosis]], ...] = (
+    (r"fatal error: '?(longintrepr\.h)'?:? (?:No such file|file not found)", _older_python),
     (
         r"fatal error: '?([\w./+-]+)'?:? (?:No such file|file not found)",
         _missing_system("the header {}"),
@@ -160,4 +176,5 @@ _BY_TEXT: tuple[tuple[str, Callable[[re.Match[str], str], Diagnosis]], ...] = (
     (r"Temporary failure in name resolution|Could not resolve host", _network),
     (r"Network is unreachable|Name or service not known", _network),
     (r"ModuleNotFoundError: No module named '([\w.]+)'", _no_module),
+    (r"^\s{0,8}((?!conftest)[\w./+-]{1,200}\.[a-z]{1,3}:\d+:\d+: error: [^\n]+)", _compiler),
 )

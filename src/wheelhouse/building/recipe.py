@@ -74,7 +74,7 @@ class Recipe:
             "python": self.python,
             "tools": {
                 "uv": f"{self.tool_path}/uv",
-                "auditwheel": [self.tool_python, "-I", "-m", "auditwheel"],
+                "python": self.tool_python,
                 "path": self.tool_path,
             },
             "requirements": [

@@ -74,10 +74,11 @@ class Runner:
         argv: tuple[str, ...],
         target: str,
         step: str,
-        results: Path,
+        results: Path | None = None,
     ) -> tuple[Reply, Path]:
         """The job's answer and the path of its log.
 
+        :param results: the folder for the files that it sends; without one it may send none.
         :raises Failure: it failed, or its container died of something the job itself did.
         :raises EngineError: the engine stopped.
         :raises InterruptedRunError: the run was cancelled.

@@ -162,12 +162,13 @@ def run_job(
     spec: ContainerSpec,
     job: Job,
     *,
-    results: Path,
+    results: Path | None = None,
     listener: Listener,
     cancellation: Cancellation,
 ) -> Reply:
-    """Run *job* in a container of *spec*; files that it sends are written into *results*.
+    """Run *job* in a container of *spec*.
 
+    :param results: the folder for the files that it sends; without one it may send none.
     :raises JobFailedError: the job itself failed.
     :raises JobDiedError: the container ended without an answer.
     :raises InterruptedRunError: the run was cancelled.
@@ -186,7 +187,11 @@ class _Session:
     """The two directions of one container's pipes, and its clock."""
 
     def __init__(
-        self, container: Container, spec: ContainerSpec, listener: Listener, results: Path
+        self,
+        container: Container,
+        spec: ContainerSpec,
+        listener: Listener,
+        results: Path | None,
     ) -> None:
         self.container = container
         self.limits = spec.limits
@@ -335,11 +340,12 @@ class ProtocolError(JobDiedError):
 class FrameReader:
     """Reassembles frames from chunks; writes the bodies of files into a folder.
 
+    :ivar folder: where; None where no file is expected.
     :ivar answer: the final message, once it came; nothing is read after it.
     :ivar files: the files so far, by name.
     """
 
-    folder: Path
+    folder: Path | None
     max_bytes: int
     answer: dict[str, Any] | None = None
     files: dict[str, Path] = field(default_factory=dict)
@@ -390,6 +396,8 @@ class FrameReader:
             raise ProtocolError(f"it sent a file by the name {name[:300]!r}")
         if size > self.max_bytes:
             raise JobDiedError("output", f"{name} has {size:,} bytes, more than the limit")
+        if self.folder is None:
+            raise ProtocolError(f"it sent the file {name}, which nobody asked for")
         self.max_bytes -= size
         path = self.folder / name
         self.files[name] = path

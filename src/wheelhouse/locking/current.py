@@ -55,9 +55,13 @@ def current_lock(
         raise _refusal(path, present)
     if present is not None and fresh and freshness is not Freshness.UPGRADE:
         return present
-    old = None if freshness is Freshness.UPGRADE else present
-    lock = locker.lock(target, interpreter, images, requirements, old)
-    _write(path, dump_lock(lock))
+    with locker.alone(path):
+        old = load_lock(path)
+        if old is not None and old != present and _is_fresh(old, project, target, requirements):
+            return old  # another run has just made it
+        kept = None if freshness is Freshness.UPGRADE else old
+        lock = locker.lock(target, interpreter, images, requirements, kept)
+        write_lock(path, dump_lock(lock))
     return lock
 
 
@@ -81,7 +85,7 @@ def _refusal(path: Path, present: Lock | None) -> StaleLockError:
     )
 
 
-def _write(path: Path, text: str) -> None:
+def write_lock(path: Path, text: str) -> None:
     """Put *text* into *path* in one step."""
     temporary = path.with_name(f".{path.name}.tmp")
     with storage_errors(path.parent):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import replace
 from functools import partial
@@ -22,15 +23,23 @@ from wheelhouse.store import digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from wheelhouse.building.runner import Runner
     from wheelhouse.config import Project
     from wheelhouse.engine import TargetImages
     from wheelhouse.fetch import Fetcher
+    from wheelhouse.locking.candidates import Release
     from wheelhouse.locking.index import Index
+    from wheelhouse.locking.metadata import MetadataBuilder
     from wheelhouse.locking.requirements import Requirements
     from wheelhouse.scheduler import Scheduler
     from wheelhouse.targets import Interpreter, Target
+
+
+#: Before all builds of other targets: over soon, and everything of its own target waits for it.
+SOON = math.inf
 
 
 def inputs_digest(project: Project, target: Target, requirements: Requirements) -> str:
@@ -45,6 +54,19 @@ def inputs_digest(project: Project, target: Target, requirements: Requirements) 
     }
     place = [target.preset.name, target.python, target.arch]
     return digest_of([files, packages, place, project.index])
+
+
+class _InTurn:
+    """Runs backends when the scheduler has room for a container: uv asks for many at once."""
+
+    def __init__(self, builder: MetadataBuilder, scheduler: Scheduler) -> None:
+        self._builder = builder
+        self._scheduler = scheduler
+
+    def metadata(self, name: NormalizedName, release: Release, sdist: Path) -> str:
+        """See :class:`~.metadata.MetadataBuilder`."""
+        ask = partial(self._builder.metadata, name, release, sdist)
+        return self._scheduler.submit("containers", ask, cost=SOON).result()
 
 
 class Locker:
@@ -64,6 +86,11 @@ class Locker:
         self._fetcher = fetcher
         self._runner = runner
         self._scheduler = scheduler
+
+    def alone(self, path: Path) -> AbstractContextManager[None]:
+        """While the block runs, be the only run on this store that renews the lock at *path*."""
+        name = f"lock-{digest_of(str(path.absolute()))[:32]}"
+        return self._runner.store.lock(name, self._runner.cancellation.check)
 
     def lock(
         self,
@@ -88,7 +115,7 @@ class Locker:
             fetcher=self._fetcher,
             runner=self._runner,
         )
-        metadata = MetadataSource(self._fetcher, inspector)
+        metadata = MetadataSource(self._fetcher, _InTurn(inspector, self._scheduler))
         inspector.use(metadata)
         policy = Policy(
             source=lambda name: self._project.settings(name).source, hashes=requirements.hashes
@@ -112,15 +139,18 @@ class Locker:
         self, view: View, interpreter: Interpreter, requirements: Requirements, old: Lock | None
     ) -> tuple[Pin, ...]:
         try:
-            return resolve(
-                view,
-                interpreter,
-                [str(each.requirement) for each in requirements.asked],
-                constraints=[str(each.requirement) for each in requirements.constraints],
-                preferences={each.name: each.version for each in old.packages} if old else None,
-                prereleases=requirements.prereleases,
-            )
+            with self._runner.store.workspace() as folder:
+                return resolve(
+                    view,
+                    interpreter,
+                    [str(each.requirement) for each in requirements.asked],
+                    folder=folder,
+                    constraints=[str(each.requirement) for each in requirements.constraints],
+                    preferences={each.name: each.version for each in old.packages} if old else None,
+                    prereleases=requirements.prereleases,
+                )
         except LockError as error:
+            raise_all(_foreign_hashes(error.message, view, requirements))
             raise told_in_lines(error, requirements) from error
 
     def _with_builds(
@@ -138,7 +168,7 @@ class Locker:
             return replace(draft, build=found.build)
 
         futures = {
-            draft.name: self._scheduler.submit("containers", partial(inspect, draft))
+            draft.name: self._scheduler.submit("containers", partial(inspect, draft), cost=SOON)
             for draft in drafts
             if not draft.wheels
         }
@@ -212,6 +242,22 @@ def _dependencies(
     return found
 
 
+def _foreign_hashes(message: str, view: View, requirements: Requirements) -> list[WheelhouseError]:
+    """Lines of which *message* speaks, and whose hashes rule out all that they ask for.
+
+    uv does not see such files and says that there is no such version.
+    """
+    return [
+        LockError(
+            f"{each.origin}: none of the files that the index has for {each.requirement} has a "
+            "hash that the requirements allow",
+            hint="renew the hashes if they are old; else find out why the index has other files",
+        )
+        for each in requirements.asked
+        if _speaks_of(message, each.name) and view.hidden(each.name, each.requirement.specifier)
+    ]
+
+
 def told_in_lines(error: LockError, requirements: Requirements) -> LockError:
     """*error* with the lines of the user's files that ask for what it speaks of."""
     lines = [
@@ -220,7 +266,7 @@ def told_in_lines(error: LockError, requirements: Requirements) -> LockError:
         if _speaks_of(error.message, each.name) or _speaks_of(error.message, each.requirement.name)
     ]
     hint = error.hint or "loosen or correct one of these requirements"
-    return LockError(error.message, hint="; ".join([*lines[:6], hint]))
+    return type(error)(error.message, hint="; ".join([*lines[:6], hint]))
 
 
 def _speaks_of(text: str, name: str) -> bool:

@@ -2,7 +2,8 @@
 
 In this order: from the store; served beside the wheel (PEP 658); out of the wheel, of which a
 big one is read only at its end; from an sdist whose metadata is static (PEP 643); by running the
-sdist's build backend, in a container without network.
+sdist's build backend, in a container without network. What a backend says may hold for one target
+only, so the store does not keep that by the file's hash, as it does the rest.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ WHOLE = 8 << 20
 #: Bytes of METADATA that are read at most; long descriptions have some hundred thousand.
 MAX_METADATA = 16 << 20
 
-KIND = "metadata"
+KIND = "core-metadata"
 
 
 class MetadataBuilder(Protocol):
@@ -40,7 +41,7 @@ class MetadataBuilder(Protocol):
 
 
 class MetadataSource:
-    """Gives the metadata of releases; remembers it by the file's hash."""
+    """Gives the metadata of releases to one target; remembers by the file's hash what is static."""
 
     def __init__(self, fetcher: Fetcher, builder: MetadataBuilder) -> None:
         self._fetcher = fetcher
@@ -58,16 +59,19 @@ class MetadataSource:
         known = self._store.record(KIND, file.sha256)
         if known is not None and isinstance(known.get("text"), str):
             return str(known["text"])
-        text = self._read(name, release, file)
+        text = self._static(file)
+        if text is None:
+            sdist = self._fetcher.fetch(file.url, file.sha256)
+            return self._builder.metadata(name, release, sdist)
         self._store.write_record(KIND, file.sha256, {"text": text, "file": file.filename})
         return text
 
-    def _read(self, name: NormalizedName, release: Release, file: IndexFile) -> str:
+    def _static(self, file: IndexFile) -> str | None:
+        """What *file* itself says; None for an sdist whose backend has to be asked."""
         assert file.sha256 is not None
         if not file.filename.endswith(".whl"):
             sdist = self._fetcher.fetch(file.url, file.sha256)
-            static = read_sdist(sdist, file.filename).metadata
-            return static or self._builder.metadata(name, release, sdist)
+            return read_sdist(sdist, file.filename).metadata
         if file.metadata:
             return self._beside(file)
         wheel = self._fetcher.fetch_small(file.url, file.sha256, WHOLE)

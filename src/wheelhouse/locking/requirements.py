@@ -92,7 +92,11 @@ class _Reader:
         try:
             path = path.resolve()
             if not path.is_relative_to(self.root):
-                self._error(origin, f"{path} lies outside the project")
+                self._error(
+                    origin,
+                    f"{path} lies outside the project",
+                    f"move it into {self.root}, or wheelhouse.toml to a folder above both",
+                )
                 return
             if (path, constraint) in self.read_as:
                 return

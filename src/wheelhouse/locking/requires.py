@@ -181,15 +181,13 @@ class BuildInspector:
             markers=dict(self._interpreter.environment),
         )
         try:
-            with self._runner.store.workspace() as results:
-                reply, log = self._runner.run(
-                    job,
-                    image=recipe.image,
-                    argv=recipe.argv(),
-                    target=self._target.name,
-                    step=f"metadata {name}",
-                    results=results,
-                )
+            reply, log = self._runner.run(
+                job,
+                image=recipe.image,
+                argv=recipe.argv(),
+                target=self._target.name,
+                step=f"metadata {name}",
+            )
         except Failure as failure:
             found = diagnose(failure, name, self._runner.limits)
             raise BuildError(
@@ -237,7 +235,8 @@ class BuildInspector:
             return ()
         assert self._metadata is not None
         view = View(self._index, self._interpreter, self._metadata, WHEELS_ONLY)
-        pins = resolve(view, self._interpreter, requires)
+        with self._runner.store.workspace() as folder:
+            pins = resolve(view, self._interpreter, requires, folder=folder)
         return tuple(
             BuildRequirement(
                 name=pin.name,

@@ -6,9 +6,7 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -20,6 +18,7 @@ from wheelhouse.locking.view import View, serve
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
 
     from wheelhouse.targets import Interpreter
 
@@ -42,19 +41,21 @@ def resolve(
     interpreter: Interpreter,
     requirements: Sequence[str],
     *,
+    folder: Path,
     constraints: Sequence[str] = (),
     preferences: Mapping[NormalizedName, Version] | None = None,
     prereleases: bool = False,
 ) -> tuple[Pin, ...]:
     """Choose a version for each of *requirements* and all that they need.
 
+    :param folder: an empty one, for the files that uv reads and writes.
     :param preferences: versions to keep if nothing speaks against them.
     :raises LockError: there is no such choice; its message is uv's explanation.
     :raises WheelhouseError: an answer of the index, or a package's metadata, could not be had.
     """
     from uv import find_uv_bin
 
-    with tempfile.TemporaryDirectory(prefix="wheelhouse-") as folder, serve(view) as url:
+    with serve(view) as url:
         command = [
             *(find_uv_bin(), "pip", "compile", "--quiet", "--no-config", "--no-cache"),
             *("--default-index", url, "--no-build", "--no-python-downloads"),
@@ -73,7 +74,7 @@ def resolve(
             raise_all([each for each in view.errors if isinstance(each, InterruptedRunError)][:1])
             raise_all(view.errors)
             raise LockError(explain(done.stderr, url))
-        return tuple(_parse((Path(folder) / "locked.txt").read_text("utf-8").splitlines()))
+        return tuple(_parse((folder / "locked.txt").read_text("utf-8").splitlines()))
 
 
 def _plain(lines: Iterable[str]) -> Iterable[str]:
@@ -92,8 +93,8 @@ def _plain(lines: Iterable[str]) -> Iterable[str]:
         yield str(requirement)
 
 
-def _write(folder: str, name: str, lines: Iterable[str]) -> str:
-    path = Path(folder) / name
+def _write(folder: Path, name: str, lines: Iterable[str]) -> str:
+    path = folder / name
     path.write_text("".join(f"{line}\n" for line in lines), "utf-8")
     return str(path)
 

@@ -27,6 +27,8 @@ from wheelhouse.locking.candidates import Release, Source, releases
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
+    from packaging.specifiers import SpecifierSet
+
     from wheelhouse.locking.index import Index
     from wheelhouse.locking.metadata import MetadataSource
     from wheelhouse.targets import Interpreter
@@ -81,6 +83,15 @@ class View:
         found = self.releases(name)
         assert found is not None
         return found[version]
+
+    def hidden(self, name: NormalizedName, versions: SpecifierSet) -> bool:
+        """Whether the index has some of *versions*, but none with a hash that is allowed."""
+        page = self._index.project(name) if self.policy.hashes(name) else None
+        if page is None:
+            return False
+        every = releases(page, self._interpreter)
+        wanted = {each for each in every if versions.contains(each, prereleases=True)}
+        return bool(wanted) and wanted.isdisjoint(self.releases(name) or {})
 
     def page(self, name: NormalizedName) -> dict[str, Any] | None:
         """The project's page as PEP 691 has it."""
