@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 
     from wheelhouse.store import Store
 
-#: Connections at once, and tries for a file whose transfer broke in the middle.
-PARALLEL = 16
+#: Tries for a file whose transfer broke in the middle.
 ATTEMPTS = 4
 
 #: Seconds: to connect, between two reads, and in all for one file.
@@ -266,7 +265,7 @@ class Fetcher:
     def _body(self, answer: requests.Response, at_most: int | None) -> Iterator[bytes]:
         """The file's bytes as they come: neither a slow server nor a wordy one is waited for."""
         length = answer.headers.get("Content-Length", "")
-        expected = int(length) if length.isdigit() else None
+        expected = int(length) if length.isdecimal() else None
         if at_most is not None and expected is not None and expected > at_most:
             raise _TooBigError
         deadline = time.monotonic() + self._total

@@ -33,6 +33,7 @@ def build_target(run: Run, target: Target, freshness: Freshness) -> House:
         check_replaceable(destination)
         clean_leftovers(run.project.output)
         planned = plan_one(run, target, freshness)
+        lock_sha256 = sha256_of(lock_path(run.project.root, target.name))  # before anyone edits it
         end.plan = planned.plan
         with phase(run, target, "wheels", total=len(planned.plan.steps)):
             wheels = obtain(
@@ -46,8 +47,7 @@ def build_target(run: Run, target: Target, freshness: Freshness) -> House:
             )
         with staging_folder(destination) as staging:
             with phase(run, target, "assemble"):
-                digest = sha256_of(lock_path(run.project.root, target.name))
-                house = assemble(contents(run.project, planned, digest, wheels), staging)
+                house = assemble(contents(run.project, planned, lock_sha256, wheels), staging)
             with phase(run, target, "prove"):
                 _prove(run, planned, house)
             publish(staging, destination)

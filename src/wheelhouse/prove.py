@@ -7,7 +7,7 @@ installing. What fails is told per distribution and module, with its cause and t
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from packaging.utils import canonicalize_name
 
@@ -205,17 +205,30 @@ def _is_stray(module: str, modules: tuple[str, ...]) -> bool:
 
 
 def _conclude(house: House, reply: Reply) -> Proof:
-    message = reply.message
-    failures = [_finding(house, each) for each in message["failures"]]
+    try:
+        failures, proof = _read(house, reply.message)
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        # Foreign code has run in that container.
+        raise ProofError(
+            f"{house.manifest.target.name}: the proof gave an answer of another form",
+            hint="the log has the rest",
+        ) from error
     raise_all([_explain(house, each) for each in failures if not _is_echo(each, failures)])
-    return Proof(
+    return proof
+
+
+def _read(house: House, message: Mapping[str, Any]) -> tuple[list[Finding], Proof]:
+    """The failures that *message* tells, and what was proven if there are none."""
+    failures = [_finding(house, each) for each in message["failures"]]
+    proof = Proof(
         installed=int(message["installed"]),
         imports=int(message["imports"]),
-        pip=message["pip"],
+        pip=None if message["pip"] is None else _clean(message["pip"]),
         optional=tuple(_finding(house, each) for each in message["optional"]),
         install_seconds=float(message["seconds"]["install"]),
         import_seconds=float(message["seconds"]["import"]),
     )
+    return failures, proof
 
 
 def _is_echo(finding: Finding, failures: Sequence[Finding]) -> bool:
@@ -230,12 +243,14 @@ def _is_echo(finding: Finding, failures: Sequence[Finding]) -> bool:
 
 
 def _finding(house: House, data: Mapping[str, Any]) -> Finding:
-    missing = data["missing"]
+    missing, kind = data["missing"], data["kind"]
+    if kind not in get_args(Kind):
+        raise ValueError(f"{kind!r} is no kind of a finding")
     return Finding(
         distribution=str(data["distribution"]),
         module=_clean(data["module"]),
         what=str(data["what"]),
-        kind=data["kind"],
+        kind=kind,
         message=_clean(data["message"]),
         missing=None if missing is None else _clean(missing),
         traceback="\n".join(sanitize_lines(str(data["traceback"]))),

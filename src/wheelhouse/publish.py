@@ -85,10 +85,12 @@ def clean_leftovers(output: Path) -> int:
     """Clear away what killed runs left in *output*; how many folders there were.
 
     A wheelhouse whose replacement was stopped between two renames is put back.
+
+    :raises StorageError: *output* cannot be read.
     """
     if not output.is_dir():
         return 0
-    with _alone_in(output):
+    with storage_errors(output), _alone_in(output):
         previous = _folders(output, PREVIOUS)
         for folder in previous:
             _put_back(folder, output / folder.name[1:].removesuffix(PREVIOUS).rpartition(".")[0])
@@ -102,9 +104,9 @@ def check_replaceable(destination: Path) -> None:
             f"{destination} is not a folder, and is not replaced",
             hint="move it away, or choose another output folder",
         )
-    if (destination / MANIFEST).is_file() or not destination.exists():
-        return
     with storage_errors(destination):
+        if (destination / MANIFEST).is_file() or not destination.exists():
+            return
         if any(destination.iterdir()):
             raise StorageError(
                 f"{destination} holds something that is no wheelhouse, and is not replaced",

@@ -81,11 +81,6 @@ class Target:
         return self.preset.pythons[self.python]
 
     @property
-    def oci_platform(self) -> str:
-        """The platform as container engines name it, such as ``linux/amd64``."""
-        return f"linux/{OCI_ARCHITECTURES[self.arch]}"
-
-    @property
     def policy(self) -> str:
         """The highest auditwheel policy whose wheels run here, such as ``manylinux_2_36_x86_64``.
 

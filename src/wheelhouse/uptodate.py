@@ -8,7 +8,6 @@ reads the wheels themselves.
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,24 +112,25 @@ def remember(question: Question, project: Project, houses: Sequence[House]) -> N
         requirements = read_requirements(project.root, project.requirements)
         if not _is_what_was_built(project, requirements, houses):
             return
-    except WheelhouseError:
+        locks = [lock_path(project.root, house.manifest.target.name) for house in houses]
+        inputs: Iterable[Path] = [project.file, *requirements.files, *locks]
+        stamp = {
+            "inputs": {str(path): sha256_of(path) for path in inputs},
+            "houses": [_remembered(house) for house in houses],
+        }
+    except (WheelhouseError, OSError):
         return  # the next run tells
-    locks = [lock_path(project.root, house.manifest.target.name) for house in houses]
-    inputs: Iterable[Path] = [project.file, *requirements.files, *locks]
-    stamp = {
-        "inputs": {str(path): sha256_of(path) for path in inputs},
-        "houses": [
-            {
-                "target": house.manifest.target.name,
-                "path": str(house.path),
-                "wheels": len(house.manifest.wheels),
-                "size": house.size,
-                "files": _look(house.path),
-            }
-            for house in houses
-        ],
+    Store(default_root()).write_record(KIND, question.key, stamp)
+
+
+def _remembered(house: House) -> dict[str, Any]:
+    return {
+        "target": house.manifest.target.name,
+        "path": str(house.path),
+        "wheels": len(house.manifest.wheels),
+        "size": house.size,
+        "files": _look(house.path),
     }
-    Store(default_root()).write_record(KIND, question.key, json.loads(json.dumps(stamp)))
 
 
 def _is_what_was_built(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import tarfile
 import threading
 import time
@@ -608,6 +609,16 @@ def test_runs_at_one_time_do_not_take_each_others_half_written_lock(world: World
         list(pool.map(write_lock, [path] * len(texts), texts))
     assert path.read_text() in texts
     assert [each.name for each in world.root.iterdir()] == [path.name]
+
+
+def test_what_a_killed_run_left_of_a_lock_goes(world: World) -> None:
+    path = lock_path(world.root, "web")
+    left = [path.with_name(f".{path.name}.{number}-1.tmp") for number in (1, 2)]
+    for each in left:
+        each.touch()
+    os.utime(left[0], (0, 0))
+    write_lock(path, "")
+    assert sorted(world.root.iterdir()) == [left[1], path]
 
 
 def test_a_locked_package_is_shown_by_name_and_version() -> None:

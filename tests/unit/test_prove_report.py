@@ -17,6 +17,17 @@ if TYPE_CHECKING:
     from wheelhouse.house import House
 
 
+GOOD = {
+    "type": "result",
+    "installed": 2,
+    "imports": 3,
+    "pip": "26.1",
+    "failures": [],
+    "optional": [],
+    "seconds": {"install": 1.0, "import": 0.5},
+}
+
+
 def found(distribution: str, module: str, kind: str = "missing", **more: object) -> dict[str, Any]:
     """What the agent tells of a module that does not import."""
     base = {"what": "module", "message": "", "missing": None, "traceback": "", "origin": None}
@@ -25,7 +36,7 @@ def found(distribution: str, module: str, kind: str = "missing", **more: object)
 
 def told(house: House, *failures: dict[str, Any]) -> list[tuple[str, str]]:
     """The (message, hint) of each error that *failures* become."""
-    message = {"type": "result", "failures": list(failures), "optional": []}
+    message = {**GOOD, "failures": list(failures)}
     with pytest.raises((ProofError, SeveralErrors)) as caught:
         _conclude(house, Reply(message=message, files={}))
     error = caught.value
@@ -46,6 +57,28 @@ def house(tmp_path: Path) -> House:
         Package(name="tests-only", files={"tests/__init__.py": b""}),
     ]
     return make_house(tmp_path, packages, debian12())
+
+
+def test_nothing_failed(house: House) -> None:
+    proof = _conclude(house, Reply(message=GOOD, files={}))
+    assert str(proof) == "2 installed by pip 26.1 in 1.0 s, 3 imported in 0.5 s"
+
+
+@pytest.mark.parametrize(
+    "strange",
+    [
+        {"installed": None},
+        {"imports": "many"},
+        {"failures": 7},
+        {"failures": [{}]},
+        {"failures": [found("one", "one", "of-my-own")]},
+        {"optional": ["x"]},
+        {"seconds": []},
+    ],
+)
+def test_an_answer_of_another_form_proves_nothing(house: House, strange: dict[str, object]) -> None:
+    with pytest.raises(ProofError, match="an answer of another form"):
+        _conclude(house, Reply(message={**GOOD, **strange}, files={}))
 
 
 def test_what_is_imported(house: House) -> None:

@@ -467,3 +467,8 @@ def test_a_listener_does_not_show_too_often() -> None:
     for number in range(100):
         listener.output(b"%d\n" % number)
     assert lines == [b"0"]
+
+
+def test_a_file_that_nobody_asked_for_is_refused() -> None:
+    with pytest.raises(JobDiedError, match="nobody asked for"):
+        list(FrameReader(None, max_bytes=10).feed(file_frame("x.whl", b"x")))

@@ -16,6 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
+#: The CPUs' worth of time that the container has, told by the host.
+CPUS = "WHEELHOUSE_CPUS"
+
+#: How build tools are told the number of jobs. Left alone, they count the machine's CPUs, which
+#: are not all theirs. It has no influence on what they make, so no cache key has it.
+PARALLEL = ("CARGO_BUILD_JOBS", "CMAKE_BUILD_PARALLEL_LEVEL", "MAX_JOBS", "NPY_NUM_BUILD_JOBS")
+
 #: What a project without `[build-system]` means, by PEP 517.
 LEGACY_BACKEND = "setuptools.build_meta:__legacy__"
 
@@ -90,6 +97,7 @@ def _variables(job: Mapping[str, Any], root: str, folder: str) -> dict[str, str]
         "TMPDIR": temporary,
         "TZ": "UTC",
         "VIRTUAL_ENV": folder,
+        **dict.fromkeys(PARALLEL, os.environ.get(CPUS, "1")),
         **own,
     }
 

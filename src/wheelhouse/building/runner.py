@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from contextlib import contextmanager
@@ -83,7 +84,13 @@ class Runner:
         :raises EngineError: the engine stopped.
         :raises InterruptedRunError: the run was cancelled.
         """
-        spec = ContainerSpec(image=image, argv=argv, purpose=step, limits=self.limits)
+        spec = ContainerSpec(
+            image=image,
+            argv=argv,
+            purpose=step,
+            limits=self.limits,
+            environment={"WHEELHOUSE_CPUS": str(math.ceil(self.limits.cpus))},
+        )
         with self.listening(target, step) as (listener, path):
             try:
                 reply = run_job(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from wheelhouse import __version__
-from wheelhouse.errors import ConfigError, WheelhouseError
+from wheelhouse.errors import ConfigError, StorageError, WheelhouseError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -37,14 +38,23 @@ def run(arguments: Sequence[str]) -> int:
     except _ToldError as error:
         return error.status
     except WheelhouseError as error:
-        from wheelhouse.reporting import exit_status, write_errors
-
-        write_errors(error, sys.stderr)
-        return exit_status(error)
+        return _tell(error)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except OSError as error:
+        if error.filename is None and error.errno != errno.ENOSPC:
+            raise  # not of a file or a disk, so none of the user's business
+        place = f": {error.filename}" if error.filename else ""
+        return _tell(StorageError(f"{error.strerror}{place}", hint="see to it, then run it again"))
     return 0
+
+
+def _tell(error: WheelhouseError) -> int:
+    from wheelhouse.reporting import exit_status, write_errors
+
+    write_errors(error, sys.stderr)
+    return exit_status(error)
 
 
 class _ToldError(Exception):

@@ -67,9 +67,13 @@ def _checks(config: Path | None, engine_name: str) -> Iterator[Check]:
         return f"{engine_name}: {engine[0].cpus} CPUs, {human_size(engine[0].memory)} of memory"
 
     yield _tried("engine", start)
-    if engine and project is not None:
-        for target in project.targets.values():
-            yield _tried("images", partial(_images, engine[0], target))
+    try:
+        if engine and project is not None:
+            for target in project.targets.values():
+                yield _tried("images", partial(_images, engine[0], target))
+    finally:
+        for each in engine:
+            each.close()
 
 
 def _project(config: Path | None) -> tuple[Project | None, Check | None]:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import threading
+import time
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -86,11 +90,26 @@ def _refusal(path: Path, present: Lock | None) -> StaleLockError:
 
 
 def write_lock(path: Path, text: str) -> None:
-    """Put *text* into *path* in one step."""
-    temporary = path.with_name(f".{path.name}.tmp")
+    """Put *text* into *path* in one step, whoever else does so at this time.
+
+    :raises StorageError: the folder cannot be written to.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
     with storage_errors(path.parent):
-        temporary.write_text(text, "utf-8")
-        temporary.replace(path)
+        _remove_leftovers(path)
+        try:
+            temporary.write_text(text, "utf-8")
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Of runs that were killed while they wrote. Who still writes took less than a minute."""
+    for left in path.parent.glob(f".{path.name}.*.tmp"):
+        with contextlib.suppress(FileNotFoundError):  # another run may be about the same
+            if time.time() - left.stat().st_mtime > 60:
+                left.unlink()
 
 
 def check_locks(project: Project, targets: Iterable[Target]) -> None:

@@ -73,10 +73,6 @@ class Requirements:
         ]
         return frozenset().union(*found)
 
-    def origins(self, name: NormalizedName) -> list[str]:
-        """The lines that ask for *name*."""
-        return [each.origin for each in self.asked if each.name == name]
-
 
 @dataclass(slots=True)
 class _Reader:

@@ -1,0 +1,126 @@
+"""From steps to checked wheels: what a build gave is judged each time it is used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from fakeengine import FakeContainer, FakeEngine, file_frame, frame
+from lockingfactory import interpreter, locked, project, sha, target
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+from wheelfactory import members, zip_bytes
+
+from wheelhouse.building.build import known_build
+from wheelhouse.building.recipe import Recipe
+from wheelhouse.building.runner import Runner
+from wheelhouse.config import PackageSettings
+from wheelhouse.engine import Limits
+from wheelhouse.engine.session import Cancellation
+from wheelhouse.errors import CheckError
+from wheelhouse.events import SilentReporter
+from wheelhouse.fetch import Client, Fetcher
+from wheelhouse.locking.model import LockedPackage
+from wheelhouse.obtain import Obtained, obtain
+from wheelhouse.plan import Plan, Step
+from wheelhouse.scheduler import Scheduler
+from wheelhouse.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from wheelhouse.plan import Action
+
+SDIST = b"an sdist"
+KEY = "c" * 64
+PURE = "demo-1.0-py3-none-any.whl"
+
+
+class Shop:
+    """A store, and an engine whose container sends one wheel."""
+
+    def __init__(self, root: Path, filename: str, content: Mapping[str, bytes]) -> None:
+        self.root = root
+        self.store = Store(root / "store")
+        self.store.add([SDIST])
+        message = {"type": "result", "seconds": {"build": 1.0}, "repaired": False}
+        file = file_frame(filename, zip_bytes(list(content.items())))
+        self.engine = FakeEngine(FakeContainer([("stdout", file), ("stdout", frame(message))]))
+
+    def step(self, name: str = "demo") -> Step:
+        """What the plan says now."""
+        sdist = locked(f"{name}-1.0.tar.gz", sha256=sha(SDIST))
+        built = known_build(self.store, KEY)
+        action: Action = "reuse" if built else "build"
+        return Step(
+            action=action,
+            package=LockedPackage(name=canonicalize_name(name), version=Version("1.0")),
+            file=sdist,
+            reason="why",
+            recipe=Recipe(
+                sdist=sdist,
+                image="sha256:builder",
+                python="/usr/bin/python3",
+                tool_python="/opt/tools/bin/python",
+                tool_path="/opt/tools/bin",
+            ),
+            key=KEY,
+            built=built,
+        )
+
+    def obtain(self, step: Step, packages: Mapping[str, PackageSettings] | None = None) -> Obtained:
+        stop = Cancellation()
+        with Scheduler(1) as scheduler:
+            (found,) = obtain(
+                Plan(target="web", steps=(step,)),
+                project(self.root, packages),
+                target(),
+                interpreter(),
+                runner=Runner(self.engine, self.store, Limits(), SilentReporter(), stop),
+                fetcher=Fetcher(Client(), self.store, stop.check),
+                scheduler=scheduler,
+            )
+        return found
+
+
+def test_a_built_wheel_is_reused(tmp_path: Path) -> None:
+    shop = Shop(tmp_path, PURE, members())
+    first = shop.obtain(shop.step())
+    again = shop.step()
+    assert again.action == "reuse"
+    assert shop.obtain(again) == Obtained(
+        step=again, wheel=first.wheel, sha256=first.sha256, built=first.built
+    )
+    assert len(shop.engine.started) == 1
+
+
+def test_a_flipped_bit_makes_a_reuse_a_build(tmp_path: Path) -> None:
+    shop = Shop(tmp_path, PURE, members())
+    sha256 = shop.obtain(shop.step()).sha256
+    again = shop.step()
+    path = shop.store.blob(sha256)
+    path.chmod(0o644)
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    assert shop.obtain(again).sha256 == sha256
+    assert len(shop.engine.started) == 2
+
+
+def test_the_wheel_of_another_project_is_refused_each_time(tmp_path: Path) -> None:
+    shop = Shop(tmp_path, PURE, members())
+    for action in ("build", "reuse"):
+        step = shop.step("wanted")
+        assert step.action == action
+        with pytest.raises(CheckError, match="its build gave the wheel of demo 1.0"):
+            shop.obtain(step)
+
+
+def test_a_lost_extension_is_refused_each_time_unless_it_may_be(tmp_path: Path) -> None:
+    tag = "cp311-cp311-linux_x86_64"
+    shop = Shop(tmp_path, f"demo-1.0-{tag}.whl", members(tags=[tag], purelib=False))
+    for action in ("build", "reuse"):
+        step = shop.step()
+        assert step.action == action
+        with pytest.raises(CheckError, match="its extension was left out"):
+            shop.obtain(step)
+    shop.obtain(shop.step(), {"demo": PackageSettings(allow_pure=True)})
