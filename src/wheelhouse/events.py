@@ -100,7 +100,7 @@ class Step:
 
 
 @contextmanager
-def step(reporter: Reporter, target: str, name: str, phase: str) -> Iterator[Step]:
+def step(reporter: Reporter, target: str | None, name: str, phase: str) -> Iterator[Step]:
     """Report the start and the end of the step that the block is."""
     reporter.emit(StepStarted(target=target, step=name, phase=phase))
     running, started = Step(), time.monotonic()

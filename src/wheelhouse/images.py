@@ -26,7 +26,7 @@ import threading
 import tomllib
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
@@ -54,6 +54,7 @@ from wheelhouse.targets import OCI_ARCHITECTURES, presets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from wheelhouse.targets import Preset, Target
 
@@ -166,8 +167,9 @@ class Step:
 
     @property
     def title(self) -> str:
-        """The step for a person, such as ``debian12 builder``."""
-        return f"{self.preset} {self.kind}"
+        """The step for a person, such as ``debian12 system (libpq-dev)``."""
+        packages = f" ({self.inputs['PACKAGES']})" if self.kind == "system" else ""
+        return f"{self.preset} {self.kind}{packages}"
 
 
 def image_name(preset: str, arch: str, kind: Kind, content: object) -> str:
@@ -369,6 +371,7 @@ class TargetImageMaker:
     :param fetch: gives the verified file of a toolbox pin; called from several threads.
     :param lock_dir: where runs on this machine wait for one another.
     :param on_line: receives what pulls and builds print, from several threads.
+    :param building: entered with an image's title while it is built.
     :param mirror: of Debian; else ``WHEELHOUSE_DEBIAN_MIRROR``, else its official one.
     :raises ConfigError: *mirror* is not usable.
 
@@ -384,11 +387,13 @@ class TargetImageMaker:
         on_line: Callable[[str], None],
         *,
         mirror: str | None = None,
+        building: Callable[[str], AbstractContextManager[object]] = nullcontext,
     ) -> None:
         self._store = store
         self._fetch = fetch
         self._lock_dir = lock_dir
         self._on_line = on_line
+        self._building = building
         self._stopping = threading.Event()
         self._mirror = checked_mirror(mirror or os.environ.get(MIRROR_VARIABLE) or DEFAULT_MIRROR)
 
@@ -545,7 +550,7 @@ class TargetImageMaker:
         self._check_running()
         lines: deque[str] = deque(maxlen=_KEPT_LINES)
         try:
-            with tempfile.TemporaryFile() as context:
+            with self._building(step.title), tempfile.TemporaryFile() as context:
                 self._write_context(step, context)
                 context.seek(0)
                 return self._store.build(

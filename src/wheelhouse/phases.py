@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from wheelhouse.errors import InterruptedRunError, WheelhouseError, flatten, raise_all
 from wheelhouse.events import Outcome, PhaseStarted, Reporter, TargetFinished
+from wheelhouse.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -52,8 +54,9 @@ def telling_the_end(reporter: Reporter, target: Target) -> Iterator[End]:
         outcome = "skipped"
         raise
     except WheelhouseError as error:
-        message = error.message
-        for each in flatten([error]):
+        errors = flatten([error])
+        message = _in_short(errors)
+        for each in errors:
             each.target = target.name
         raise
     finally:
@@ -70,6 +73,12 @@ def telling_the_end(reporter: Reporter, target: Target) -> Iterator[End]:
                 message=message,
             )
         )
+
+
+def _in_short(errors: Sequence[WheelhouseError]) -> str:
+    """``1 lock error``: what they say is told in full at the end of the run."""
+    kinds = Counter(error.code for error in errors)
+    return ", ".join(counted(number, f"{code} error") for code, number in kinds.items())
 
 
 def _counts(plan: Plan | None) -> dict[str, int]:

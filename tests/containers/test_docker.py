@@ -65,7 +65,7 @@ def test_the_status_of_a_container_is_told(engine: DockerEngine, status: int) ->
 
 
 def test_the_want_of_memory_is_told(engine: DockerEngine) -> None:
-    _, ended = run(engine, "sh", "-c", "exec tail -c 1G /dev/zero")
+    _, ended = run(engine, "/usr/bin/python3.11", "-c", "b'x' * (1 << 30)")
     assert ended.out_of_memory
 
 

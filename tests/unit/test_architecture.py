@@ -18,10 +18,10 @@ SOURCE = Path(__file__).parents[2] / "src" / "wheelhouse"
 #: From the bottom to the top. A module belongs where the longest name that fits it stands.
 LAYERS = (
     "agent errors events targets text __init__",
-    "bootstrap config configerrors engine fetch locking.model projectfile recipes reporting "
-    "scheduler store tomlsource toolbox wording",
-    "building engine.docker engine.docker_images engine.local engine.session images "
-    "locking.candidates locking.index plan wheels",
+    """bootstrap config configerrors engine fetch locking.model projectfile recipes reporting
+    scheduler store tomlsource toolbox wording""",
+    """building engine.docker engine.docker_images engine.local engine.session images
+    locking.candidates locking.index plan wheels""",
     "house locking manifest obtain probe prove publish story",
     "phases pipeline run uptodate",
     "cli __main__",

@@ -111,7 +111,7 @@ def test_the_wheel_of_another_project_is_refused_each_time(tmp_path: Path) -> No
     for action in ("build", "reuse"):
         step = shop.step("wanted")
         assert step.action == action
-        with pytest.raises(CheckError, match="its build gave the wheel of demo 1.0"):
+        with pytest.raises(CheckError, match="gave the wheel of demo"):
             shop.obtain(step)
 
 

@@ -13,6 +13,7 @@ from wheelhouse.errors import (
     InterruptedRunError,
     ProofError,
     SeveralErrors,
+    StorageError,
     WheelhouseError,
 )
 from wheelhouse.reporting import exit_status, render_errors, write_errors
@@ -57,6 +58,12 @@ def test_several_are_ordered_grouped_and_counted() -> None:
     places = [text.index(each) for each in ("first", "psycopg2", "error[build]: b", "late")]
     assert places == sorted(places)
     assert text.splitlines()[-1] == "4 errors: 1 config, 2 build, 1 proof"
+
+
+def test_what_several_workers_found_alike_is_told_once() -> None:
+    full = [StorageError("the disk is full: /srv", hint="make room there") for _ in range(3)]
+    text = render_errors(SeveralErrors(full), width=80)
+    assert text.count("the disk is full") == text.count("make room there") == 1
 
 
 def test_a_shared_hint_is_given_once() -> None:

@@ -234,8 +234,8 @@ def test_json_tells_errors_and_the_exit_status() -> None:
     *_, first, second, last = as_json(error=error)
     assert (first["event"], first["code"], first["hint"]) == ("error", "proof", None)
     assert second | {"at": 0} == {
-        "event": "error", "at": 0, "code": "build", "status": 4, "message": "b", "hint": "h",
-        "log": "/l",
+        "event": "error", "at": 0, "code": "build", "target": None, "status": 4,
+        "message": "b", "hint": "h", "log": "/l",
     }  # fmt: skip
     assert (last["event"], last["status"]) == ("run-finished", 4)
 

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 import click
 
 from wheelhouse.cli.workbench import open_engine
+from wheelhouse.engine.session import Cancellation
 from wheelhouse.errors import WheelhouseError
+from wheelhouse.events import SilentReporter
 from wheelhouse.fetch import Client, Fetcher, redacted
 from wheelhouse.locking.index import Index
 from wheelhouse.store import Store, default_root
@@ -63,7 +65,7 @@ def _checks(config: Path | None, engine_name: str) -> Iterator[Check]:
     engine: list[Engine] = []
 
     def start() -> str:
-        engine.append(open_engine(engine_name, store, fetcher, lambda _: None))
+        engine.append(open_engine(engine_name, store, fetcher, SilentReporter(), Cancellation()))
         return f"{engine_name}: {engine[0].cpus} CPUs, {human_size(engine[0].memory)} of memory"
 
     yield _tried("engine", start)

@@ -27,7 +27,7 @@ def bootstrap_images(names: list[str], *, refresh: bool) -> None:
     chosen = _presets(names)
     store = Store(default_root())
     fetcher = Fetcher(Client(), store, lambda: None)
-    maker = image_maker(connect(timeout=600), store, fetcher, _show)
+    maker = image_maker(connect(timeout=600), store, fetcher, on_line=_show)
     started = time.monotonic()
     made = maker.bootstrap(chosen, refresh=refresh)
     _clear()

@@ -5,17 +5,19 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from wheelhouse.engine.session import Cancellation
 from wheelhouse.errors import InterruptedRunError
+from wheelhouse.events import step
 from wheelhouse.fetch import Client, Fetcher
 from wheelhouse.run import Run, open_run
 from wheelhouse.store import Store, default_root
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
     from types import FrameType
 
@@ -88,7 +90,7 @@ def workbench(
         open_run(
             project,
             store=store,
-            engine=open_engine(engine, store, fetcher, lambda line: None, cancellation),
+            engine=open_engine(engine, store, fetcher, reporter, cancellation),
             fetcher=fetcher,
             reporter=reporter,
             cancellation=cancellation,
@@ -102,10 +104,10 @@ def open_engine(
     name: str,
     store: Store,
     fetcher: Fetcher,
-    on_line: Callable[[str], None],
-    cancellation: Cancellation | None = None,
+    reporter: Reporter,
+    cancellation: Cancellation,
 ) -> Engine:
-    """The engine called *name*; making its images stops with *cancellation*.
+    """The engine called *name*; making its images is reported, and stops with *cancellation*.
 
     :raises EngineError: there is none here.
     """
@@ -115,15 +117,22 @@ def open_engine(
         return LocalEngine(store)
     from wheelhouse.engine.docker import DockerEngine, connect
 
+    def building(title: str) -> AbstractContextManager[object]:
+        return step(reporter, None, f"image {title}", "images")
+
     client = connect()
-    maker = image_maker(client, store, fetcher, on_line)
-    if cancellation is not None:
-        cancellation.also(maker.stop)
+    maker = image_maker(client, store, fetcher, building=building)
+    cancellation.also(maker.stop)
     return DockerEngine(client, maker)
 
 
 def image_maker(
-    client: object, store: Store, fetcher: Fetcher, on_line: Callable[[str], None]
+    client: object,
+    store: Store,
+    fetcher: Fetcher,
+    *,
+    on_line: Callable[[str], None] = lambda _: None,
+    building: Callable[[str], AbstractContextManager[object]] = nullcontext,
 ) -> TargetImageMaker:
     """What makes and finds the images of targets in the engine of *client*."""
     from wheelhouse.engine.docker_images import DockerImages
@@ -132,4 +141,6 @@ def image_maker(
     def fetch(pin: object) -> Path:
         return fetcher.fetch(pin.url, pin.sha256)  # type: ignore[attr-defined]
 
-    return TargetImageMaker(DockerImages(client), fetch, store.root / "locks", on_line)  # type: ignore[arg-type]
+    images = DockerImages(client)  # type: ignore[arg-type]
+    locks = store.root / "locks"
+    return TargetImageMaker(images, fetch, locks, on_line, building=building)

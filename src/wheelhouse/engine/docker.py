@@ -18,6 +18,7 @@ import threading
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,6 +49,9 @@ USER = "65534:65534"
 
 MINIMUM_API = (1, 40)
 RECEIVE = 1 << 18
+
+#: Seconds that may lie between an event's time by our reckoning and by the engine's.
+MARGIN = 0.25
 
 #: What an engine that is not there, or not ready, makes the SDK raise.
 UNREACHABLE = (DockerException, requests.exceptions.RequestException, OSError)
@@ -153,6 +157,17 @@ class DockerEngine:
     def memory(self) -> int:
         """Bytes of memory of the engine's machine."""
         return int(self._info["MemTotal"])
+
+    @cached_property
+    def ahead(self) -> float:
+        """Seconds by which the clock of the engine's machine is ahead of this one's."""
+        asked = time.time()
+        told = str(self._client.info().get("SystemTime", ""))
+        answered = time.time()
+        try:
+            return datetime.fromisoformat(told).timestamp() - (asked + answered) / 2
+        except ValueError:
+            return 0.0
 
     def images(self, target: Target) -> TargetImages:
         """See :class:`wheelhouse.engine.Engine`."""
@@ -357,28 +372,30 @@ class DockerContainer:
         They are asked in any case: an engine that is itself being stopped ends its containers in
         good order, with a status like any other, and no longer answers then.
         """
-        since = int(self._started) - 1
         try:
-            status = self._status(since)
-            memory = not self._killed.is_set() and bool(self._events(since, "oom"))
+            status = self._status()
+            memory = not self._killed.is_set() and bool(self._events("oom"))
         except UNREACHABLE:
             return Exit(status=None)
         return Exit(status=status, out_of_memory=memory)
 
-    def _status(self, since: int) -> int | None:
+    def _status(self) -> int | None:
         try:
             ended = self._client.wait(self._id, timeout=10, condition="removed")
             return int(ended["StatusCode"])
         except UNREACHABLE:  # it is gone, or its files take long to remove
-            for event in self._events(since, "die"):
+            for event in self._events("die"):
                 return int(event["Actor"]["Attributes"].get("exitCode", 137))
         return None
 
-    def _events(self, since: int, kind: str) -> list[dict[str, Any]]:
+    def _events(self, kind: str) -> list[dict[str, Any]]:
         """Past events of this container. The daemon remembers its last few hundred."""
+        span: dict[str, Any] = {  # fractions are text, by the API
+            "since": f"{self._started + self._engine.ahead - MARGIN:.6f}",
+            "until": f"{time.time() + self._engine.ahead + MARGIN:.6f}",
+        }
         filters = {"container": self._id, "event": kind}
-        until = int(time.time()) + 1
-        return list(self._client.events(since=since, until=until, filters=filters, decode=True))
+        return list(self._client.events(**span, filters=filters, decode=True))
 
     def kill(self) -> None:
         """Close its input, which ends it, and have it removed in case it does not obey."""

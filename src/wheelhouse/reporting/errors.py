@@ -85,8 +85,12 @@ def exit_status(error: BaseException | None) -> int:
 
 
 def _in_order(error: WheelhouseError) -> list[WheelhouseError]:
-    """The single errors: by stage, then by kind, in the order in which they came."""
-    errors = flatten([error])
+    """The single errors: by stage, then by kind, in the order in which they came.
+
+    What several workers found alike, such as a full disk, is one error.
+    """
+    told = {(each.code, each.target, each.message, each.log): each for each in flatten([error])}
+    errors = list(told.values())
     places: dict[str, int] = {}
     for each in errors:
         places.setdefault(each.code, len(places))
