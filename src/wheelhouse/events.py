@@ -73,7 +73,7 @@ class Notice(Event):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TargetFinished(Event):
-    """The target is done. *counts* maps ``fetched``, ``built``, ``reused`` and ``failed``."""
+    """The target is done. *counts* maps ``fetched``, ``built`` and ``reused``, if all went well."""
 
     outcome: Outcome
     seconds: float

@@ -66,7 +66,7 @@ def telling_the_end(reporter: Reporter, target: Target) -> Iterator[End]:
                 target=target.name,
                 outcome=outcome,
                 seconds=time.monotonic() - started,
-                counts=_counts(end.plan),
+                counts=_counts(end.plan) if outcome == "done" else {},
                 wheels=len(house.manifest.wheels) if house else 0,
                 size=house.size if house else 0,
                 path=house.path if house else end.path,

@@ -63,7 +63,7 @@ VARIABLE: Final = "^[A-Za-z_][A-Za-z0-9_]*$"
 FREE_VARIABLE: Final = (
     f"^(?!(?:{'|'.join(sorted(RESERVED_VARIABLES))})$)(?!{RESERVED_PREFIXES})" + VARIABLE[1:]
 )
-MODULE: Final = "^[A-Za-z_][A-Za-z0-9_]*$"
+MODULE: Final = r"^(\*|[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*)$"
 SIZE: Final = f"^([0-9]+(?:\\.[0-9]+)?)({'|'.join(UNITS)})$"
 DURATION: Final = "^(?=.)(?:([0-9]+)h)?(?:([0-9]+)m)?(?:([0-9]+)s)?$"
 
@@ -267,8 +267,8 @@ Module = Annotated[
     str,
     _matching(
         MODULE,
-        "is not the name of a top-level module",
-        'write the name that "import" takes, up to its first dot',
+        "is not the name of a module",
+        'write the name that "import" takes, or "*" for all of them',
     ),
     WithJsonSchema({"type": "string", "pattern": MODULE}),
 ]
@@ -434,7 +434,7 @@ class PackageTable(_Table):
     )
     skip_imports: list[Module] = Field(
         default=[],
-        description="Top-level modules of it that the proof need not import.",
+        description="Modules of it that the proof leaves out, with all below them; `*` is all.",
     )
 
 

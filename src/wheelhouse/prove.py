@@ -336,6 +336,12 @@ def _provider(module: str) -> str:
 
 
 def _library_hint(finding: Finding) -> str:
+    if "cannot load library" in finding.message or "find_library" in finding.message:
+        return (
+            "it looks for that library by name while it runs, so its wheel cannot bring it along: "
+            "install the distribution's package that has it on the server, and leave the module "
+            f'out here: [packages.{finding.distribution}] skip-imports = ["{finding.module}"]'
+        )
     if "shared object file" in finding.message or "shared library" in finding.message.lower():
         return (
             "have it built from its sdist, which copies the library into the wheel "

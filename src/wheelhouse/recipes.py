@@ -25,5 +25,5 @@ def system_packages(name: NormalizedName, family: str) -> tuple[str, ...]:
 
 
 def skipped_imports(name: NormalizedName) -> tuple[str, ...]:
-    """Top-level modules of *name* that cannot be imported outside their host program."""
+    """Modules of *name* that cannot be imported outside their host program."""
     return tuple(_recipes().get(name, {}).get("skip-imports", ()))

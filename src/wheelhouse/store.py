@@ -210,10 +210,10 @@ class Store:
                 check()
                 with contextlib.suppress(Timeout):
                     lock.acquire(timeout=WAIT, poll_interval=WAIT / 4)
-            try:
-                yield
-            finally:
-                lock.release()
+        try:
+            yield
+        finally:
+            lock.release()
 
     def clean(self) -> None:
         """Remove what killed runs left in ``tmp/``, and logs nobody will read any more."""

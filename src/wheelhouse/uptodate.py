@@ -61,6 +61,7 @@ def unchanged(question: Question) -> list[Event] | None:
     try:
         if stamp is None or not _same(stamp):
             return None
+        _clear({Path(house["path"]).parent for house in stamp["houses"]})
         return [_event(house) for house in stamp["houses"]]
     except (OSError, LookupError, TypeError, ValueError, AttributeError):
         return None  # something is gone, or the stamp is damaged
@@ -70,6 +71,15 @@ def _same(stamp: dict[str, Any]) -> bool:
     return all(sha256_of(Path(path)) == sha for path, sha in stamp["inputs"].items()) and all(
         _look(Path(house["path"])) == house["files"] for house in stamp["houses"]
     )
+
+
+def _clear(outputs: Iterable[Path]) -> None:
+    """Have what a killed run left in *outputs* removed: no build will come to do it."""
+    for output in outputs:
+        if any(output.glob(".*")):
+            from wheelhouse.publish import clean_leftovers
+
+            clean_leftovers(output)
 
 
 def _look(folder: Path) -> dict[str, list[int]]:

@@ -396,6 +396,28 @@ def test_a_root_that_nobody_wants_any_more_is_gone_from_this_machine(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_bootstrapping_that_is_stopped_says_so_and_leaves_nothing(tmp_path: Path) -> None:
+    if os.geteuid() or shutil.which("mmdebstrap") is None:
+        pytest.skip("needs root and mmdebstrap")
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    places = {"TMPDIR": str(temporary), "WHEELHOUSE_CACHE": str(tmp_path / "cache")}
+    with subprocess.Popen(
+        [sys.executable, "-m", "wheelhouse", "images", "bootstrap", "debian12", "--refresh"],
+        env={**os.environ, **places},
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        deadline = time.monotonic() + 30
+        while not list(temporary.iterdir()) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        _, told = process.communicate(timeout=20)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert told.startswith("error[interrupted]: stopped by SIGTERM")
+    assert list(temporary.iterdir()) == []
+
+
 @contextmanager
 def registry(folder: Path) -> Iterator[str]:
     """A registry on this machine; gives its host and port."""

@@ -32,8 +32,15 @@ def file_frame(name: object, body: bytes, size: object = None) -> bytes:
 RESULT = frame({"type": "result", "value": 1, "size": 0})
 
 
+#: What tells the frames of an answer.
+ANSWERS = (b'"type": "result"', b'"type": "failed"')
+
+
 class FakeContainer:
-    """A container that says *script*; then ends as *exit*, or lives on until it is killed."""
+    """A container that says *script*; then ends as *exit*, or lives on until it is killed.
+
+    One that has answered ends by itself, as the agent does, unless it is *lingering*.
+    """
 
     def __init__(
         self,
@@ -41,10 +48,13 @@ class FakeContainer:
         exit: Exit | None = None,  # noqa: A002
         *,
         before: Callable[[FakeContainer], None] = lambda _: None,
+        lingering: bool = False,
     ) -> None:
         self.script = script
         self.exit = exit
         self.before = before
+        said = b"".join(data for pipe, data in script if pipe == "stdout")
+        self.ends = not lingering and any(kind in said for kind in ANSWERS)
         self.killed = threading.Event()
         self.fed = bytearray()
         self.open = 0
@@ -73,7 +83,7 @@ class FakeContainer:
             if self.killed.is_set():
                 return
             yield piece
-        if self.exit is None:
+        if self.exit is None and not self.ends:
             assert self.killed.wait(SOON), "nobody ended it"
 
     def wait(self) -> Exit:

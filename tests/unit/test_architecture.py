@@ -28,8 +28,13 @@ LAYERS = (
 )
 LAYER = {name: number for number, names in enumerate(LAYERS) for name in names.split()}
 
-#: What the toolbox has for the agent, or the host sends along.
-AGENT_MAY = {"packaging", "pyproject_hooks"}
+#: What the toolbox has for the agent, whose Python these run on.
+ON_OUR_PYTHON = {"build", "environment", "metadata"}
+TOOLBOX = {"packaging", "pyproject_hooks"}
+
+#: The oldest Python of a target, which runs the rest of the agent; the host sends `packaging`.
+OLDEST = (3, 9)
+SENT_ALONG = {"packaging"}
 
 #: What a run with nothing to do must not pay for.
 HEAVY = {"docker", "elftools", "lxml", "packaging", "pydantic", "requests", "rich", "tree_sitter"}
@@ -106,9 +111,12 @@ def test_nothing_imports_the_command_line() -> None:
 
 
 def test_the_agent_needs_nothing_that_its_container_lacks() -> None:
-    allowed = sys.stdlib_module_names | AGENT_MAY
     for path in (SOURCE / "agent").glob("*.py"):
-        assert {full.partition(".")[0] for full in imported(path)} <= allowed, path.name
+        tools = TOOLBOX if path.stem in ON_OUR_PYTHON else SENT_ALONG
+        foreign = {full.partition(".")[0] for full in imported(path)} - sys.stdlib_module_names
+        assert foreign <= tools, path.name
+        if path.stem not in ON_OUR_PYTHON:
+            ast.parse(path.read_text("utf-8"), feature_version=OLDEST)
 
 
 def test_a_run_with_nothing_to_do_imports_nothing_heavy() -> None:

@@ -22,7 +22,13 @@ from wheelhouse.building.recipe import EARLIEST, Recipe
 from wheelhouse.building.runner import TAIL, Failure, Runner, tail
 from wheelhouse.engine import Exit, Limits
 from wheelhouse.engine.session import Cancellation, Job
-from wheelhouse.errors import BuildError, EngineError, InterruptedRunError, WheelhouseError
+from wheelhouse.errors import (
+    BuildError,
+    EngineError,
+    InterruptedRunError,
+    SeveralErrors,
+    WheelhouseError,
+)
 from wheelhouse.events import Event, StepOutput
 from wheelhouse.fetch import Client, Fetcher
 from wheelhouse.locking.model import BuildRequirement, LockedPackage
@@ -411,6 +417,16 @@ def test_an_error_in_the_block_names_the_log(shop: Workshop) -> None:
     ):
         raise WheelhouseError("mine")
     assert told.value.log == path
+
+
+def test_each_of_several_errors_names_the_log(shop: Workshop) -> None:
+    several = SeveralErrors([WheelhouseError("one"), WheelhouseError("two")])
+    with (
+        pytest.raises(SeveralErrors),
+        shop.runner(result()).listening("web", "demo") as (_, path),
+    ):
+        raise several
+    assert [each.log for each in several.errors] == [path, path]
 
 
 # --- what a build will cost -------------------------------------------------------------------

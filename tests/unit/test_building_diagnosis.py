@@ -257,3 +257,29 @@ def test_a_header_that_python_no_longer_has_is_not_searched_in_the_distribution(
     found = told("src/_fastmath.c:33:10: fatal error: longintrepr.h: No such file or directory\n")
     assert "older Pythons" in found.cause
     assert "-dev" not in found.hint
+
+
+def test_rust_is_not_taken_for_a_wish_for_the_network() -> None:
+    found = told(
+        "Downloading rustup-init from https://static.rust-lang.org/rustup/dist/rustup-init\n"
+        "Rust not found, installing into a temporary directory\n"
+        "httpx.ConnectError: [Errno -3] Temporary failure in name resolution\n"
+    )
+    assert "a Rust compiler" in found.cause
+    assert '[packages.demo] source = "wheel"' in found.hint
+
+
+@pytest.mark.parametrize(
+    ("tail", "words"),
+    [
+        (
+            "AttributeError: 'build_ext' object has no attribute 'cython_sources'\n",
+            "no attribute 'cython_sources'",
+        ),
+        ("ModuleNotFoundError: No module named 'imp'\n", "newer Pythons no longer have"),
+    ],
+)
+def test_an_sdist_of_another_age(tail: str, words: str) -> None:
+    found = told(tail)
+    assert words in found.cause
+    assert "pin a newer demo" in found.hint

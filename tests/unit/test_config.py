@@ -102,7 +102,7 @@ def test_everything_said(folder: Folder) -> None:
             env = { CFLAGS = "-g0", X = "", PYTHON = "x" }
             config-settings = { one = "1", "--many" = ["a", "b"], none = [] }
             allow-pure = true
-            skip-imports = ["foo", "_bar"]
+            skip-imports = ["foo", "_bar.gui._x", "*"]
             [limits]
             memory = 1073741824
             processes = 64
@@ -126,7 +126,7 @@ def test_everything_said(folder: Folder) -> None:
         env={"CFLAGS": "-g0", "X": "", "PYTHON": "x"},
         config_settings={"one": "1", "--many": ("a", "b"), "none": ()},
         allow_pure=True,
-        skip_imports=("foo", "_bar"),
+        skip_imports=("foo", "_bar.gui._x", "*"),
     )
     assert dict(project.packages) == {"foo-bar-baz": expected}
     assert project.settings("FOO.bar-BAZ") == expected
@@ -474,10 +474,10 @@ FAULTS: dict[str, tuple[str | bytes, list[str]]] = {
         ["5: packages.x.allow-pure: must be true or false, not an integer"],
     ),
     "modules": (
-        TARGET + '[packages.x]\nskip-imports = ["a.b", "c-d", "e"]\n',
+        TARGET + '[packages.x]\nskip-imports = ["a..b", "c-d", "e"]\n',
         [
-            '5: packages.x.skip-imports[0]: "a.b" is not the name of a top-level module',
-            '5: packages.x.skip-imports[1]: "c-d" is not the name of a top-level module',
+            '5: packages.x.skip-imports[0]: "a..b" is not the name of a module',
+            '5: packages.x.skip-imports[1]: "c-d" is not the name of a module',
         ],
     ),
     "limits is a number": ("limits = 1\n" + TARGET, ["1: limits: must be a table, not an integer"]),

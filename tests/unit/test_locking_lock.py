@@ -34,7 +34,7 @@ from packaging.version import Version
 from wheelhouse.agent.metadata import _missing
 from wheelhouse.building.runner import Runner
 from wheelhouse.config import PackageSettings
-from wheelhouse.engine import Exit, Limits
+from wheelhouse.engine import Container, ContainerSpec, Exit, Limits
 from wheelhouse.engine.session import Cancellation
 from wheelhouse.errors import (
     BuildError,
@@ -391,6 +391,27 @@ def test_dynamic_metadata_comes_from_the_container(world: World) -> None:
     assert lock.packages[0].required_by == ("demo",)
 
 
+def test_backends_are_asked_for_metadata_when_there_is_room(world: World) -> None:
+    asked = [f"demo{number}" for number in range(6)]
+    world.ask("\n".join(asked))
+    for name in asked:
+        world.sdist(name, "1.0", level="2.1")
+    room = threading.Semaphore(2)
+
+    def enter(_: FakeContainer) -> None:
+        assert room.acquire(blocking=False), "the scheduler has two threads"
+        time.sleep(0.05)
+        room.release()
+
+    class Engine(FakeEngine):
+        def start(self, spec: ContainerSpec) -> Container:
+            said = answer(text=metadata(spec.purpose.removeprefix("metadata "), "1.0")).script
+            return FakeContainer(said, before=enter)
+
+    world.engine = Engine()
+    assert len(world.lock().packages) == 6
+
+
 def test_packages_are_inspected_in_parallel_and_fail_together(world: World) -> None:
     world.ask("one\ntwo\nthree\n")
     together = threading.Barrier(2)
@@ -600,6 +621,23 @@ def test_a_lock_is_replaced_in_one_step(world: World) -> None:
     world.current(Freshness.UPGRADE)
     assert path.stat().st_ino != inode
     assert sorted(each.name for each in world.root.iterdir()) == [path.name, MAIN]
+
+
+def test_of_two_runs_at_one_time_one_makes_the_lock(world: World) -> None:
+    world.ask("flask\n")
+    world.wheel("flask", "3.0")
+    first = world.current()
+    path = lock_path(world.root, "web")
+    text = path.read_text()
+    path.unlink()
+    with ThreadPoolExecutor(1) as pool, Scheduler(1) as scheduler:
+        with world.locker(scheduler).alone(path):
+            other = pool.submit(world.current)
+            with pytest.raises(TimeoutError):
+                other.result(0.5)
+            world.wheel("flask", "4.0")
+            path.write_text(text)
+        assert other.result(10) == first
 
 
 def test_runs_at_one_time_do_not_take_each_others_half_written_lock(world: World) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,13 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
-from wheelhouse.errors import BuildError, FetchError, LockError, SeveralErrors
+from wheelhouse.errors import (
+    BuildError,
+    FetchError,
+    InterruptedRunError,
+    LockError,
+    SeveralErrors,
+)
 from wheelhouse.locking.resolver import explain, resolve
 from wheelhouse.locking.view import WHEELS_ONLY, Policy, View
 from wheelhouse.store import Store
@@ -465,6 +472,17 @@ def test_nothing_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("HOME", str(folder))
     Resolving(tmp_path, page("demo", pure("demo", "1.0"))).pins("demo")
     assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("status", [-2, -15, 130])
+def test_a_resolver_that_was_stopped_has_found_no_conflict(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    world = Resolving(tmp_path, page("demo", pure("demo", "1.0")))
+    done = subprocess.CompletedProcess([], status, "", "")
+    monkeypatch.setattr(subprocess, "run", lambda command, **options: done)
+    with pytest.raises(InterruptedRunError):
+        world.pins("demo")
 
 
 # --- the view itself --------------------------------------------------------------------------

@@ -134,3 +134,10 @@ def test_nothing_that_a_module_says_reaches_the_terminal_raw(house: House) -> No
     assert "\x1b" not in message
     assert "\n" not in message
     assert "::set-env" not in message
+
+
+def test_a_library_that_is_opened_by_name_is_not_for_a_wheel_to_bring(house: House) -> None:
+    message = "OSError: cannot load library 'libpango-1.0-0': cannot open shared object file"
+    ((_, hint),) = told(house, found("one", "one", "library", message=message))
+    assert 'source = "sdist"' not in hint
+    assert 'skip-imports = ["one"]' in hint

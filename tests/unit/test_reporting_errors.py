@@ -77,6 +77,18 @@ def test_a_shared_hint_is_given_once() -> None:
     ]
 
 
+def test_a_shared_log_is_named_once() -> None:
+    log = Path("/logs/proof.log")
+    several = SeveralErrors([ProofError("one", log=log), ProofError("two", log=log)])
+    assert render_errors(several).splitlines() == [
+        "error[proof]: one",
+        "error[proof]: two",
+        "  log: /logs/proof.log",
+        "",
+        "2 errors: 2 proof",
+    ]
+
+
 def test_line_breaks_of_a_message_stay() -> None:
     text = render_errors(ConfigError("three faults:\n  a.toml:1\n  b.toml:2", hint="x\ny"))
     assert text.splitlines() == [

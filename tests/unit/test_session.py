@@ -469,6 +469,22 @@ def test_a_listener_does_not_show_too_often() -> None:
     assert lines == [b"0"]
 
 
+def test_a_log_that_lags_behind_the_answer_is_kept(tmp_path: Path) -> None:
+    heard = Heard()
+    container = FakeContainer([("stdout", RESULT), ("stderr", b"the last words")])
+    run(container, tmp_path, heard=heard)
+    assert heard.log == b"the last words"
+
+
+def test_who_does_not_end_after_the_answer_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wheelhouse.engine.session.PARTING", 0.05)
+    container = FakeContainer([("stdout", RESULT), ("stdout", b"more")], lingering=True)
+    assert run(container, tmp_path).message["value"] == 1
+    assert container.killed.is_set()
+
+
 def test_a_file_that_nobody_asked_for_is_refused() -> None:
     with pytest.raises(JobDiedError, match="nobody asked for"):
         list(FrameReader(None, max_bytes=10).feed(file_frame("x.whl", b"x")))

@@ -20,6 +20,7 @@ from wheelhouse.locking.lock import inputs_digest
 from wheelhouse.locking.lockfile import dump_lock, lock_path
 from wheelhouse.locking.model import Lock
 from wheelhouse.locking.requirements import read_requirements
+from wheelhouse.publish import STAGING
 from wheelhouse.recipes import skipped_imports, system_packages
 from wheelhouse.store import Store, sha256_of
 from wheelhouse.uptodate import Question, project_file, remember, unchanged
@@ -101,6 +102,14 @@ def test_after_a_build_nothing_has_changed(done: Finished) -> None:
             message="nothing changed",
         )
     ]
+
+
+def test_what_a_killed_run_left_goes_although_nothing_has_changed(done: Finished) -> None:
+    done.remember()
+    left = done.house.path.with_name(f".web.abcdefgh{STAGING}")
+    left.mkdir()
+    assert unchanged(done.question)
+    assert not left.exists()
 
 
 def _append(path: Path) -> None:

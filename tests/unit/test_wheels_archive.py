@@ -127,6 +127,13 @@ def test_a_narrower_file_name_is_noted(tmp_path: Path, platform: str) -> None:
     assert wheel.retagged
 
 
+def test_a_file_name_may_have_only_some_of_the_tags(tmp_path: Path) -> None:
+    content = members(tags=("py3-none-manylinux1_x86_64", "py3-none-manylinux2014_x86_64"))
+    wheel = read_wheel(write_wheel(tmp_path, content, "demo-1.0-py3-none-manylinux1_x86_64.whl"))
+    assert not wheel.retagged
+    assert {tag.platform for tag in wheel.tags} == {"manylinux1_x86_64"}
+
+
 # --- RECORD ---
 
 

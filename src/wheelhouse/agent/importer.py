@@ -203,6 +203,7 @@ def _work(unit: Unit, pipe: int) -> NoReturn:
                 _send(pipe, "end", _finding(unit.distribution, "extension", name, "library"))
         for name in linked:
             _import(unit, "extension", name, pipe)
+        _flush()  # now: whoever hears that it is done ends it
         _send(pipe, "done")
     finally:
         _leave()
@@ -241,11 +242,17 @@ def _file_of(name: str) -> str | None:
 
 def _leave() -> NoReturn:
     """End this process without what modules want to be done at its exit."""
-    try:
-        sys.stdout.flush()
-        sys.stderr.flush()
-    finally:
-        os._exit(0)
+    _flush()
+    os._exit(0)
+
+
+def _flush() -> None:
+    """Have what modules printed in the log, if they have left the streams in order."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BaseException:  # a module can put anything in its place
+            continue
 
 
 def _import(unit: Unit, what: str, name: str, pipe: int) -> bool:

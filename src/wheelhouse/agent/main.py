@@ -34,6 +34,6 @@ def main(root: str) -> None:
     except Exception as error:
         traceback.print_exc()
         reply = {"type": "failed", "stage": "agent", "message": f"{type(error).__name__}: {error}"}
-    channel.message({**reply, "oom_kills": out_of_memory_kills()})
     sys.stderr.flush()
+    channel.message({**reply, "oom_kills": out_of_memory_kills()})
     os._exit(0)

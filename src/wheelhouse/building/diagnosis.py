@@ -93,6 +93,10 @@ _BY_STAGE: dict[str, Callable[[Failure, str, Limits], Diagnosis]] = {
 }
 
 
+#: Modules that Python had, and has no longer.
+GONE = {"asynchat", "asyncore", "cgi", "distutils", "imp", "pipes", "smtpd", "telnetlib", "xdrlib"}
+
+
 def _missing_system(what: str) -> Callable[[re.Match[str], str], Diagnosis]:
     def rule(match: re.Match[str], package: str) -> Diagnosis:
         return Diagnosis(
@@ -119,9 +123,29 @@ def _no_module(match: re.Match[str], package: str) -> Diagnosis:
             cause="it needs pkg_resources, which setuptools 82 and later no longer have",
             hint=f"pin a newer {package}; old sdists need the build tools of their time",
         )
+    if module in GONE:
+        return Diagnosis(
+            cause=f"its build imports {module}, which newer Pythons no longer have",
+            hint=f"pin a newer {package}, or choose a target with an older Python",
+        )
     return Diagnosis(
         cause=f"its build imports {module}, which its build requirements do not name",
         hint=f"pin another version of {package} whose build requirements are complete",
+    )
+
+
+def _rust(match: re.Match[str], package: str) -> Diagnosis:
+    return Diagnosis(
+        cause="its build wants to download a Rust compiler, and builds have no network",
+        hint=f'use a wheel of it: `[packages.{package}] source = "wheel"`; where the target has '
+        "none, pin a version that has",
+    )
+
+
+def _outdated(match: re.Match[str], package: str) -> Diagnosis:
+    return Diagnosis(
+        cause=f"its build stops with {sanitize(match.group(1))[:200]}",
+        hint=f"pin a newer {package}: this one does not get on with today's Python or build tools",
     )
 
 
@@ -173,8 +197,10 @@ _BY_TEXT: tuple[tuple[str, Callable[[re.Match[str], str], Diagnosis]], ...] = (
     (r"\[Errno 2\] No such file or directory: '([a-z][\w+-]*)'", _missing_system("the tool {}")),
     (r"\[Errno 2\] No such file or directory: '([\w.+-][\w./+-]*)'", _no_file),
     (r"(?:can't find|requires) (Rust|rustc|cargo)\b", _missing_system("the compiler {}")),
+    (r"static\.rust-lang\.org", _rust),
     (r"Temporary failure in name resolution|Could not resolve host", _network),
     (r"Network is unreachable|Name or service not known", _network),
     (r"ModuleNotFoundError: No module named '([\w.]+)'", _no_module),
+    (r"^((?:AttributeError|ImportError): [^\n]+)", _outdated),
     (r"^\s{0,8}((?!conftest)[\w./+-]{1,200}\.[a-z]{1,3}:\d+:\d+: error: [^\n]+)", _compiler),
 )

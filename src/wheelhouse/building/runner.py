@@ -18,7 +18,7 @@ from wheelhouse.engine.session import (
     Reply,
     run_job,
 )
-from wheelhouse.errors import EngineError, WheelhouseError
+from wheelhouse.errors import EngineError, WheelhouseError, flatten
 from wheelhouse.events import StepOutput
 from wheelhouse.store import storage_errors
 from wheelhouse.text import sanitize
@@ -109,14 +109,15 @@ class Runner:
     def listening(self, target: str, step: str) -> Iterator[tuple[LineListener, Path]]:
         """A listener that keeps a job's log and shows its lines, and the path of the log.
 
-        An error that leaves the block names the log, if it names none yet.
+        Each error that leaves the block names the log, if it names none yet.
         """
         path = self.store.logs / _log_name(target, step)
         try:
             with storage_errors(path), path.open("wb", buffering=0) as log:
                 yield LineListener(log, self._on_line(target, step), lambda _: None), path
         except WheelhouseError as error:
-            error.log = error.log or path
+            for each in flatten([error]):
+                each.log = each.log or path
             raise
 
     def _on_line(self, target: str, step: str) -> Callable[[bytes], None]:

@@ -97,7 +97,7 @@ def _engine_options(command: Callable[..., None]) -> Callable[..., None]:
         help="Where package code runs: in containers, or on this machine as the target.",
     )(command)
     command = click.option(
-        "-j", "--jobs", type=click.IntRange(1, 512), help="Containers at one time."
+        "-j", "--jobs", type=click.IntRange(1, 1024), help="Containers at one time."
     )(command)
     command = click.option("--json", "as_json", is_flag=True, help="Events as JSON lines.")(command)
     return click.option("--plain", is_flag=True, help="Plain lines, also on a terminal.")(command)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wheelhouse.cli.workbench import image_maker
+from wheelhouse.cli.workbench import image_maker, stoppable
+from wheelhouse.engine.session import Cancellation
 from wheelhouse.errors import ConfigError
 from wheelhouse.fetch import Client, Fetcher
 from wheelhouse.store import Store, default_root
@@ -29,8 +30,13 @@ def bootstrap_images(names: list[str], *, refresh: bool) -> None:
     fetcher = Fetcher(Client(), store, lambda: None)
     maker = image_maker(connect(timeout=600), store, fetcher, on_line=_show)
     started = time.monotonic()
-    made = maker.bootstrap(chosen, refresh=refresh)
-    _clear()
+    cancellation = Cancellation()
+    cancellation.also(maker.stop)
+    try:
+        with stoppable(cancellation):
+            made = maker.bootstrap(chosen, refresh=refresh)
+    finally:
+        _clear()
     for image in made:
         click.echo(f"{image.name}  {image.id.removeprefix('sha256:')[:12]}")
     click.echo(f"{len(made)} images in {human_duration(time.monotonic() - started)}")

@@ -50,6 +50,9 @@ MAX_HEADER = 64 << 20
 MAX_NAME = 255
 BLOCK = 1 << 20
 
+#: Seconds that a container has to end once it has answered.
+PARTING = 2.0
+
 DeathCause = Literal["memory", "deadline", "output", "engine", "killed", "protocol"]
 
 
@@ -199,21 +202,25 @@ class _Session:
         self.frames = FrameReader(results, max_bytes=spec.limits.result)
         self.overdue = threading.Event()
         self.unsent: Exception | None = None
+        self.alarm: threading.Timer
 
     def run(self, job: Job, cancellation: Cancellation) -> Reply:
-        alarm = threading.Timer(self.limits.deadline, self._too_late)
         sender = threading.Thread(target=self._send, args=(job,), daemon=True)
-        alarm.daemon = True
-        alarm.start()
+        self._set_alarm(self.limits.deadline, self._too_late)
         sender.start()
         try:
             self._receive()
             ending = self.container.wait() if self.frames.answer is None else Exit(status=0)
         finally:
-            alarm.cancel()
+            self.alarm.cancel()
             self.frames.close()
         cancellation.check()
         return self._conclude(ending)
+
+    def _set_alarm(self, seconds: float, ring: Callable[[], None]) -> None:
+        self.alarm = threading.Timer(seconds, ring)
+        self.alarm.daemon = True
+        self.alarm.start()
 
     def _too_late(self) -> None:
         self.overdue.set()
@@ -230,6 +237,7 @@ class _Session:
             self.container.kill()
 
     def _receive(self) -> None:
+        """Read to the end, also of the log: its pipe may lag behind the one with the answer."""
         logged = 0
         for pipe, data in self.container.read():
             if pipe == "stderr":
@@ -238,11 +246,14 @@ class _Session:
                 if kept:
                     self.listener.output(kept)
                 continue
+            if self.frames.answer is not None:
+                continue
             for message in self.frames.feed(data):
                 if message["type"] == "phase":
                     self.listener.phase(str(message.get("phase")))
             if self.frames.answer is not None:
-                return
+                self.alarm.cancel()
+                self._set_alarm(PARTING, self.container.kill)
 
     def _conclude(self, ending: Exit) -> Reply:
         answer = self.frames.answer

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 #: What of the host's environment uv may see. Its own settings, pip's, and Python's are not among
 #: it: a result must not depend on them.
 PASSED = ("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "USER")
+
+#: How uv ends when a terminal's Ctrl-C, or whoever stops the whole process group, stops it, too.
+STOPPED = {-signal.SIGINT, -signal.SIGTERM, -signal.SIGHUP, 130, 143}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,6 +77,8 @@ def resolve(
         if done.returncode:
             raise_all([each for each in view.errors if isinstance(each, InterruptedRunError)][:1])
             raise_all(view.errors)
+            if done.returncode in STOPPED:
+                raise InterruptedRunError("stopped while versions were chosen")
             raise LockError(explain(done.stderr, url))
         return tuple(_parse((folder / "locked.txt").read_text("utf-8").splitlines()))
 

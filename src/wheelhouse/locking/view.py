@@ -138,6 +138,13 @@ class View:
         return self._metadata.of(name, self.release(name, version), self.policy.source(name))
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Print no traceback: this is a connection that uv has dropped. Answers tell their own."""
+
+
 @contextlib.contextmanager
 def serve(view: View) -> Iterator[str]:
     """Serve *view* on loopback while the block runs; the URL of its Simple API.
@@ -145,8 +152,7 @@ def serve(view: View) -> Iterator[str]:
     What goes wrong while answering is kept in ``view.errors``: it is the true cause of what uv
     will say.
     """
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(view))
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", 0), _handler(view))
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:

@@ -43,8 +43,8 @@ def render_errors(
 ) -> str:
     """*error*, each of several, as text in lines of at most *width* columns.
 
-    Several are grouped by kind, the earliest stage first, and counted at the end; a hint that
-    neighbours share is given once. Paths, addresses and commands are not broken, so that they
+    Several are grouped by kind, the earliest stage first, and counted at the end; a hint or a log
+    that neighbours share is given once. Paths, addresses and commands are not broken, so that they
     can be copied: a line that has one may be longer.
     """
     errors = _in_order(error)
@@ -52,7 +52,12 @@ def render_errors(
     lines: list[Line] = []
     for index, each in enumerate(errors):
         following = errors[index + 1] if index + 1 < len(errors) else None
-        lines += _one(each, width, with_hint=not _same_hint(each, following))
+        lines += _one(
+            each,
+            width,
+            with_hint=not _same_hint(each, following),
+            with_log=following is None or each.log != following.log,
+        )
     if len(errors) > 1:
         lines += [(), _count(errors)]
     show = to_ansi if colour else to_text
@@ -105,13 +110,13 @@ def _same_hint(error: WheelhouseError, following: WheelhouseError | None) -> boo
     )
 
 
-def _one(error: WheelhouseError, width: int, *, with_hint: bool) -> list[Line]:
+def _one(error: WheelhouseError, width: int, *, with_hint: bool, with_log: bool) -> list[Line]:
     place = f"{error.target}: " if error.target else ""
     text = place + error.message.removeprefix(place)
     lines = _paragraph(f"error[{error.code}]: ", text, "  ", width, "bad")
     if error.hint and with_hint:
         lines += _paragraph("  hint: ", error.hint, " " * len("  hint: "), width, "good")
-    if error.log:
+    if error.log and with_log:
         lines.append(line(Span("  log: ", "dim"), sanitize(str(error.log))))
     return lines
 

@@ -70,7 +70,7 @@ class Wheel:
     :ivar filename: its own name, which may differ from that of *path* (as in a store of blobs).
     :ivar size: bytes of the file.
     :ivar tags: those of its file name.
-    :ivar retagged: whether its file name was made narrower than the tags that WHEEL has.
+    :ivar retagged: whether its file name has tags that WHEEL has only in a wider form.
     :ivar root_is_purelib: what WHEEL says of the files outside ``.data``.
     :ivar files: its members in the order of their data, folders left out.
     :ivar modules: what can be imported from it, outermost names only, such as ``yaml`` and
@@ -221,7 +221,7 @@ class _Reading:
             build=build,
             tags=tags,
             metadata=metadata,
-            retagged=said_tags != tags,
+            retagged=not tags <= said_tags,
             root_is_purelib=purelib,
             files=tuple(self._entries),
             modules=importable_modules(
@@ -306,7 +306,7 @@ class _Reading:
         except ValueError as error:
             self._problems.append(f"WHEEL has a malformed Tag: {error}")
             said = tags
-        if said != tags and not _is_narrowed(said, tags):
+        if not tags <= said and not _is_narrowed(said, tags):
             self._problems.append(
                 f"WHEEL has the tags {_list_tags(said)}; its file name says {_list_tags(tags)}"
             )
