@@ -39,6 +39,7 @@ def test_builds_proves_and_then_does_nothing(workplace: Workplace, index: LocalI
     assert told["beta"]["required_by"] == ["alpha"]
     assert told["alpha"]["required_by"] == ["requirements.txt:1"]
     assert told["alpha"]["story"]["kind"] == "built"
+    assert manifest["target"]["environment"]["platform_release"] == "", "of no one machine"
 
     index.requests.clear()
     before = _bytes(workplace.house())

@@ -24,7 +24,8 @@ def run(job: dict[str, object], root: str, channel: Channel) -> dict[str, object
     from packaging.tags import sys_tags
 
     return {
-        "environment": dict(default_environment()),
+        # The kernel is that of the machine the image runs on now, not of the one deployed to.
+        "environment": {**default_environment(), "platform_release": "", "platform_version": ""},
         "tags": [str(tag) for tag in sys_tags()],
         "libc": _libc(),
         "pip": _bundled_pip(),
