@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from wheelhouse.building.build import known_build
-from wheelhouse.engine.session import agent_digest
+from wheelhouse.engine.jobs import agent_digest
 from wheelhouse.events import step
 from wheelhouse.house import House, assemble
 from wheelhouse.locking.current import current_lock

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wheelhouse.building.runner import Failure
-from wheelhouse.engine.session import BOOTSTRAP, ROOT, Input, Job, agent_digest
+from wheelhouse.engine.jobs import BOOTSTRAP, ROOT, Input, Job, agent_digest
 from wheelhouse.errors import ImageError
 from wheelhouse.store import digest_of
 from wheelhouse.targets import Interpreter

@@ -12,15 +12,9 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from packaging.utils import canonicalize_name
 
 from wheelhouse.engine import ContainerSpec
-from wheelhouse.engine.session import (
-    BOOTSTRAP,
-    ROOT,
-    Input,
-    Job,
-    JobDiedError,
-    JobFailedError,
-    run_job,
-)
+from wheelhouse.engine.frames import JobDiedError
+from wheelhouse.engine.jobs import BOOTSTRAP, ROOT, Input, Job
+from wheelhouse.engine.session import JobFailedError, run_job
 from wheelhouse.errors import EngineError, ProofError, raise_all
 from wheelhouse.text import human_size, sanitize_lines
 
@@ -28,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from wheelhouse.engine import Engine, Limits, TargetImages
-    from wheelhouse.engine.session import Cancellation, Listener, Reply
+    from wheelhouse.engine.cancellation import Cancellation
+    from wheelhouse.engine.session import Listener, Reply
     from wheelhouse.house import House
     from wheelhouse.manifest import WheelFacts
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from wheelhouse.config import Project
     from wheelhouse.engine import Engine
-    from wheelhouse.engine.session import Cancellation
+    from wheelhouse.engine.cancellation import Cancellation
     from wheelhouse.events import Reporter
     from wheelhouse.fetch import Fetcher
     from wheelhouse.store import Store

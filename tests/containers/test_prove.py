@@ -15,7 +15,7 @@ import pytest
 from housefactory import IMAGES, Package, debian12, make_house
 from wheelhouse import prove as proving
 from wheelhouse.engine import MIB, Image, Limits
-from wheelhouse.engine.session import Cancellation
+from wheelhouse.engine.cancellation import Cancellation
 from wheelhouse.errors import InterruptedRunError, ProofError, SeveralErrors, WheelhouseError
 from wheelhouse.prove import Proof, prove
 

@@ -21,7 +21,8 @@ from wheelhouse.building.build import build_wheel, expected_cost, known_build
 from wheelhouse.building.recipe import EARLIEST, Recipe
 from wheelhouse.building.runner import TAIL, Failure, Runner, tail
 from wheelhouse.engine import Exit, Limits
-from wheelhouse.engine.session import Cancellation, Job
+from wheelhouse.engine.cancellation import Cancellation
+from wheelhouse.engine.jobs import Job
 from wheelhouse.errors import (
     BuildError,
     EngineError,

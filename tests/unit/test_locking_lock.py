@@ -35,7 +35,7 @@ from wheelhouse.agent.metadata import _missing
 from wheelhouse.building.runner import Runner
 from wheelhouse.config import PackageSettings
 from wheelhouse.engine import Container, ContainerSpec, Exit, Limits
-from wheelhouse.engine.session import Cancellation
+from wheelhouse.engine.cancellation import Cancellation
 from wheelhouse.errors import (
     BuildError,
     ConfigError,

@@ -16,7 +16,7 @@ from wheelhouse.building.recipe import Recipe
 from wheelhouse.building.runner import Runner
 from wheelhouse.config import PackageSettings
 from wheelhouse.engine import Limits
-from wheelhouse.engine.session import Cancellation
+from wheelhouse.engine.cancellation import Cancellation
 from wheelhouse.errors import CheckError
 from wheelhouse.events import SilentReporter
 from wheelhouse.fetch import Client, Fetcher

@@ -16,21 +16,10 @@ import pytest
 from fakeengine import RESULT, FakeContainer, FakeEngine, file_frame, frame
 
 from wheelhouse.engine import ContainerSpec, Exit, Limits
-from wheelhouse.engine.session import (
-    BOOTSTRAP,
-    Cancellation,
-    FrameReader,
-    Input,
-    Job,
-    JobDiedError,
-    JobFailedError,
-    LineListener,
-    ProtocolError,
-    Reply,
-    agent_digest,
-    pack,
-    run_job,
-)
+from wheelhouse.engine.cancellation import Cancellation
+from wheelhouse.engine.frames import FrameReader, JobDiedError, ProtocolError
+from wheelhouse.engine.jobs import BOOTSTRAP, Input, Job, agent_digest, pack
+from wheelhouse.engine.session import JobFailedError, LineListener, Reply, run_job
 from wheelhouse.errors import InterruptedRunError, StorageError
 
 if TYPE_CHECKING:

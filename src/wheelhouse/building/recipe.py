@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from wheelhouse.engine.session import BOOTSTRAP, ROOT, Input, Job
+from wheelhouse.engine.jobs import BOOTSTRAP, ROOT, Input, Job
 from wheelhouse.store import digest_of
 
 if TYPE_CHECKING:

@@ -9,15 +9,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from wheelhouse.engine import ContainerSpec, Limits
-from wheelhouse.engine.session import (
-    Cancellation,
-    Job,
-    JobDiedError,
-    JobFailedError,
-    LineListener,
-    Reply,
-    run_job,
-)
+from wheelhouse.engine.frames import JobDiedError
+from wheelhouse.engine.session import JobFailedError, LineListener, Reply, run_job
 from wheelhouse.errors import EngineError, WheelhouseError, flatten
 from wheelhouse.events import StepOutput
 from wheelhouse.store import storage_errors
@@ -28,6 +21,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from wheelhouse.engine import Engine
+    from wheelhouse.engine.cancellation import Cancellation
+    from wheelhouse.engine.jobs import Job
     from wheelhouse.events import Reporter
     from wheelhouse.store import Store
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from wheelhouse.cli.workbench import open_engine
-from wheelhouse.engine.session import Cancellation
+from wheelhouse.engine.cancellation import Cancellation
 from wheelhouse.errors import WheelhouseError
 from wheelhouse.events import SilentReporter
 from wheelhouse.fetch import Client, Fetcher, redacted

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from wheelhouse.cli.workbench import image_maker, stoppable
-from wheelhouse.engine.session import Cancellation
+from wheelhouse.engine.cancellation import Cancellation
 from wheelhouse.errors import ConfigError
 from wheelhouse.fetch import Client, Fetcher
 from wheelhouse.store import Store, default_root

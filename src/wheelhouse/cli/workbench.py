@@ -8,7 +8,7 @@ import threading
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
-from wheelhouse.engine.session import Cancellation
+from wheelhouse.engine.cancellation import Cancellation
 from wheelhouse.errors import InterruptedRunError
 from wheelhouse.events import step
 from wheelhouse.fetch import Client, Fetcher

@@ -31,7 +31,7 @@ from docker.types import LogConfig
 from docker.utils import kwargs_from_env
 
 from wheelhouse.engine import ContainerSpec, Exit, Image, Pipe, TargetImages
-from wheelhouse.engine.session import ROOT
+from wheelhouse.engine.jobs import ROOT
 from wheelhouse.errors import EngineError
 
 if TYPE_CHECKING:

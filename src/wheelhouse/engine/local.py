@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wheelhouse.engine import ContainerSpec, Exit, Image, Pipe, TargetImages
-from wheelhouse.engine.session import ROOT
+from wheelhouse.engine.jobs import ROOT
 from wheelhouse.errors import EngineError, ImageError
 from wheelhouse.targets import Libc
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from wheelhouse.building.diagnosis import diagnose
 from wheelhouse.building.recipe import Recipe
 from wheelhouse.building.runner import Failure
-from wheelhouse.engine.session import agent_digest
+from wheelhouse.engine.jobs import agent_digest
 from wheelhouse.errors import BuildError, LockError
 from wheelhouse.locking.model import BuildRequirement, LockedBuild, LockedFile
 from wheelhouse.locking.resolver import resolve
