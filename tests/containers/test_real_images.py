@@ -28,7 +28,8 @@ from docker.errors import DockerException
 from wheelhouse.bootstrap import Recipe, root_archive
 from wheelhouse.engine.docker_images import DockerImages
 from wheelhouse.errors import ImageError
-from wheelhouse.images import TargetImageMaker, base_name
+from wheelhouse.images import TargetImageMaker
+from wheelhouse.imagesteps import base_name
 from wheelhouse.targets import Target, presets
 
 if TYPE_CHECKING:

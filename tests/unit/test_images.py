@@ -13,10 +13,12 @@ from typing import IO, TYPE_CHECKING, Literal
 
 import pytest
 
-from wheelhouse import bootstrap, images
+from wheelhouse import bootstrap, imagesteps
 from wheelhouse.engine import Image
 from wheelhouse.errors import ConfigError, ImageError, InterruptedRunError
-from wheelhouse.images import TargetImageMaker, base_name, checked_packages, clean, pinned
+from wheelhouse.imagefailures import clean
+from wheelhouse.images import TargetImageMaker
+from wheelhouse.imagesteps import base_name, checked_packages, pinned
 from wheelhouse.targets import Target, presets
 
 if TYPE_CHECKING:
@@ -113,23 +115,23 @@ def kinds(store: MemoryStore) -> list[str]:
 
 
 def test_a_name_hashes_what_went_in() -> None:
-    name = images.image_name("debian12", "x86_64", "builder", {"a": 1})
+    name = imagesteps.image_name("debian12", "x86_64", "builder", {"a": 1})
     assert name.startswith("wheelhouse/debian12-builder:")
     assert len(name.rpartition(":")[2]) == 12
-    assert name == images.image_name("debian12", "x86_64", "builder", {"a": 1})
-    assert name != images.image_name("debian12", "x86_64", "builder", {"a": 2})
+    assert name == imagesteps.image_name("debian12", "x86_64", "builder", {"a": 1})
+    assert name != imagesteps.image_name("debian12", "x86_64", "builder", {"a": 2})
 
 
 def test_another_architecture_shows_in_the_name() -> None:
-    name = images.image_name("debian12", "aarch64", "base", {})
+    name = imagesteps.image_name("debian12", "aarch64", "base", {})
     assert name.startswith("wheelhouse/debian12-aarch64-base:")
 
 
 @pytest.mark.parametrize("part", ["files", "inputs", "wheels"])
 def test_every_input_of_a_step_is_part_of_its_name(part: str) -> None:
     runtime = Image(id="sha256:1", name="r", origin="derived")
-    step = images.toolbox_step(runtime, "x86_64")
-    changes: dict[str, images.Step] = {
+    step = imagesteps.toolbox_step(runtime, "x86_64")
+    changes: dict[str, imagesteps.Step] = {
         "files": replace(step, files={**step.files, "Dockerfile": b"FROM scratch"}),
         "inputs": replace(step, inputs={"BASE": "sha256:2"}),
         "wheels": replace(step, wheels=step.wheels[1:]),
@@ -138,7 +140,7 @@ def test_every_input_of_a_step_is_part_of_its_name(part: str) -> None:
 
 
 def test_official_bases_of_all_presets_are_pinned_by_digest_and_date() -> None:
-    data = tomllib.loads((images._recipes() / "debian.toml").read_text())["bases"]
+    data = tomllib.loads((imagesteps._recipes() / "debian.toml").read_text())["bases"]
     assert set(data) == {preset.image for preset in presets().values()}
     assert all(base["date"].year >= 2026 for base in data.values())
     assert len({base["digest"] for base in data.values()}) == len(data)
@@ -150,12 +152,12 @@ def test_a_pin_keeps_the_repository_and_drops_the_tag() -> None:
     assert reference is not None
     assert reference.startswith("debian@sha256:")
     assert pinned(replace(preset, image="127.0.0.1:5000/debian:12-slim")) is None
-    assert images._repository("127.0.0.1:5000/debian") == "127.0.0.1:5000/debian"
+    assert imagesteps._repository("127.0.0.1:5000/debian") == "127.0.0.1:5000/debian"
 
 
 def test_a_family_without_recipes_is_refused() -> None:
     with pytest.raises(ImageError, match="plan9"):
-        images.family("plan9")
+        imagesteps.family("plan9")
 
 
 # -- Packages -------------------------------------------------------------------------------

@@ -1,0 +1,73 @@
+"""From a failed image build's output to its cause and the next step. Pure."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from wheelhouse.bootstrap import MIRROR_VARIABLE
+from wheelhouse.errors import ImageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from wheelhouse.imagesteps import Step
+
+_CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+_UNKNOWN_PACKAGES = "unknown packages:"
+
+_VIRTUAL = re.compile(
+    r"^Package (\S+) is a virtual package provided by:\n((?: +\S.*\n)+)", re.MULTILINE
+)
+
+_HINTS = {
+    r"No space left on device": (
+        "Free disk space where the engine keeps its images (`docker system df`)."
+    ),
+    r"Hash Sum mismatch|File has unexpected size|Mirror sync in progress": (
+        "The mirror is being updated: run it again in a few minutes."
+    ),
+    r"Release file .* is (expired|not valid yet)": (
+        f"Check the clock of the engine's machine, or choose another mirror with {MIRROR_VARIABLE}."
+    ),
+    r"Temporary failure resolving|Could not resolve|Unable to connect|Could not connect"
+    r"|Connection (timed out|refused|failed)|Failed to fetch|Network is unreachable": (
+        "Building images needs the distribution's packages: allow the engine to reach the "
+        f"mirror, set http_proxy, or choose another mirror with {MIRROR_VARIABLE}."
+    ),
+}
+
+
+def clean(line: str) -> str:
+    """*line* as it may be shown: without control characters and what a carriage return hides."""
+    return _CONTROL.sub("", line.rstrip("\r\n").rpartition("\r")[2]).rstrip()
+
+
+def failure(step: Step, suite: str | None, lines: Sequence[str], cause: str) -> ImageError:
+    """The error that says why *step* failed, from the *lines* it printed.
+
+    :param suite: the distribution's release, to look package names up in.
+    :param cause: what the engine said of it.
+    """
+    for line in lines:
+        if line.startswith(_UNKNOWN_PACKAGES):
+            names = line.removeprefix(_UNKNOWN_PACKAGES).split()
+            return ImageError(
+                f"{step.preset} has no package {', '.join(names)}",
+                hint="Look the name up at https://packages.debian.org/" + (suite or ""),
+            )
+    text = "\n".join(lines)
+    if virtual := _VIRTUAL.search(text):
+        providers = [line.split()[0] for line in virtual[2].splitlines()]
+        return ImageError(
+            f"{virtual[1]} is no package of {step.preset} but a name that several have",
+            hint=f"Choose one of {', '.join(providers)}.",
+        )
+    hint = next((hint for pattern, hint in _HINTS.items() if re.search(pattern, text)), None)
+    telling = [line for line in lines if line.startswith(("E: ", "Err:", "error: "))]
+    telling = telling or [line for line in lines if line and not line.startswith("Step ")]
+    return ImageError(
+        f"The image {step.title} cannot be built: {'; '.join(telling[-4:]) or cause}",
+        hint=hint or "Read the output above of the step that failed.",
+    )
