@@ -20,8 +20,8 @@ LAYERS = (
     "agent errors events targets text __init__",
     """bootstrap config configerrors engine fetch locking.model projectfile recipes reporting
     scheduler store tomlsource toolbox wording""",
-    """building engine.docker engine.docker_images engine.local engine.session images
-    locking.candidates locking.index plan wheels""",
+    """building engine.docker engine.docker_images engine.local engine.session imagefailures
+    images imagesteps locking.candidates locking.index plan wheels""",
     "house locking manifest obtain probe prove publish story",
     "phases pipeline run uptodate",
     "cli __main__",
