@@ -99,6 +99,7 @@ class Client:
 
         retry = Patient(
             total=5,
+            connect=2,  # who does not answer at all will hardly do so soon; say so instead
             backoff_factor=self.backoff,
             backoff_max=30,
             backoff_jitter=self.backoff,
