@@ -8,14 +8,14 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from wheelhouse.building.build import build_wheel, expected_cost
-from wheelhouse.errors import CheckError, InterruptedRunError, WheelhouseError, raise_all
+from wheelhouse.errors import CheckError
 from wheelhouse.events import Notice
 from wheelhouse.events import step as report_step
-from wheelhouse.scheduler import NotStartedError
+from wheelhouse.scheduler import gather
 from wheelhouse.wheels import Wheel, check_house, lost_extension, read_wheel, refuse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from concurrent.futures import Future
     from pathlib import Path
 
@@ -65,25 +65,9 @@ def obtain(
         else:
             work = partial(_fetch, step, target, runner, fetcher)
             futures.append(scheduler.submit("downloads", work))
-    obtained = _gather(futures)
+    obtained = gather(futures)
     _check(obtained, project, target, interpreter, runner)
     return obtained
-
-
-def _gather(futures: Iterable[Future[Obtained]]) -> list[Obtained]:
-    done: list[Obtained] = []
-    errors: list[WheelhouseError] = []
-    for future in futures:
-        try:
-            done.append(future.result())
-        except NotStartedError:
-            continue  # its cause is among the errors
-        except InterruptedRunError:
-            raise
-        except WheelhouseError as error:
-            errors.append(error)
-    raise_all(errors)
-    return done
 
 
 def _fetch(step: Step, target: Target, runner: Runner, fetcher: Fetcher) -> Obtained:

@@ -20,10 +20,11 @@ from wheelhouse.store import sha256_of
 from wheelhouse.story import contents
 
 if TYPE_CHECKING:
+    from wheelhouse.engine import TargetImages
     from wheelhouse.locking.current import Freshness
     from wheelhouse.locking.model import Lock
     from wheelhouse.run import Run
-    from wheelhouse.targets import Target
+    from wheelhouse.targets import Interpreter, Target
 
 
 def build_target(run: Run, target: Target, freshness: Freshness) -> House:
@@ -75,11 +76,7 @@ def _prove(run: Run, planned: Planned, house: House) -> None:
 
 def plan_one(run: Run, target: Target, freshness: Freshness) -> Planned:
     """Everything up to the plan, and nothing of what it says. Raises WheelhouseError."""
-    with phase(run, target, "images"):
-        images = run.engine.images(target)
-        interpreter = probe(run.runner, target, images)
-    with phase(run, target, "lock"):
-        lock = current_lock(run.locker, run.project, target, interpreter, images, freshness)
+    images, interpreter, lock = _locked(run, target, freshness)
     with phase(run, target, "plan"):
         circumstances = Circumstances(
             target=target,
@@ -96,10 +93,17 @@ def plan_one(run: Run, target: Target, freshness: Freshness) -> Planned:
 def lock_target(run: Run, target: Target, freshness: Freshness) -> Lock:
     """Write the target's lock. Raises WheelhouseError."""
     with telling_the_end(run.reporter, target) as end:
-        with phase(run, target, "images"):
-            images = run.engine.images(target)
-            interpreter = probe(run.runner, target, images)
-        with phase(run, target, "lock"):
-            lock = current_lock(run.locker, run.project, target, interpreter, images, freshness)
+        _, _, lock = _locked(run, target, freshness)
         end.path = lock_path(run.project.root, target.name)
     return lock
+
+
+def _locked(
+    run: Run, target: Target, freshness: Freshness
+) -> tuple[TargetImages, Interpreter, Lock]:
+    with phase(run, target, "images"):
+        images = run.engine.images(target)
+        interpreter = probe(run.runner, target, images)
+    with phase(run, target, "lock"):
+        lock = current_lock(run.locker, run.project, target, interpreter, images, freshness)
+    return images, interpreter, lock

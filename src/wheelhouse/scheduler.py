@@ -15,7 +15,7 @@ from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from wheelhouse.errors import InterruptedRunError
+from wheelhouse.errors import InterruptedRunError, WheelhouseError, raise_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -95,6 +95,27 @@ def _refuse(future: Future[Any], error: BaseException) -> None:
     """End *future* with *error*, unless it was cancelled."""
     if future.set_running_or_notify_cancel():
         future.set_exception(error)
+
+
+def gather(futures: Iterable[Future[T]]) -> list[T]:
+    """The results of *futures*, in their order, once all are over.
+
+    :raises WheelhouseError: everything that failed, all at once.
+    :raises InterruptedRunError: the run is being stopped; at once.
+    """
+    done: list[T] = []
+    errors: list[WheelhouseError] = []
+    for future in futures:
+        try:
+            done.append(future.result())
+        except NotStartedError:
+            continue  # its cause is among the errors
+        except InterruptedRunError:
+            raise
+        except WheelhouseError as error:
+            errors.append(error)
+    raise_all(errors)
+    return done
 
 
 class Scheduler:

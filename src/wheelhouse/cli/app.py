@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from wheelhouse.events import Reporter
     from wheelhouse.reporting import Mode
     from wheelhouse.targets import Target
+    from wheelhouse.uptodate import Question
 
 ENGINES = ("docker", "local")
 
@@ -183,7 +184,7 @@ def build(
 
 
 def _build(
-    question: object, project: Project, reporter: Reporter, jobs: int | None, *, locked: bool
+    question: Question, project: Project, reporter: Reporter, jobs: int | None, *, locked: bool
 ) -> None:
     from wheelhouse import uptodate
     from wheelhouse.cli.workbench import workbench
@@ -191,7 +192,6 @@ def _build(
     from wheelhouse.phases import for_each
     from wheelhouse.pipeline import build_target
 
-    assert isinstance(question, uptodate.Question)
     freshness = Freshness.REQUIRE if locked else Freshness.RENEW_IF_STALE
     chosen = _chosen(project, question.targets)
     with workbench(project, question.engine, reporter, jobs=jobs) as run:

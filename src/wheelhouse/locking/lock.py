@@ -19,6 +19,7 @@ from wheelhouse.locking.model import Lock, LockedPackage
 from wheelhouse.locking.requires import BuildInspector, locked_file
 from wheelhouse.locking.resolver import Pin, resolve
 from wheelhouse.locking.view import Policy, View
+from wheelhouse.scheduler import gather
 from wheelhouse.store import digest_of
 
 if TYPE_CHECKING:
@@ -167,20 +168,13 @@ class Locker:
                 found = inspector.inspect(draft.name, view.release(draft.name, draft.version))
             return replace(draft, build=found.build)
 
-        futures = {
-            draft.name: self._scheduler.submit("containers", partial(inspect, draft), cost=SOON)
+        futures = [
+            self._scheduler.submit("containers", partial(inspect, draft), cost=SOON)
             for draft in drafts
             if not draft.wheels
-        }
-        done: list[LockedPackage] = []
-        errors: list[WheelhouseError] = []
-        for draft in drafts:
-            try:
-                done.append(futures[draft.name].result() if draft.name in futures else draft)
-            except WheelhouseError as error:
-                errors.append(error)
-        raise_all(errors)
-        return done
+        ]
+        built = {package.name: package for package in gather(futures)}
+        return [built.get(draft.name, draft) for draft in drafts]
 
     def _warn(self, target: Target, packages: Iterable[LockedPackage]) -> None:
         for package in packages:
