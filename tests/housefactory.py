@@ -16,7 +16,7 @@ from packaging.tags import sys_tags
 from wheelhouse.engine import Image, TargetImages
 from wheelhouse.house import House, HouseContents, HouseWheel, assemble
 from wheelhouse.manifest import FetchedStory, WheelFacts
-from wheelhouse.targets import Interpreter, Libc, Target, presets
+from wheelhouse.targets import Interpreter, Libc, Place, Target, presets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from wheelhouse.manifest import BuiltStory
 
+DEBIAN12 = Place(preset=presets()["debian12"], python="3.11", arch=platform.machine())
 IMAGES = TargetImages(
     builder=Image(id="sha256:" + "b" * 64, name="builder:1", origin="local"),
     runtime=Image(id="sha256:" + "a" * 64, name="runtime:1", origin="local"),
@@ -31,6 +32,8 @@ IMAGES = TargetImages(
     runtime_python="/usr/bin/python3.11",
     tool_python="/opt/tools/bin/python",
     tool_path="/opt/tools/bin",
+    build_place=DEBIAN12,
+    place=DEBIAN12,
 )
 
 

@@ -13,6 +13,7 @@ import contextlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 import threading
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from wheelhouse.emulation import PACKAGES, runs_here
 from wheelhouse.errors import ConfigError, ImageError, InterruptedRunError
 from wheelhouse.targets import OCI_ARCHITECTURES
 
@@ -34,7 +36,7 @@ MIRROR_VARIABLE = "WHEELHOUSE_DEBIAN_MIRROR"
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
 #: What mmdebstrap needs of the environment; everything else could change its result.
-_PASSED_ON = re.compile(r"PATH|TMPDIR|(https?|ftp|all|no)_proxy", re.IGNORECASE)
+_PASSED_ON = re.compile(r"PATH|(https?|ftp|all|no)_proxy", re.IGNORECASE)
 
 #: Nobody reads manuals in a base image. Licences stay.
 _DPKG_CONFIGURATION = "\\n".join(
@@ -60,7 +62,7 @@ _CLEAN_HOOK = (
 _MEMORY_NEEDED = 4 << 30
 
 #: Its first argument is an empty folder; the others are the command.
-_ON_TMPFS = 'mount -t tmpfs -o mode=755 tmpfs "$0" && TMPDIR=$0 exec "$@"'
+_ON_TMPFS = 'mount -t tmpfs -o mode=755 tmpfs "$0" && exec "$@"'
 
 #: Processes of their own too: they all end with the first one.
 _UNSHARE = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
@@ -163,10 +165,15 @@ def check_host(arch: str) -> None:
             "Only root, or a user with subordinate user IDs, can bootstrap a base image",
             hint="Run it as root, or `apt-get install uidmap` and add your user to /etc/subuid.",
         )
-    if arch != machine and not Path(f"/proc/sys/fs/binfmt_misc/qemu-{arch}").exists():
+    if arch != machine and not runs_here(arch):
         raise ImageError(
             f"This {machine} machine cannot run {arch} programs, which bootstrapping needs",
-            hint="Run `apt-get install qemu-user-static binfmt-support`.",
+            hint=f"Run `apt-get install {' '.join(PACKAGES)}`.",
+        )
+    if arch != machine and shutil.which("arch-test") is None:
+        raise ImageError(
+            f"To bootstrap for {arch} on {machine}, mmdebstrap needs arch-test",
+            hint="Run `apt-get install arch-test`.",
         )
 
 
@@ -186,14 +193,15 @@ def _memory_free() -> int:
 
 
 def on_tmpfs(command: Sequence[str], folder: Path) -> tuple[str, ...]:
-    """*command* with its temporary files on a tmpfs over *folder*, which nobody else sees."""
+    """*command* with a tmpfs of its own over *folder*."""
     return (*_UNSHARE, "sh", "-c", _ON_TMPFS, str(folder), *command)
 
 
 @contextlib.contextmanager
 def _started(command: tuple[str, ...]) -> Iterator[subprocess.Popen[bytes]]:
-    """Run *command* with its temporary files where it is fastest."""
-    with tempfile.TemporaryDirectory(prefix="wheelhouse-") as folder:
+    """Run *command* with its temporary files where it is fastest, in a session of its own."""
+    with tempfile.TemporaryDirectory(prefix="wheelhouse-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)  # who is not root makes roots as other users
         if os.geteuid() == 0 and shutil.which("unshare") and _memory_free() > _MEMORY_NEEDED:
             command = on_tmpfs(command, Path(folder))
         with subprocess.Popen(
@@ -201,7 +209,8 @@ def _started(command: tuple[str, ...]) -> Iterator[subprocess.Popen[bytes]]:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=_environment(os.environ),
+            env=_environment(os.environ) | {"TMPDIR": folder},
+            start_new_session=True,
         ) as process:
             try:
                 yield process
@@ -210,15 +219,17 @@ def _started(command: tuple[str, ...]) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End *process* and what it started.
+    """End *process* and all that it started.
 
-    In namespaces of its own nothing survives its being killed. Where it works on a disk it has
-    to be asked, so that it removes its root.
+    In namespaces of its own nothing survives their first process, which is in its group: killing
+    both at once leaves no moment at which one lives on without the other. Where it works on a
+    disk it has to be asked, so that it removes its root. It waits for what it started before it
+    does, so that is asked as well, as a terminal would.
     """
-    if str(process.args[0]) == _UNSHARE[0]:  # type: ignore[index]
-        process.kill()
-    else:
-        process.terminate()
+    asked = signal.SIGKILL if str(process.args[0]) == _UNSHARE[0] else signal.SIGTERM  # type: ignore[index]
+    if process.poll() is None:  # else its number may be another's by now
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, asked)
 
 
 def _failure(recipe: Recipe, mirror: str, status: int, lines: Sequence[str]) -> ImageError:
@@ -260,6 +271,7 @@ def _watch(process: subprocess.Popen[bytes], stopping: threading.Event) -> None:
     while process.poll() is None:
         if stopping.wait(_POLL):
             _end(process)
+            return
 
 
 @contextlib.contextmanager

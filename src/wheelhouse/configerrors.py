@@ -13,8 +13,17 @@ from typing import TYPE_CHECKING, Any, Final
 from packaging.utils import canonicalize_name
 from pydantic import BaseModel, ValidationError
 
-from wheelhouse.projectfile import LimitsTable, PackageTable, ProjectFile, Refusal, TargetTable
+from wheelhouse.filevalues import Missing, Refusal
+from wheelhouse.platformtable import Platforms, PlatformTable, PythonTable
+from wheelhouse.projectfile import (
+    BY_FAMILY,
+    LIST,
+    LimitsTable,
+    PackageTable,
+    ProjectFile,
+)
 from wheelhouse.targets import presets
+from wheelhouse.targettable import TargetTable
 from wheelhouse.wording import did_you_mean, in_quotes, nearest, quoted, type_name
 
 if TYPE_CHECKING:
@@ -22,12 +31,14 @@ if TYPE_CHECKING:
 
     from pydantic_core import ErrorDetails
 
+    from wheelhouse.tomlsource import KeyPath
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Issue:
     """One thing that is wrong, at *path* in the file."""
 
-    path: tuple[str | int, ...]
+    path: KeyPath
     message: str
     hint: str | None = None
 
@@ -37,27 +48,43 @@ Explanation = tuple[str, str | None]
 TABLES: Final[Mapping[str, type[BaseModel]]] = {
     "targets": TargetTable,
     "packages": PackageTable,
+    "platforms": PlatformTable,
     "limits": LimitsTable,
 }
 
+#: The key of a table that says what other keys would, which are not missing then.
+SAYS_MORE: Final = {"targets": "captured", "platforms": "like"}
 
-def check(data: Mapping[str, Any]) -> tuple[ProjectFile | None, list[Issue]]:
+
+def check(data: Mapping[str, Any], platforms: Platforms) -> tuple[ProjectFile | None, list[Issue]]:
     """The parsed document *data*, checked: the project file, or None and all that is wrong.
 
-    *data* is what `tomllib` gives.
+    :param data: what `tomllib` gives.
+    :param platforms: those that its targets may name.
     """
     issues = _twins(data, "packages", canonicalize_name, "is the same package as")
     issues += _twins(data, "targets", str.casefold, "differs only in case from")
     try:
-        return ProjectFile.model_validate(data), issues
+        return ProjectFile.model_validate(data, context=platforms), issues
     except ValidationError as error:
         found = error.errors(include_url=False)
     suggested = {path for each in found if (path := _suggestion(each)) is not None}
+    # So is the name of a platform known already, without a word on what it is to be like.
+    suggested |= {("platforms", name, "like") for name in presets()}
     for each in found:
-        # A misspelt key is one mistake, though it leaves another key missing.
-        if each["type"] != "missing" or _path(each) not in suggested:
+        # A misspelt key is one mistake, though it leaves other keys missing.
+        if not (_is_missing(each) and suggested & _instead_of(_path(each))):
             issues.append(_issue(each))
     return None, issues
+
+
+def _is_missing(error: ErrorDetails) -> bool:
+    return error["type"] == "missing" or isinstance(error.get("ctx", {}).get("error"), Missing)
+
+
+def _instead_of(path: KeyPath) -> set[KeyPath]:
+    """The keys that would do for the missing *path*: itself, and one that says more."""
+    return {path, (*path[:-1], SAYS_MORE.get(str(path[0]), path[-1]))}
 
 
 def _twins(
@@ -76,7 +103,7 @@ def _twins(
     return issues
 
 
-def format_path(path: tuple[str | int, ...]) -> str:
+def format_path(path: KeyPath) -> str:
     """A path as a user would write it: ``packages."a.b".env.X``, ``requirements[0]``."""
     text = ""
     for part in path:
@@ -88,11 +115,17 @@ def format_path(path: tuple[str | int, ...]) -> str:
     return text
 
 
-def _path(error: ErrorDetails) -> tuple[str | int, ...]:
-    """Where *error* is. Pydantic marks a refused name of a table with one more part."""
+def _path(error: ErrorDetails) -> KeyPath:
+    """Where *error* is. Pydantic marks some with one more part.
+
+    A refused name of a table has one at its end; a value of two types, within.
+    """
     path = error["loc"]
     marked = error["type"] == "value_error" and path[-1] == "[key]" and len(path) > 1
-    return path[:-1] if marked else path
+    path = path[:-1] if marked else path
+    if path[0::2][:2] == ("packages", "system") and path[3:4] in {(LIST,), (BY_FAMILY,)}:
+        path = (*path[:3], *path[4:])
+    return path
 
 
 def _issue(error: ErrorDetails) -> Issue:
@@ -105,8 +138,10 @@ def _refused(error: ErrorDetails) -> Explanation:
     return (refusal.message, refusal.hint) if isinstance(refusal, Refusal) else (str(refusal), None)
 
 
-def _table_at(path: tuple[str | int, ...]) -> type[BaseModel]:
+def _table_at(path: KeyPath) -> type[BaseModel]:
     """The model of the table that holds the key *path*."""
+    if len(path) > 4:
+        return PythonTable  # the only one so deep, of a platform
     return TABLES[str(path[0])] if len(path) > 1 else ProjectFile
 
 
@@ -115,13 +150,16 @@ def keys_of(table: type[BaseModel]) -> list[str]:
     return [field.alias or name for name, field in table.model_fields.items()]
 
 
-def _suggestion(error: ErrorDetails) -> tuple[str | int, ...] | None:
+def _suggestion(error: ErrorDetails) -> KeyPath | None:
     """The path that an unknown key was meant to have."""
     if error["type"] != "extra_forbidden":
         return None
     path = _path(error)
     key = str(path[-1])
-    near = None if _elsewhere(key) else nearest(key, keys_of(_table_at(path)))
+    # A platform's own keys are like those of a target, which belong elsewhere.
+    if _elsewhere(key) and (path[0] != "platforms" or len(path) == 1):
+        return None
+    near = nearest(key, keys_of(_table_at(path)))
     return (*path[:-1], near) if near else None
 
 
@@ -132,7 +170,7 @@ def _elsewhere(key: str) -> str | None:
     for name, table in TABLES.items():
         if key in keys_of(table):
             return f"under [{name}]" if name == "limits" else f"under [{name}.NAME]"
-    return None
+    return "under [platforms.NAME.pythons.VERSION]" if key in keys_of(PythonTable) else None
 
 
 def _unknown_key(error: ErrorDetails) -> Explanation:
@@ -149,9 +187,7 @@ def _missing(error: ErrorDetails) -> Explanation:
     path = _path(error)
     if path == ("targets",):
         return "no target is declared", _TARGET_HINT
-    if path[-1] == "platform":
-        return "missing", f"the platforms are {', '.join(presets())}"
-    return "missing", 'write the Python that runs there, such as python = "3.11"'
+    return "missing", 'write where it is there, such as path = "/usr/bin/python3.11"'
 
 
 _TARGET_HINT = 'add a table such as [targets.web] with platform = "debian12" and python = "3.11"'
@@ -214,6 +250,10 @@ def _not_finite(_error: ErrorDetails) -> Explanation:
     return "must be a finite number", None
 
 
+def _too_long(error: ErrorDetails) -> Explanation:
+    return f"must have at most {error['ctx']['max_length']} characters", None
+
+
 def _empty(error: ErrorDetails) -> Explanation:
     if _path(error) == ("targets",):
         return "no target is declared", _TARGET_HINT
@@ -237,5 +277,6 @@ _EXPLAIN: Final = {
     "finite_number": _not_finite,
     "too_short": _empty,
     "string_too_short": _empty,
+    "string_too_long": _too_long,
     **dict.fromkeys(_WANTED, _wrong_type),
 }

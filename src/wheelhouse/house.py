@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 from wheelhouse import manifest as manifests
 from wheelhouse.errors import StorageError
 from wheelhouse.fetch import redacted
+from wheelhouse.imagesteps import INSTALL_COMMANDS, family
 from wheelhouse.manifest import (
     BuiltStory,
     FetchedStory,
@@ -186,7 +187,7 @@ def _target_facts(target: Target, interpreter: Interpreter) -> TargetFacts:
         python=target.python,
         python_full_version=environment["python_full_version"],
         implementation=environment["platform_python_implementation"],
-        free_threaded=interpreter.tags[0].abi.endswith("t"),
+        free_threaded=interpreter.is_free_threaded,
         arch=target.arch,
         libc=str(interpreter.libc),
         environment=dict(environment),
@@ -297,7 +298,7 @@ def pylock_text(manifest: Manifest) -> str:
     ]
     pylock = Pylock(
         lock_version=Version("1.0"),
-        requires_python=SpecifierSet(f"=={manifest.target.python}.*"),
+        requires_python=SpecifierSet(f"=={manifest.target.environment['python_version']}.*"),
         created_by="wheelhouse",
         packages=packages,
     )
@@ -325,10 +326,10 @@ def installer_text(target: Target, manifest: Manifest) -> str:
 
 def _python_fix(target: Target) -> str:
     """How the target's distribution installs its Python."""
-    python = f"python{target.python}"
-    if target.preset.family == "debian":
-        return f"sudo apt-get install {python} {python}-venv"
-    return f"install Python {target.python}"
+    packages = target.place.interpreter.packages
+    if not packages:
+        return f"install Python {target.python}"
+    return f"sudo {INSTALL_COMMANDS[family(target.preset.family).manager]} {' '.join(packages)}"
 
 
 def _copy_wheels(wheels: Sequence[HouseWheel], folder: Path) -> None:

@@ -12,10 +12,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from wheelhouse.imagesteps import Step
+    from wheelhouse.targets import Place
 
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 _UNKNOWN_PACKAGES = "unknown packages:"
+_TELLING = ("E: ", "Err:", "error: ", "Error: ", "ERROR: ")
 
 _VIRTUAL = re.compile(
     r"^Package (\S+) is a virtual package provided by:\n((?: +\S.*\n)+)", re.MULTILINE
@@ -32,9 +34,11 @@ _HINTS = {
         f"Check the clock of the engine's machine, or choose another mirror with {MIRROR_VARIABLE}."
     ),
     r"Temporary failure resolving|Could not resolve|Unable to connect|Could not connect"
-    r"|Connection (timed out|refused|failed)|Failed to fetch|Network is unreachable": (
+    r"|Connection (timed out|refused|failed)|Failed to fetch|Network is unreachable"
+    r"|Couldn't (resolve|connect)|Failed to (connect|download metadata)|[Tt]emporary error"
+    r"|DNS lookup error": (
         "Building images needs the distribution's packages: allow the engine to reach the "
-        f"mirror, set http_proxy, or choose another mirror with {MIRROR_VARIABLE}."
+        f"mirror, set http_proxy, or choose another mirror of Debian with {MIRROR_VARIABLE}."
     ),
 }
 
@@ -44,30 +48,36 @@ def clean(line: str) -> str:
     return _CONTROL.sub("", line.rstrip("\r\n").rpartition("\r")[2]).rstrip()
 
 
-def failure(step: Step, suite: str | None, lines: Sequence[str], cause: str) -> ImageError:
+def failure(step: Step, lines: Sequence[str], cause: str) -> ImageError:
     """The error that says why *step* failed, from the *lines* it printed.
 
-    :param suite: the distribution's release, to look package names up in.
     :param cause: what the engine said of it.
     """
     for line in lines:
         if line.startswith(_UNKNOWN_PACKAGES):
             names = line.removeprefix(_UNKNOWN_PACKAGES).split()
             return ImageError(
-                f"{step.preset} has no package {', '.join(names)}",
-                hint="Look the name up at https://packages.debian.org/" + (suite or ""),
+                f"{step.place.preset.title} has no package {', '.join(names)}",
+                hint=_where_to_look(step.place.origin),
             )
     text = "\n".join(lines)
     if virtual := _VIRTUAL.search(text):
         providers = [line.split()[0] for line in virtual[2].splitlines()]
         return ImageError(
-            f"{virtual[1]} is no package of {step.preset} but a name that several have",
+            f"{virtual[1]} is no package of {step.place.preset.title} but a name that several have",
             hint=f"Choose one of {', '.join(providers)}.",
         )
     hint = next((hint for pattern, hint in _HINTS.items() if re.search(pattern, text)), None)
-    telling = [line for line in lines if line.startswith(("E: ", "Err:", "error: "))]
+    telling = [line for line in lines if line.startswith(_TELLING)]
     telling = telling or [line for line in lines if line and not line.startswith("Step ")]
     return ImageError(
         f"The image {step.title} cannot be built: {'; '.join(telling[-4:]) or cause}",
         hint=hint or "Read the output above of the step that failed.",
     )
+
+
+def _where_to_look(place: Place) -> str:
+    """The hint that says where the names of a distribution's packages are found."""
+    if place.preset.suite:
+        return f"Look the name up at https://packages.debian.org/{place.preset.suite}"
+    return f"Look the name up among the packages of {place.preset.title}."

@@ -39,19 +39,23 @@ from wheelhouse.imagesteps import (
     base_recipe,
     builder_step,
     checked_packages,
-    family,
+    cibuildwheel_step,
     packages_step,
     pinned,
+    python_step,
+    runtime_step,
     toolbox_step,
+    toolchain_step,
+    with_python_step,
 )
-from wheelhouse.targets import OCI_ARCHITECTURES, presets
+from wheelhouse.targets import OCI_ARCHITECTURES, Place, presets, stand_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from wheelhouse.targets import Preset, Target
+    from wheelhouse.targets import Target
 
 
 BOOTSTRAP_HINT = "run `wheelhouse images bootstrap`"
@@ -65,6 +69,11 @@ class Reader(Protocol):
 
     def read(self, size: int = ..., /) -> bytes:
         """At most *size* bytes."""
+
+
+class _Bases(Protocol):
+    def __call__(self, place: Place, /) -> Image:
+        """The base of *place*. Raises ImageError."""
 
 
 class ImageStore(Protocol):
@@ -143,24 +152,33 @@ class TargetImageMaker:
         self._on_line = on_line
         self._building = building
         self._stopping = threading.Event()
+        self._settled_places: dict[Place, tuple[Place, str | None]] = {}
         self._mirror = checked_mirror(mirror or os.environ.get(MIRROR_VARIABLE) or DEFAULT_MIRROR)
 
     def prepare(self, target: Target) -> TargetImages:
         """The images of *target*, made or fetched if they are not there.
 
+        Where no image of its platform can be had, those of its stand-in.
+
         :raises ImageError: no base can be had, or a step failed.
         """
-        preset, arch = target.preset, target.arch
+        proving, lacking = self._settled(target.place)
+        building, _ = self._settled(target.build_place)
         with self._pool(1) as pool:
-            tools = pool.submit(lambda: self._toolbox(arch, self._base(_toolbox_source(), arch)))
-            runtime, builder = self._furnish(preset, arch, self._base(preset, arch), tools)
+            tools = pool.submit(self._toolbox, target.arch, self._base)
+            runtime = self._runtime(proving, self._base)
+            toolchain = self._toolchain(building, self._base)
+            builder = self._make(builder_step(building, toolchain, tools.result()))
         return TargetImages(
             builder=builder,
             runtime=runtime,
-            builder_python=target.python_path,
-            runtime_python=target.python_path,
+            builder_python=building.interpreter.path,
+            runtime_python=proving.interpreter.path,
             tool_python=toolbox.TOOL_PYTHON,
             tool_path=toolbox.TOOL_PATH,
+            build_place=building,
+            place=proving,
+            lacking=lacking,
         )
 
     def with_system(self, target: Target, packages: tuple[str, ...]) -> Image:
@@ -170,39 +188,54 @@ class TargetImageMaker:
         :raises ImageError: the distribution has no such package, or a step failed.
         """
         packages = checked_packages(packages)
-        builder = self.prepare(target).builder
+        images = self.prepare(target)
         if not packages:
-            return builder
-        step = packages_step("system", target.preset, target.arch, builder, packages)
-        return self._make(step, target.preset.suite)
+            return images.builder
+        return self._make(packages_step("system", images.build_place, images.builder, packages))
 
-    def bootstrap(
-        self, presets: Sequence[Preset], *, arch: str = "x86_64", refresh: bool = False
-    ) -> list[Image]:
-        """Make the base images of *presets* from packages, and all images on top of them.
+    def for_cibuildwheel(self, target: Target, packages: tuple[str, ...], folder: str) -> Image:
+        """The same with the target's Python in *folder*, where cibuildwheel looks for it.
+
+        :raises ConfigError: what is asked for cannot be a package's name.
+        :raises ImageError: the distribution has no such package, or a step failed.
+        """
+        builder, images = self.with_system(target, packages), self.prepare(target)
+        step = cibuildwheel_step(images.build_place, builder, images.builder_python, folder)
+        return self._make(step)
+
+    def bootstrap(self, places: Sequence[Place], *, refresh: bool = False) -> list[Image]:
+        """Make the base images of *places* from packages, and all images on top of them.
+
+        A place that cannot be made so is stood in for.
 
         :param refresh: make bases anew that are there already, with today's packages.
-        :return: base, runtime and builder of each preset, in the order of *presets*.
+        :return: base, runtime and builder of each place, in the order of *places*.
         :raises ImageError: this machine cannot bootstrap, or a step failed. All failures are told.
         """
-        check_host(arch)
-        source = _toolbox_source()
-        wanted = {preset.name: preset for preset in (*presets, source)}
-        with self._pool(2 * len(wanted) + 1) as pool:
+        places = tuple(dict.fromkeys(_made_here(place) for place in places))
+        arches = dict.fromkeys(place.arch for place in places)
+        for arch in arches:
+            check_host(arch)
+        wanted = dict.fromkeys([*(place.origin for place in places), *map(_tool_place, arches)])
+        with self._pool(2 * len(wanted) + len(places) + len(arches)) as pool:
             bases = {
-                name: pool.submit(self._bootstrapped, preset, arch, refresh=refresh)
-                for name, preset in wanted.items()
+                place: pool.submit(self._bootstrapped, place, refresh=refresh) for place in wanted
             }
 
-            tools = pool.submit(lambda: self._toolbox(arch, bases[source.name].result()))
+            def base(place: Place) -> Image:
+                return bases[place].result()
 
-            def finish(preset: Preset) -> list[Image]:
-                base = bases[preset.name].result()
-                return [base, *self._furnish(preset, arch, base, tools)]
+            tools = {arch: pool.submit(self._toolbox, arch, base) for arch in arches}
+
+            def finish(place: Place) -> list[Image]:
+                runtime = self._runtime(place, base)
+                toolchain = self._toolchain(place, base)
+                builder = self._make(builder_step(place, toolchain, tools[place.arch].result()))
+                return [base(place.origin), runtime, builder]
 
             # In here, where an interrupt is noticed; leaving the block waits for the threads.
-            made = _results([pool.submit(finish, preset) for preset in presets])
-        return [image for images in made for image in images]
+            made = _results([pool.submit(finish, place) for place in places])
+        return list(dict.fromkeys(image for images in made for image in images))
 
     def stop(self) -> None:
         """Give up what is being made, a build at its next line. From any thread, and for good.
@@ -227,36 +260,70 @@ class TargetImageMaker:
 
     # -- Bases -----------------------------------------------------------------------------
 
-    def _base(self, preset: Preset, arch: str) -> Image:
+    def _settled(self, place: Place) -> tuple[Place, str | None]:
+        """*place*, if a base of it can be had; else its stand-in, and why."""
+        if place not in self._settled_places:  # asked twice by two threads, the answer is the same
+            self._settled_places[place] = self._settle(place)
+        return self._settled_places[place]
+
+    def _settle(self, place: Place) -> tuple[Place, str | None]:
+        try:
+            self._base(place.origin)
+        except ImageError as error:
+            other = None if place.preset.is_made_here else stand_in(place)
+            if other is None:
+                raise
+            try:
+                self._base(other.origin)
+            except ImageError:
+                raise ImageError(
+                    error.message,
+                    hint=f"{BOOTSTRAP_HINT}: it makes {other.preset.title}, where "
+                    f"{place.preset.title} is then built and proven for",
+                ) from error
+            return other, error.message
+        return place, None
+
+    def _base(self, place: Place) -> Image:
         """The base to start from: an official one that is here, a bootstrapped one, or a pull."""
-        platform = _platform(arch)
-        exact = pinned(preset)
-        here = [exact, preset.image, base_name(preset, arch) if preset.suite else None]
+        platform = _platform(place.arch)
+        exact = pinned(place)
+        here = [exact, place.image, base_name(place) if place.preset.suite else None]
         for name in filter(None, here):
             if image := self._store.find(name, platform):
                 return image
-        return self._pulled(preset, exact or preset.image, platform)
+        reference = exact or place.image
+        if reference is None:
+            raise ImageError(
+                f"There is no base image for {place.preset.title}: it names none",
+                hint="Name one, as `image` of the platform in wheelhouse.toml.",
+            )
+        return self._pulled(place, reference, platform)
 
-    def _pulled(self, preset: Preset, reference: str, platform: str) -> Image:
+    def _pulled(self, place: Place, reference: str, platform: str) -> Image:
         with self._lock(reference):
             if image := self._store.find(reference, platform):
                 return image
+            say = self._lines(f"{place.preset.name} base")
             try:
-                return self._store.pull(reference, platform, self._lines(f"{preset.name} base"))
+                return self._store.pull(reference, platform, say)
             except ImageError as error:
                 raise ImageError(
-                    f"There is no base image for {preset.title}: {error.message}",
-                    hint=BOOTSTRAP_HINT,
+                    f"There is no base image for {place.preset.title}: {error.message}",
+                    hint=BOOTSTRAP_HINT
+                    if place.preset.is_made_here
+                    else "Let the engine reach its registry, or `docker load` the image there: "
+                    f"nothing stands in for {place}",
                 ) from error
 
-    def _bootstrapped(self, preset: Preset, arch: str, *, refresh: bool = False) -> Image:
-        recipe, name, platform = base_recipe(preset, arch), base_name(preset, arch), _platform(arch)
+    def _bootstrapped(self, place: Place, *, refresh: bool = False) -> Image:
+        recipe, name, platform = base_recipe(place), base_name(place), _platform(place.arch)
         with self._lock(name):
             if not refresh and (image := self._store.find(name, platform)):
                 return image
             self._check_running()
-            say = self._lines(f"{preset.name} base", stoppable=False)
-            labels = _labels("base", preset.name, arch) | {
+            say = self._lines(f"{place.preset.name} base", stoppable=False)
+            labels = _labels("base", place) | {
                 "wheelhouse.origin": "bootstrap",
                 "wheelhouse.base": name,
             }
@@ -267,34 +334,42 @@ class TargetImageMaker:
 
     # -- Derived images --------------------------------------------------------------------
 
-    def _furnish(
-        self, preset: Preset, arch: str, base: Image, tools: Future[Image]
-    ) -> tuple[Image, Image]:
-        """Runtime and builder of *preset* on *base*, with *tools*, which may still be made."""
-        runtime = self._runtime(preset, arch, base)
-        step = packages_step("toolchain", preset, arch, runtime, family(preset.family).toolchain)
-        toolchain = self._make(step, preset.suite)
-        step = builder_step(preset, arch, toolchain, tools.result())
-        return runtime, self._make(step, preset.suite)
+    def _runtime(self, place: Place, base: _Bases) -> Image:
+        """What the server has, on the *base* of *place*'s origin."""
+        origin = self._make(runtime_step(place.origin, base(place.origin)))
+        if not place.interpreter.from_source:
+            return origin
+        python = self._python(place, base)
+        return self._make(with_python_step("runtime", place, origin, python))
 
-    def _runtime(self, preset: Preset, arch: str, base: Image) -> Image:
-        step = packages_step("runtime", preset, arch, base, family(preset.family).runtime)
-        return self._make(step, preset.suite)
+    def _toolchain(self, place: Place, base: _Bases) -> Image:
+        origin = self._origin_toolchain(place, base)
+        if not place.interpreter.from_source:
+            return origin
+        python = self._python(place, base)
+        return self._make(with_python_step("toolchain", place, origin, python))
 
-    def _toolbox(self, arch: str, base: Image) -> Image:
-        source = _toolbox_source()
-        runtime = self._runtime(source, arch, base)
-        return self._make(toolbox_step(runtime, arch), source.suite)
+    def _origin_toolchain(self, place: Place, base: _Bases) -> Image:
+        return self._make(toolchain_step(place.origin, self._runtime(place.origin, base)))
 
-    def _make(self, step: Step, suite: str | None) -> Image:
+    def _python(self, place: Place, base: _Bases) -> Image:
+        """An image with a CPython built from the distribution's source package."""
+        sources = self._runtime(_tool_place(place.arch), base)
+        return self._make(python_step(place, self._origin_toolchain(place, base), sources))
+
+    def _toolbox(self, arch: str, base: _Bases) -> Image:
+        place = _tool_place(arch)
+        return self._make(toolbox_step(place, self._runtime(place, base)))
+
+    def _make(self, step: Step) -> Image:
         """The image of *step*, built if it is not there; by one of all concurrent runs."""
-        name, platform = step.name, _platform(step.arch)
+        name, platform = step.name, _platform(step.place.arch)
         if image := self._store.find(name, platform):
             return image
         with self._lock(name):
-            return self._store.find(name, platform) or self._build(step, suite)
+            return self._store.find(name, platform) or self._build(step)
 
-    def _build(self, step: Step, suite: str | None) -> Image:
+    def _build(self, step: Step) -> Image:
         self._check_running()
         lines: deque[str] = deque(maxlen=_KEPT_LINES)
         try:
@@ -305,15 +380,15 @@ class TargetImageMaker:
                     context,
                     step.name,
                     arguments=self._arguments(step),
-                    labels=_labels(step.kind, step.preset, step.arch) | dict(step.labels),
+                    labels=_labels(step.kind, step.place) | dict(step.labels),
                     network="default" if step.network else "none",
-                    platform=_platform(step.arch),
+                    platform=_platform(step.place.arch),
                     on_line=self._lines(step.title, lines),
                 )
         except ImageError as error:
             if not lines:
                 raise
-            raise failure(step, suite, lines, error.message) from error
+            raise failure(step, lines, error.message) from error
 
     def _write_context(self, step: Step, context: IO[bytes]) -> None:
         if step.wheels:
@@ -355,19 +430,34 @@ class TargetImageMaker:
             yield
 
 
-def _toolbox_source() -> Preset:
-    return presets()[toolbox.SOURCE_PRESET]
+def _tool_place(arch: str) -> Place:
+    """Where the toolbox comes from. It is the newest Debian, so it knows the keys of all."""
+    preset = presets()[toolbox.SOURCE_PRESET]
+    return Place(preset=preset, python=next(iter(preset.pythons)), arch=arch)
+
+
+def _made_here(place: Place) -> Place:
+    """*place*, or what stands in for it, of which images need no registry. Raises ImageError."""
+    made = place if place.preset.is_made_here else stand_in(place)
+    if made is None:
+        raise ImageError(
+            f"{place} cannot be made from packages, and nothing that can be stands in for it",
+            hint=f"Pull {place.image} into the engine where a registry answers."
+            if place.image
+            else "Name an `image` of the platform in wheelhouse.toml.",
+        )
+    return made
 
 
 def _platform(arch: str) -> str:
     return f"linux/{OCI_ARCHITECTURES[arch]}"
 
 
-def _labels(kind: Kind, preset: str, arch: str) -> dict[str, str]:
+def _labels(kind: Kind, place: Place) -> dict[str, str]:
     return {
         "wheelhouse.image": kind,
-        "wheelhouse.preset": preset,
-        "wheelhouse.arch": arch,
+        "wheelhouse.preset": place.preset.name,
+        "wheelhouse.arch": place.arch,
         "wheelhouse.origin": "derived",
     }
 

@@ -2,11 +2,13 @@
 
 ====================  ===========================================================
 base                  the distribution: an official image, or one bootstrapped here
+python                a CPython built from the distribution's source package
 runtime               base + what the server has: Python, and pip for its environments
 toolchain             runtime + compilers and Python's headers
 toolbox               ``/opt/wheelhouse``, the same for all targets (:mod:`.toolbox`)
 builder               toolchain + toolbox
 system                builder + packages of the distribution that a build asked for
+cibuildwheel          either of those + the target's Python where cibuildwheel looks for it
 ====================  ===========================================================
 
 An image's name ends in a hash of everything that went into it: its recipe, the ID of the image
@@ -34,23 +36,37 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from wheelhouse.engine import Image
-    from wheelhouse.targets import Preset
+    from wheelhouse.targets import Place
 
-Kind = Literal["base", "runtime", "toolchain", "toolbox", "builder", "system"]
+Kind = Literal[
+    "base", "python", "runtime", "toolchain", "toolbox", "builder", "system", "cibuildwheel"
+]
 
-#: Debian policy 5.6.1. A name that ended in a minus would ask apt to *remove* the package.
-_PACKAGE = re.compile(r"[a-z0-9][a-z0-9.+-]*[a-z0-9+]")
+#: Debian policy 5.6.1, wider: RPM's names have capitals and underscores. A name that ended in a
+#: minus would ask apt to *remove* the package.
+_PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*[A-Za-z0-9+]")
+
+
+#: What a person types to install packages, by the family's manager.
+INSTALL_COMMANDS = {
+    "apk": "apk add",
+    "apt": "apt-get install",
+    "dnf": "dnf install",
+    "zypper": "zypper install",
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Family:
     """What ``images/FAMILY.toml`` says about a family of distributions.
 
+    :ivar manager: what installs packages: ``images/MANAGER-packages.Dockerfile``.
+    :ivar toolchain: the packages that bring compilers.
     :ivar bases: pinned digests by the base's reference, such as ``debian:12-slim``.
     """
 
     name: str
-    runtime: tuple[str, ...]
+    manager: str
     toolchain: tuple[str, ...]
     bases: Mapping[str, str]
 
@@ -65,8 +81,7 @@ class Step:
     """
 
     kind: Kind
-    preset: str
-    arch: str
+    place: Place
     files: Mapping[str, bytes]
     inputs: Mapping[str, str]
     wheels: tuple[toolbox.Pin, ...] = ()
@@ -77,8 +92,7 @@ class Step:
     def name(self) -> str:
         """The image's name, which hashes everything above but the labels."""
         return image_name(
-            self.preset,
-            self.arch,
+            self.place,
             self.kind,
             {
                 "files": {
@@ -93,15 +107,21 @@ class Step:
     @property
     def title(self) -> str:
         """The step for a person, such as ``debian12 system (libpq-dev)``."""
-        packages = f" ({self.inputs['PACKAGES']})" if self.kind == "system" else ""
-        return f"{self.preset} {self.kind}{packages}"
+        more = {"system": self.inputs.get("PACKAGES"), "python": self.place.python}.get(self.kind)
+        return f"{subject(self.place)} {self.kind}" + (f" ({more})" if more else "")
 
 
-def image_name(preset: str, arch: str, kind: Kind, content: object) -> str:
-    """Such as ``wheelhouse/debian12-builder:0123456789ab``; the tag hashes *arch* and *content*."""
-    text = json.dumps([preset, arch, kind, content], sort_keys=True)
-    subject = preset if arch == "x86_64" else f"{preset}-{arch}"
-    return f"wheelhouse/{subject}-{kind}:{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+def subject(place: Place) -> str:
+    """What an image of *place* is called after: ``debian12``, ``debian12-aarch64``."""
+    name = re.sub(r"[^a-z0-9]+", "-", place.preset.name.lower()).strip("-")
+    return name if place.arch == "x86_64" else f"{name}-{place.arch}"
+
+
+def image_name(place: Place, kind: Kind, content: object) -> str:
+    """Such as ``wheelhouse/debian12-builder:0123456789ab``; the tag hashes *content* too."""
+    text = json.dumps([place.preset.name, place.arch, kind, content], sort_keys=True)
+    digest = hashlib.sha256(text.encode()).hexdigest()[:12]
+    return f"wheelhouse/{subject(place)}-{kind}:{digest}"
 
 
 @cache
@@ -131,16 +151,18 @@ def family(name: str) -> Family:
         ) from None
     return Family(
         name=name,
-        runtime=tuple(data["runtime"]),
+        manager=data["manager"],
         toolchain=tuple(data["toolchain"]),
         bases={reference: base["digest"] for reference, base in data["bases"].items()},
     )
 
 
-def pinned(preset: Preset) -> str | None:
-    """The reference by digest of the preset's official base, such as ``debian@sha256:…``."""
-    digest = family(preset.family).bases.get(preset.image)
-    return f"{_repository(preset.image)}@{digest}" if digest else None
+def pinned(place: Place) -> str | None:
+    """The reference by digest of the official base, such as ``debian@sha256:…``."""
+    if place.image is None:
+        return None
+    digest = family(place.preset.family).bases.get(place.image)
+    return f"{_repository(place.image)}@{digest}" if digest else None
 
 
 def _repository(reference: str) -> str:
@@ -152,78 +174,125 @@ def _repository(reference: str) -> str:
 def checked_packages(packages: Iterable[str]) -> tuple[str, ...]:
     """*packages*, each once and sorted.
 
-    :raises ConfigError: one cannot be the name of a Debian package. All of those are named.
+    :raises ConfigError: one cannot be the name of a package. All of those are named.
     """
     wrong = [package for package in packages if not _PACKAGE.fullmatch(package)]
     if wrong:
         raise ConfigError(
-            f"Not a Debian package's name: {', '.join(map(repr, wrong))}",
-            hint="Names consist of small letters, digits, '+', '-' and '.', such as libpq-dev.",
+            f"Not the name of a distribution's package: {', '.join(map(repr, wrong))}",
+            hint="Names consist of letters, digits, '+', '-', '_' and '.', such as libpq-dev.",
         )
     return tuple(sorted(set(packages)))
 
 
-def base_recipe(preset: Preset, arch: str) -> Recipe:
-    """What the bootstrapped base of *preset* is made of.
+def base_recipe(place: Place) -> Recipe:
+    """What the bootstrapped base of *place* is made of.
 
     The runtime's packages are in it from the start: adding them in one go is several times
     faster than in a step of its own.
 
-    :raises ImageError: the preset cannot be bootstrapped, or not for *arch*.
+    :raises ImageError: it cannot be bootstrapped.
     """
-    if preset.suite is None or arch not in preset.arches:
+    if place.preset.suite is None or place.arch not in place.preset.arches:
         raise ImageError(
-            f"{preset.title} cannot be bootstrapped for {arch}",
-            hint=f"Pull {preset.image} where a registry answers.",
+            f"{place.preset.title} cannot be bootstrapped for {place.arch}",
+            hint=f"Pull {place.image} where a registry answers.",
         )
-    return Recipe(suite=preset.suite, arch=arch, packages=family(preset.family).runtime)
+    return Recipe(suite=place.preset.suite, arch=place.arch, packages=place.interpreter.packages)
 
 
-def base_name(preset: Preset, arch: str) -> str:
+def base_name(place: Place) -> str:
     """The name of the bootstrapped base. The mirror is not part of it: contents are signed."""
-    recipe = base_recipe(preset, arch)
-    return image_name(preset.name, arch, "base", [recipe.command(DEFAULT_MIRROR)])
+    return image_name(place, "base", [base_recipe(place).command(DEFAULT_MIRROR)])
 
 
-def packages_step(
-    kind: Kind, preset: Preset, arch: str, base: Image, packages: Sequence[str]
-) -> Step:
+def packages_step(kind: Kind, place: Place, base: Image, packages: Sequence[str]) -> Step:
     """The step that adds *packages* to *base*."""
     inputs = {"BASE": base.id, "PACKAGES": " ".join(packages)}
     if kind != "runtime":
         inputs["KEEP_LISTS"] = "yes"
+    manager = family(place.preset.family).manager
     return Step(
         kind=kind,
-        preset=preset.name,
-        arch=arch,
-        files={"Dockerfile": _recipe(f"{preset.family}-packages.Dockerfile")},
+        place=place,
+        files={"Dockerfile": _recipe(f"{manager}-packages.Dockerfile")},
         inputs=inputs,
         network=True,
         labels={"wheelhouse.base": base.name} if kind == "runtime" else {},
     )
 
 
-def toolbox_step(runtime: Image, arch: str) -> Step:
-    """The step that makes the toolbox from the runtime image of its source preset."""
+def runtime_step(place: Place, base: Image) -> Step:
+    """The step that gives *base* what the server has: Python, and pip for its environments."""
+    return packages_step("runtime", place, base, place.interpreter.packages)
+
+
+def toolchain_step(place: Place, runtime: Image) -> Step:
+    """The step that adds compilers and Python's headers to *runtime*."""
+    own = place.preset.toolchain
+    compilers = family(place.preset.family).toolchain if own is None else own
+    return packages_step("toolchain", place, runtime, (*compilers, *place.interpreter.headers))
+
+
+def python_step(place: Place, toolchain: Image, sources: Image) -> Step:
+    """The step that builds *place*'s CPython on *toolchain*, which has no such Python yet.
+
+    :param sources: an image with the keys of all Debian releases.
+    """
+    return Step(
+        kind="python",
+        place=place,
+        files={
+            "Dockerfile": _recipe("portable-python.Dockerfile"),
+            "check.py": _recipe("portable-check.py"),
+            "compile.sh": _recipe("portable-compile.sh"),
+            "fetch.sh": _recipe("portable-fetch.sh"),
+        },
+        inputs={"SOURCES": sources.id, "TOOLCHAIN": toolchain.id, "PYTHON": place.python},
+        network=True,
+    )
+
+
+def with_python_step(kind: Kind, place: Place, base: Image, python: Image) -> Step:
+    """The step that puts the CPython of *python* into *base*."""
+    return Step(
+        kind=kind,
+        place=place,
+        files={"Dockerfile": _recipe("with-python.Dockerfile")},
+        inputs={"BASE": base.id, "PYTHON": python.id},
+        labels={"wheelhouse.base": base.name},
+    )
+
+
+def toolbox_step(place: Place, runtime: Image) -> Step:
+    """The step that makes the toolbox from the *runtime* of its source platform."""
     return Step(
         kind="toolbox",
-        preset=toolbox.SOURCE_PRESET,
-        arch=arch,
+        place=place,
         files={
             "Dockerfile": _recipe("toolbox.Dockerfile"),
             "assemble.sh": _recipe("toolbox-assemble.sh"),
         },
         inputs={"BASE": runtime.id},
-        wheels=toolbox.pins(arch),
+        wheels=toolbox.pins(place.arch),
     )
 
 
-def builder_step(preset: Preset, arch: str, toolchain: Image, tools: Image) -> Step:
+def builder_step(place: Place, toolchain: Image, tools: Image) -> Step:
     """The step that puts the toolbox beside the toolchain."""
     return Step(
         kind="builder",
-        preset=preset.name,
-        arch=arch,
+        place=place,
         files={"Dockerfile": _recipe("builder.Dockerfile")},
         inputs={"TOOLCHAIN": toolchain.id, "TOOLBOX": tools.id},
+    )
+
+
+def cibuildwheel_step(place: Place, builder: Image, python: str, folder: str) -> Step:
+    """The step that makes *folder* of *builder* an environment of the target's *python*."""
+    return Step(
+        kind="cibuildwheel",
+        place=place,
+        files={"Dockerfile": _recipe("cibuildwheel.Dockerfile")},
+        inputs={"BUILDER": builder.id, "PYTHON": python, "FOLDER": folder},
     )

@@ -146,6 +146,8 @@ class BuiltStory(_Strict):
     :ivar config_settings: settings for the build backend, by PEP 517.
     :ivar grafted: shared libraries that were copied from the image into the wheel.
     :ivar policy: the auditwheel policy that it was repaired for; empty for a pure wheel.
+    :ivar builder: ``cibuildwheel`` if its maintainers' own recipe built it.
+    :ivar network: whether that recipe had a network, so that what it fetched is not recorded.
     :ivar cache_key: the hash of everything that went into the build.
     """
 
@@ -161,6 +163,8 @@ class BuiltStory(_Strict):
     config_settings: dict[str, str | tuple[str, ...]] = field(default_factory=dict)
     grafted: tuple[str, ...] = ()
     policy: str = ""
+    builder: Literal["wheelhouse", "cibuildwheel"] = "wheelhouse"
+    network: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,23 +8,32 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from wheelhouse.building.build import build_wheel, expected_cost
-from wheelhouse.errors import CheckError
+from wheelhouse.errors import CheckError, SeveralErrors
 from wheelhouse.events import Notice
 from wheelhouse.events import step as report_step
+from wheelhouse.locking.model import RefusedFile
+from wheelhouse.locking.refusal import limits
 from wheelhouse.scheduler import gather
-from wheelhouse.wheels import Wheel, check_house, lost_extension, read_wheel, refuse
+from wheelhouse.text import sanitize
+from wheelhouse.wheels import Wheel, check_house, check_wheel, lost_extension, read_wheel, refuse
+from wheelhouse.wheels.findings import TAG_RULES, as_errors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from concurrent.futures import Future
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from wheelhouse.building.runner import Runner
     from wheelhouse.config import Project
+    from wheelhouse.errors import WheelhouseError
+    from wheelhouse.events import Reporter
+    from wheelhouse.events import Step as Report
     from wheelhouse.fetch import Fetcher
     from wheelhouse.plan import Built, Plan, Step
     from wheelhouse.scheduler import Scheduler
     from wheelhouse.targets import Interpreter, Target
+    from wheelhouse.wheels import Finding
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,6 +44,17 @@ class Obtained:
     wheel: Wheel
     sha256: str
     built: Built | None
+
+
+class UntrueTagsError(SeveralErrors):
+    """Wheels of the index do not do what their tags promise; other files may.
+
+    :ivar refused: these wheels; *errors* has whatever else the check found, too.
+    """
+
+    def __init__(self, errors: Sequence[WheelhouseError], refused: Sequence[RefusedFile]) -> None:
+        super().__init__(errors)
+        self.refused = tuple(refused)
 
 
 def obtain(
@@ -49,69 +69,84 @@ def obtain(
 ) -> list[Obtained]:
     """Do every step of *plan*, in parallel; a failed one stops no other.
 
+    :raises UntrueTagsError: wheels of the index are not what they say.
     :raises WheelhouseError: everything that failed, all at once.
     """
+    work = _Work(
+        project=project, target=target, interpreter=interpreter, runner=runner, fetcher=fetcher
+    )
     futures: list[Future[Obtained]] = []
     for step in plan.steps:
-        allow_pure = project.settings(step.package.name).allow_pure
         if step.action == "build":
-            work = partial(_build, step, target, allow_pure, runner, fetcher)
             cost = expected_cost(runner.store, step)
-            futures.append(scheduler.submit("containers", work, cost=cost))
+            futures.append(scheduler.submit("containers", partial(work.build, step), cost=cost))
         elif step.action == "reuse":
             # Over in a moment, unless a bit has flipped in the store: then it is a build.
-            work = partial(_reuse, step, target, allow_pure, runner, fetcher)
-            futures.append(scheduler.submit("containers", work, cost=math.inf))
+            futures.append(scheduler.submit("containers", partial(work.reuse, step), cost=math.inf))
         else:
-            work = partial(_fetch, step, target, runner, fetcher)
-            futures.append(scheduler.submit("downloads", work))
+            futures.append(scheduler.submit("downloads", partial(work.fetch, step)))
     obtained = gather(futures)
-    _check(obtained, project, target, interpreter, runner)
+    _check(obtained, target, interpreter, runner.reporter)
     return obtained
 
 
-def _fetch(step: Step, target: Target, runner: Runner, fetcher: Fetcher) -> Obtained:
-    runner.cancellation.check()
-    with report_step(runner.reporter, target.name, step.package.name, "fetch"):
-        path = fetcher.fetch(step.file.url, step.file.sha256)
-        wheel = read_wheel(path, filename=step.file.filename)
-    return Obtained(step=step, wheel=wheel, sha256=step.file.sha256, built=None)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Work:
+    """What each of a target's steps needs."""
 
+    project: Project
+    target: Target
+    interpreter: Interpreter
+    runner: Runner
+    fetcher: Fetcher
 
-def _reuse(
-    step: Step, target: Target, allow_pure: bool, runner: Runner, fetcher: Fetcher
-) -> Obtained:
-    runner.cancellation.check()
-    built = step.built
-    assert built is not None
-    path = runner.store.verified(built.sha256)
-    if path is None:
-        return _build(step, target, allow_pure, runner, fetcher)
-    with report_step(runner.reporter, target.name, step.package.name, "fetch") as report:
-        report.outcome = "reused"
-        wheel = _read_built(path, built, step, allow_pure)
-    return Obtained(step=step, wheel=wheel, sha256=built.sha256, built=built)
+    def fetch(self, step: Step) -> Obtained:
+        with self._reporting(step, "fetch"):
+            path = self.fetcher.fetch(step.file.url, step.file.sha256)
+            wheel = read_wheel(path, filename=step.file.filename)
+        return Obtained(step=step, wheel=wheel, sha256=step.file.sha256, built=None)
 
+    def reuse(self, step: Step) -> Obtained:
+        built = step.built
+        assert built is not None
+        path = self.runner.store.verified(built.sha256)
+        if path is None:
+            return self.build(step)
+        with self._reporting(step, "fetch") as report:
+            report.outcome = "reused"
+            wheel = self._read_built(path, built, step)
+        return Obtained(step=step, wheel=wheel, sha256=built.sha256, built=built)
 
-def _build(
-    step: Step, target: Target, allow_pure: bool, runner: Runner, fetcher: Fetcher
-) -> Obtained:
-    runner.cancellation.check()
-    with report_step(runner.reporter, target.name, step.package.name, "build") as report:
-        built = build_wheel(step, target, allow_pure=allow_pure, runner=runner, fetcher=fetcher)
-        report.detail = _told(built.facts["grafted"])
-        wheel = _read_built(runner.store.blob(built.sha256), built, step, allow_pure)
-    return Obtained(step=step, wheel=wheel, sha256=built.sha256, built=built)
+    def build(self, step: Step) -> Obtained:
+        runner, pure = self.runner, self._may_be_pure(step)
+        with self._reporting(step, "build") as report:
+            built = build_wheel(
+                step, self.target, allow_pure=pure, runner=runner, fetcher=self.fetcher
+            )
+            report.detail = _told(built.facts["grafted"])
+            wheel = self._read_built(runner.store.blob(built.sha256), built, step)
+        return Obtained(step=step, wheel=wheel, sha256=built.sha256, built=built)
 
+    def _reporting(self, step: Step, phase: str) -> AbstractContextManager[Report]:
+        self.runner.cancellation.check()
+        return report_step(self.runner.reporter, self.target.name, step.package.name, phase)
 
-def _read_built(path: Path, built: Built, step: Step, allow_pure: bool) -> Wheel:
-    """What a build gave, if it is what was wanted; asked each time, as the store keeps the rest."""
-    wheel = read_wheel(path, filename=built.filename)
-    _check_identity(wheel, step)
-    finding = lost_extension(wheel, expected=False)
-    if finding and not allow_pure:
-        refuse([finding])
-    return wheel
+    def _may_be_pure(self, step: Step) -> bool:
+        return self.project.settings(step.package.name).allow_pure
+
+    def _read_built(self, path: Path, built: Built, step: Step) -> Wheel:
+        """What a build gave, if it is what was wanted; asked each time: the store keeps the rest.
+
+        What only the whole house can tell, such as who has its libraries, is asked later.
+        """
+        wheel = read_wheel(path, filename=built.filename)
+        _check_identity(wheel, step)
+        finding = lost_extension(wheel, expected=False)
+        if finding and not self._may_be_pure(step):
+            refuse([finding])
+        findings = check_wheel(wheel, self.target, self.interpreter, {}, origin="built")
+        refuse(each for each in findings if each.rule in TAG_RULES)
+        return wheel
 
 
 def _told(grafted: Sequence[str]) -> str:
@@ -133,17 +168,15 @@ def _check_identity(wheel: Wheel, step: Step) -> None:
 
 
 def _check(
-    obtained: list[Obtained],
-    project: Project,
-    target: Target,
-    interpreter: Interpreter,
-    runner: Runner,
+    obtained: Sequence[Obtained], target: Target, interpreter: Interpreter, reporter: Reporter
 ) -> None:
     built = {each.wheel.filename for each in obtained if each.built is not None}
     findings = check_house([each.wheel for each in obtained], target, interpreter, built=built)
+    if untrue := _untrue(obtained, findings, target):
+        raise UntrueTagsError(as_errors(findings), untrue)
     for finding in findings:
         if finding.level == "warning":
-            runner.reporter.emit(
+            reporter.emit(
                 Notice(
                     target=target.name,
                     message=f"{finding.wheel}: {finding}",
@@ -151,3 +184,27 @@ def _check(
                 )
             )
     refuse(findings)
+
+
+def _untrue(
+    obtained: Sequence[Obtained], findings: Sequence[Finding], target: Target
+) -> tuple[RefusedFile, ...]:
+    """The fetched wheels that do not do what their tags promise, each with the first reason.
+
+    Other faults are no lies: a library that its authors left out may come from elsewhere, and
+    what another version of it would do nobody knows.
+    """
+    lies: dict[str, Finding] = {}
+    for finding in findings:
+        if finding.level == "error" and finding.rule in TAG_RULES:
+            lies.setdefault(finding.wheel, finding)
+    return tuple(
+        RefusedFile(
+            filename=each.wheel.filename,
+            sha256=each.sha256,
+            reason=sanitize(str(lies[each.wheel.filename])),
+            platform=limits(target),
+        )
+        for each in obtained
+        if each.built is None and each.wheel.filename in lies
+    )

@@ -9,13 +9,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from wheelhouse.errors import InterruptedRunError, WheelhouseError, flatten, raise_all
-from wheelhouse.events import Outcome, PhaseStarted, Reporter, TargetFinished
+from wheelhouse.events import Notice, Outcome, PhaseStarted, Reporter, TargetFinished
 from wheelhouse.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from wheelhouse.engine import TargetImages
     from wheelhouse.house import House
     from wheelhouse.plan import Plan
     from wheelhouse.run import Run
@@ -31,6 +32,18 @@ def phase(run: Run, target: Target, name: str, *, total: int | None = None) -> I
     run.reporter.emit(PhaseStarted(target=target.name, phase=name, total=total))
     yield
     run.cancellation.check()
+
+
+def tell_stand_in(run: Run, target: Target, images: TargetImages) -> None:
+    """Report if *target* is proven elsewhere than on its own platform."""
+    if images.place != target.place:
+        run.reporter.emit(
+            Notice(
+                target=target.name,
+                message=f"{images.lacking}; so it is proven in {images.place}, with "
+                f"{images.place.preset.libc} instead of {target.preset.libc}",
+            )
+        )
 
 
 class End:

@@ -9,16 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from wheelhouse.building.recipe import Recipe
+from wheelhouse.building.cibuildwheel_config import identifier, python_folder
+from wheelhouse.building.recipe import ByCibuildwheel, Recipe
 from wheelhouse.errors import PlanError, WheelhouseError, raise_all
 from wheelhouse.locking.candidates import TagRanks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from wheelhouse.config import Project
+    from wheelhouse.config import PackageSettings, Project
     from wheelhouse.engine import Image, TargetImages
-    from wheelhouse.locking.model import Lock, LockedFile, LockedPackage
+    from wheelhouse.locking.model import Lock, LockedBuild, LockedFile, LockedPackage
     from wheelhouse.targets import Interpreter, Target
 
 Action = Literal["fetch", "build", "reuse"]
@@ -83,16 +84,20 @@ class Circumstances:
     """What a plan depends on besides the lock.
 
     :ivar builder: gives the builder image with these system packages.
+    :ivar for_cibuildwheel: gives the same for cibuildwheel, the target's Python in this folder.
     :ivar known: gives what an earlier run built under this key, if it did.
     :ivar versions: of our own parts that take part in a build; a change of them rebuilds.
+    :ivar cibuildwheel: gives the same for builds by it.
     """
 
     target: Target
     interpreter: Interpreter
     images: TargetImages
     builder: Callable[[tuple[str, ...]], Image]
+    for_cibuildwheel: Callable[[tuple[str, ...], str], Image]
     known: Callable[[str], Built | None]
     versions: Mapping[str, str]
+    cibuildwheel: Callable[[], str]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -154,21 +159,14 @@ def _build(package: LockedPackage, project: Project, here: Circumstances, *, ask
     assert package.sdist is not None
     assert package.build is not None
     settings = project.settings(package.name)
-    system = package.build.system
-    recipe = Recipe(
-        sdist=package.sdist,
-        image=(here.builder(system) if system else here.images.builder).id,
-        python=here.images.builder_python,
-        tool_python=here.images.tool_python,
-        tool_path=here.images.tool_path,
-        environment=package.build.environment,
-        env=settings.env,
-        config_settings=settings.config_settings,
-    )
+    recipe = _recipe(package.sdist, package.build, project, settings, here)
     key = recipe.key(
         "build", policy=here.target.policy, pure=settings.allow_pure, **dict(here.versions)
     )
     why = 'asked for: source = "sdist"' if asked else "no wheel on the index fits the target"
+    if recipe.cibuildwheel:
+        with_network = ", with a network" if recipe.cibuildwheel.network else ""
+        why += f"; built by its maintainers' recipe for cibuildwheel{with_network}"
     built = here.known(key)
     return Step(
         action="reuse" if built else "build",
@@ -178,4 +176,37 @@ def _build(package: LockedPackage, project: Project, here: Circumstances, *, ask
         recipe=recipe,
         key=key,
         built=built,
+    )
+
+
+def _recipe(
+    sdist: LockedFile,
+    build: LockedBuild,
+    project: Project,
+    settings: PackageSettings,
+    here: Circumstances,
+) -> Recipe:
+    system = build.system
+    image = here.builder(system) if system else here.images.builder
+    python, cibuildwheel = here.images.builder_python, None
+    if settings.builder == "cibuildwheel":
+        tag = here.interpreter.tags[0]
+        folder = python_folder(tag)
+        image, python = here.for_cibuildwheel(system, folder), f"{folder}/bin/python"
+        cibuildwheel = ByCibuildwheel(
+            identifier=identifier(tag, here.target.arch),
+            network=settings.network,
+            index=project.index,
+            version=here.cibuildwheel(),
+        )
+    return Recipe(
+        sdist=sdist,
+        image=image.id,
+        python=python,
+        tool_python=here.images.tool_python,
+        tool_path=here.images.tool_path,
+        environment=build.environment,
+        env=settings.env,
+        config_settings=settings.config_settings,
+        cibuildwheel=cibuildwheel,
     )

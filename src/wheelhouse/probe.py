@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,32 +14,64 @@ from wheelhouse.targets import Interpreter
 
 if TYPE_CHECKING:
     from wheelhouse.building.runner import Runner
-    from wheelhouse.engine import TargetImages
-    from wheelhouse.targets import Target
+    from wheelhouse.engine import Image, TargetImages
+    from wheelhouse.targets import Place, Target
 
 KIND = "interpreter"
 
 
 def probe(runner: Runner, target: Target, images: TargetImages) -> Interpreter:
-    """The interpreter of *target*'s runtime image.
+    """The interpreter that *target* has: its runtime image's, and what was captured of it.
 
-    :raises ImageError: the image has no such Python, or another one than its preset says.
+    :raises ImageError: the image has no such Python, or is not the platform that it is said to be.
     """
-    key = digest_of([images.runtime.id, images.runtime_python, agent_digest("probe")])
+    found = _probed(runner, target, images.runtime, images.place)
+    if target.captured is None:
+        return found
+    return _known_to_both(target.captured.interpreter, found)
+
+
+def probe_builder(
+    runner: Runner, target: Target, images: TargetImages, interpreter: Interpreter
+) -> Interpreter:
+    """The interpreter that runs build backends; *interpreter* is the target's.
+
+    :raises ImageError: see :func:`probe`.
+    """
+    if images.build_place == images.place and target.captured is None:
+        return interpreter
+    return _probed(runner, target, images.builder, images.build_place)
+
+
+def _known_to_both(captured: Interpreter, proving: Interpreter) -> Interpreter:
+    """The deployed machine's interpreter, without the wheels that could not be proven here."""
+    known = set(proving.tags)
+    return replace(captured, tags=tuple(tag for tag in captured.tags if tag in known))
+
+
+def _probed(runner: Runner, target: Target, image: Image, place: Place) -> Interpreter:
+    key = digest_of([image.id, place.interpreter.path, agent_digest("probe")])
     known = runner.store.record(KIND, key)
     if known is None:
-        known = _ask(runner, target, images)
+        known = _ask(runner, target, image, place.interpreter.path)
         runner.store.write_record(KIND, key, known)
     interpreter = Interpreter.from_dict(known)
-    if interpreter.environment["python_version"] != target.python:
+    if interpreter.short_version != place.python:
         raise ImageError(
-            f"{images.runtime.name} has Python {interpreter.full_version}, not {target.python}",
+            f"{image.name} has Python {interpreter.full_version}, not {place.python}",
             hint=f"correct `python` of target {target.name}",
+        )
+    said, found = place.preset.libc, interpreter.libc
+    if found.family != said.family or found.version > said.version:
+        raise ImageError(
+            f"{image.name} has {found}, but {place.preset.title} is said to have {said}: what is "
+            "built and proven there may not run",
+            hint="correct the platform's `libc`, or name an image with that one",
         )
     return interpreter
 
 
-def _ask(runner: Runner, target: Target, images: TargetImages) -> dict[str, object]:
+def _ask(runner: Runner, target: Target, image: Image, python: str) -> dict[str, object]:
     import packaging
 
     folder = Path(packaging.__file__).parent
@@ -49,14 +82,14 @@ def _ask(runner: Runner, target: Target, images: TargetImages) -> dict[str, obje
     try:
         reply, _ = runner.run(
             Job(kind="probe", parameters={}, inputs=inputs),
-            image=images.runtime.id,
-            argv=(images.runtime_python, "-I", "-c", BOOTSTRAP, ROOT),
+            image=image.id,
+            argv=(python, "-I", "-c", BOOTSTRAP, ROOT),
             target=target.name,
             step="probe",
         )
     except Failure as failure:
         raise ImageError(
-            f"the Python of {images.runtime.name} does not answer: {failure.message}",
+            f"the Python of {image.name} does not answer: {failure.message}",
             hint="see the log",
             log=failure.log,
         ) from failure

@@ -102,4 +102,6 @@ def _built_story(obtained: Obtained, project: Project, target: Target) -> BuiltS
         config_settings=dict(settings.config_settings),
         grafted=tuple(built.facts["grafted"]),
         policy=target.policy if built.facts["repaired"] else "",
+        builder="cibuildwheel" if recipe.cibuildwheel else "wheelhouse",
+        network=recipe.cibuildwheel is not None and recipe.cibuildwheel.network,
     )

@@ -123,7 +123,7 @@ def remember(question: Question, project: Project, houses: Sequence[House]) -> N
         if not _is_what_was_built(project, requirements, houses):
             return
         locks = [lock_path(project.root, house.manifest.target.name) for house in houses]
-        inputs: Iterable[Path] = [project.file, *requirements.files, *locks]
+        inputs: Iterable[Path] = [project.file, *project.captures, *requirements.files, *locks]
         stamp = {
             "inputs": {str(path): sha256_of(path) for path in inputs},
             "houses": [_remembered(house) for house in houses],

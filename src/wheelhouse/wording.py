@@ -6,6 +6,8 @@ Nothing from a user's file reaches a terminal except through :func:`quoted` or
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from wheelhouse.text import neutralize
 
 
@@ -61,3 +63,12 @@ def has_control(text: str) -> bool:
     return any(
         ord(char) < 32 or 127 <= ord(char) < 160 or "\ud800" <= char < "\ue000" for char in text
     )
+
+
+def shown_path(path: Path) -> str:
+    """*path* for a message: relative where it is below the current folder, and printable."""
+    try:
+        below = str(path.relative_to(Path.cwd()))
+    except (ValueError, OSError):
+        below = str(path)
+    return printable(str(path) if below == "." else below)

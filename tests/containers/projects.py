@@ -30,7 +30,7 @@ def tag():
     if not NATIVE:
         return "py3-none-any"
     python = "cp%d%d" % sys.version_info[:2]
-    return "%s-%s-linux_x86_64" % (python, python)
+    return "%s-%s-linux_%s" % (python, python, os.uname().machine)
 
 def files():
     found = {{MODULE + "/__init__.py": open("module.py", "rb").read()}}

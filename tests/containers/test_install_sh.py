@@ -245,6 +245,20 @@ def test_a_house_without_its_sums(house: House, tmp_path: Path) -> None:
     assert count == 1
 
 
+def test_an_ordinary_python_is_not_taken_for_a_free_threaded_one(
+    house: House, tmp_path: Path, shell: list[str]
+) -> None:
+    own = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    edited(house, version=f"{own}t", free_threaded="yes", python_path=sys.executable)
+    script = str(house.path / "install.sh")
+    done = subprocess.run([*shell, script, "--check"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert f"there is no Python {own}t" in done.stderr
+    said, count = refused(house, tmp_path, shell=shell)
+    assert "the wheels are for a free-threaded Python, and " in said
+    assert count == 1
+
+
 def test_a_python_that_is_not_there(house: House, tmp_path: Path, shell: list[str]) -> None:
     said, _ = refused(house, tmp_path, "--python", "python9.9", shell=shell)
     assert "there is no python9.9" in said

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import TracebackType
 
-    from wheelhouse.engine import Pipe
+    from wheelhouse.engine import EngineCommand, Limits, Pipe
     from wheelhouse.targets import Target
 
 SOON = 5.0
@@ -99,6 +99,7 @@ class FakeEngine:
     name = "fake"
     cpus = 1
     memory = 1 << 30
+    arch = "x86_64"
 
     def __init__(self, *containers: FakeContainer) -> None:
         self.containers = list(containers)
@@ -108,11 +109,20 @@ class FakeEngine:
         self.started.append(spec)
         return self.containers.pop(0) if len(self.containers) > 1 else self.containers[0]
 
+    def check_runs(self, arch: str) -> None:
+        assert arch == self.arch
+
     def images(self, target: Target) -> TargetImages:
         raise AssertionError("not asked for in these tests")
 
     def with_system(self, target: Target, packages: tuple[str, ...]) -> Image:
         return Image(id=f"sha256:{'+'.join(packages)}", name="builder", origin="derived")
+
+    def for_cibuildwheel(self, target: Target, packages: tuple[str, ...], folder: str) -> Image:
+        return self.with_system(target, (*packages, folder))
+
+    def command(self, purpose: str, limits: Limits, *, network: bool) -> EngineCommand:
+        raise AssertionError("not asked for in these tests")
 
     def notices(self) -> list[str]:
         return []

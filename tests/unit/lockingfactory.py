@@ -13,12 +13,15 @@ from packaging.specifiers import SpecifierSet
 from packaging.tags import compatible_tags, cpython_tags
 from packaging.utils import NormalizedName, canonicalize_name
 
+from wheelhouse import probe
 from wheelhouse.config import PackageSettings, Project
 from wheelhouse.engine import Image, Limits, TargetImages
+from wheelhouse.engine.jobs import agent_digest
 from wheelhouse.fetch import Client, Fetcher
 from wheelhouse.locking.index import Index, IndexFile, ProjectPage
 from wheelhouse.locking.metadata import MetadataSource
 from wheelhouse.locking.model import LockedFile
+from wheelhouse.store import digest_of
 from wheelhouse.targets import Interpreter, Libc, Target, presets
 
 if TYPE_CHECKING:
@@ -81,6 +84,8 @@ def target(name: str = "web") -> Target:
 def images() -> TargetImages:
     """Images that nobody starts."""
     return TargetImages(
+        place=target().place,
+        build_place=target().place,
         builder=Image(id="sha256:builder", name="builder", origin="bootstrap"),
         runtime=Image(id="sha256:runtime", name="runtime", origin="bootstrap"),
         builder_python="/usr/bin/python3",
@@ -88,6 +93,13 @@ def images() -> TargetImages:
         tool_python="/opt/tools/bin/python",
         tool_path="/opt/tools/bin",
     )
+
+
+def remember_probe(store: Store) -> None:
+    """Have *store* know the interpreter of these images, as if it had been asked."""
+    path = target().place.interpreter.path
+    key = digest_of([images().runtime.id, path, agent_digest("probe")])
+    store.write_record(probe.KIND, key, interpreter().to_dict())
 
 
 def project(root: Path, packages: Mapping[str, PackageSettings] | None = None) -> Project:

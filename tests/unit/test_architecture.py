@@ -17,11 +17,13 @@ SOURCE = Path(__file__).parents[2] / "src" / "wheelhouse"
 
 #: From the bottom to the top. A module belongs where the longest name that fits it stands.
 LAYERS = (
-    "agent errors events targets text __init__",
-    """bootstrap config configerrors engine fetch locking.model projectfile recipes reporting
-    scheduler store tomlsource toolbox wording""",
-    """building engine.docker engine.docker_images engine.local engine.session imagefailures
-    images imagesteps locking.candidates locking.index plan wheels""",
+    "agent data.probe_server errors events targets text __init__",
+    """capture config configerrors engine fetch filemeasures filevalues locking.model
+    platformtable projectfile projectpaths recipes reporting scheduler store tags targettable
+    tomlsource toolbox wording""",
+    """bootstrap building emulation engine.docker engine.docker_archive engine.docker_images
+    engine.local engine.session imagefailures images imagesteps locking.candidates locking.index
+    plan wheels""",
     "house locking manifest obtain probe prove publish story",
     "phases pipeline run uptodate",
     "cli __main__",
@@ -29,7 +31,7 @@ LAYERS = (
 LAYER = {name: number for number, names in enumerate(LAYERS) for name in names.split()}
 
 #: What the toolbox has for the agent, whose Python these run on.
-ON_OUR_PYTHON = {"build", "environment", "metadata"}
+ON_OUR_PYTHON = {"build", "cibuildwheel", "environment", "metadata"}
 TOOLBOX = {"packaging", "pyproject_hooks"}
 
 #: The oldest Python of a target, which runs the rest of the agent; the host sends `packaging`.
@@ -98,7 +100,7 @@ def test_only_the_engine_speaks_to_docker() -> None:
         for name, path in MODULES.items()
         if any(full.partition(".")[0] == "docker" for full in imported(path))
     }
-    assert speakers == {"engine.docker", "engine.docker_images"}
+    assert speakers == {"engine.docker", "engine.docker_command", "engine.docker_images"}
 
 
 def test_nothing_imports_the_command_line() -> None:

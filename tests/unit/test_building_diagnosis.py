@@ -283,3 +283,16 @@ def test_an_sdist_of_another_age(tail: str, words: str) -> None:
     found = told(tail)
     assert words in found.cause
     assert "pin a newer demo" in found.hint
+
+
+def test_a_recipe_that_wants_the_network_is_told_how_to_do_without_or_get_it() -> None:
+    found = told("Could not resolve host", stage="recipe-network", message="before-all")
+    assert found.cause == "its recipe wants the network (in before-all), and has none"
+    assert "`[packages.demo] system`" in found.hint
+    assert "network = true" in found.hint
+
+
+def test_a_recipe_without_anything_compiled() -> None:
+    found = told("", stage="pure")
+    assert "nothing compiled" in found.cause
+    assert "[packages.demo]" in found.hint

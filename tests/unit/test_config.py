@@ -15,44 +15,18 @@ from typing import TYPE_CHECKING, Any
 
 import jsonschema
 import pytest
+from configfolder import SERVER, TARGET, Folder, parsed
 
 from wheelhouse.config import MINIMAL, PackageSettings, find_project, json_schema, load_project
 from wheelhouse.engine import GIB, MIB, Limits
 from wheelhouse.errors import ConfigError, SeveralErrors
-from wheelhouse.projectfile import RESERVED_VARIABLES
+from wheelhouse.filevalues import RESERVED_VARIABLES
 from wheelhouse.targets import OCI_ARCHITECTURES, Target, presets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 DOCS = Path(__file__).parents[2] / "docs" / "configuration.md"
-TARGET = '[targets.web]\nplatform = "debian12"\npython = "3.11"\n'
-
-
-class Folder:
-    """A project's folder, which is also the current one."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.file = path / "wheelhouse.toml"
-        (path / "requirements.txt").write_text("idna\n")
-
-    def write(self, content: str | bytes) -> Path:
-        self.file.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return self.file
-
-    def errors(self, content: str | bytes) -> list[ConfigError]:
-        """All errors of a file with *content*, which must have some."""
-        self.write(content)
-        with pytest.raises((ConfigError, SeveralErrors)) as caught:
-            load_project(self.file)
-        found = caught.value.errors if isinstance(caught.value, SeveralErrors) else [caught.value]
-        assert all(type(error) is ConfigError for error in found)
-        assert all("\n" not in error.message for error in found)
-        return [error for error in found if isinstance(error, ConfigError)]
-
-    def messages(self, content: str | bytes) -> list[str]:
-        return [error.message for error in self.errors(content)]
 
 
 @pytest.fixture
@@ -473,6 +447,13 @@ FAULTS: dict[str, tuple[str | bytes, list[str]]] = {
         TARGET + "[packages.x]\nallow-pure = 1\n",
         ["5: packages.x.allow-pure: must be true or false, not an integer"],
     ),
+    "builder of a package": (
+        TARGET + '[packages.x]\nbuilder = "nobody"\n[packages.y]\nnetwork = true\n',
+        [
+            '5: packages.x.builder: "nobody" is not one of its values',
+            "7: packages.y.network: builds have no network",
+        ],
+    ),
     "modules": (
         TARGET + '[packages.x]\nskip-imports = ["a..b", "c-d", "e"]\n',
         [
@@ -611,13 +592,16 @@ def test_exit_status(folder: Folder) -> None:
     ("content", "hint"),
     [
         ("", 'add a table such as [targets.web] with platform = "debian12" and python = "3.11"'),
-        (TARGET.replace("debian12", "windows"), f"the platforms are {', '.join(presets())}"),
+        (
+            TARGET.replace("debian12", "windows"),
+            "`wheelhouse targets` lists the platforms known beforehand",
+        ),
         (TARGET.replace("3.11", "3.11.2"), 'write "3.11"'),
         (TARGET.replace("3.11", "2.6"), 'write it as "3.11"'),
         (TARGET.replace("3.11", "3.0"), "no platform has Python 3.0"),
         (TARGET.replace('"3.11"', "3"), 'write it in quotes: "3"'),
         (TARGET.replace('"3.11"', "3.10"), "write it in quotes"),  # "3.1" would be wrong
-        (TARGET + "x = 1\n", "the keys here are platform, python, arch"),
+        (TARGET + "x = 1\n", "the keys here are captured, platform, python, arch, builder"),
         ('requirements = "a.txt"\n' + TARGET, 'write ["a.txt"]'),
         ('jobs = "4"\n' + TARGET, "write 4 without quotes"),
         ('requirements = ["requirement.txt"]\n' + TARGET, 'did you mean "requirements.txt"?'),
@@ -942,7 +926,7 @@ def test_every_key_is_described_and_no_other_allowed(schema: dict[str, Any]) -> 
 
 def test_schema_knows_platforms(schema: dict[str, Any]) -> None:
     target = schema["$defs"]["TargetTable"]["properties"]
-    assert target["platform"]["enum"] == list(presets())
+    assert target["platform"]["anyOf"][0]["enum"] == list(presets())
     assert target["arch"]["enum"] == list(OCI_ARCHITECTURES)
 
 
@@ -955,8 +939,11 @@ def test_defaults_of_the_schema_are_those_of_the_program(
     assert said == load_project(folder.write(TARGET))
 
 
-# What a schema cannot say: it knows no disk, and no two names that mean the same.
+# What a schema cannot say: it knows no disk, no two names that mean the same, and not which
+# platforms a file has of its own.
 BEYOND_SCHEMA = {
+    "unknown platform",
+    "platform like none",
     "requirements listed twice",
     "output below a file",
     "output is a file",
@@ -968,13 +955,6 @@ BEYOND_SCHEMA = {
     "package twice",
     "deadline out of range",
 }
-
-
-def parsed(content: str | bytes) -> dict[str, Any] | None:
-    try:
-        return tomllib.loads(content if isinstance(content, str) else content.decode())
-    except ValueError:
-        return None
 
 
 def test_the_schema_says_all_it_can(schema: dict[str, Any]) -> None:
@@ -1029,7 +1009,7 @@ def test_documentation_has_every_platform() -> None:
     _, _, rest = text.partition("<!-- platforms: begin -->\n")
     shown = rest.partition("<!-- platforms: end -->")[0].splitlines()[2:]
     assert shown == [
-        f"| `{name}` | {', '.join(preset.pythons)} | "
+        f"| `{name}` | {', '.join(preset.pythons) or 'none of its own'} | "
         f"{', '.join(f'`{arch}`' for arch in preset.arches)} |"
         for name, preset in presets().items()
     ]
@@ -1045,7 +1025,9 @@ def test_examples_load(folder: Folder, schema: dict[str, Any]) -> None:
     (folder.path / "requirements" / "gunicorn.txt").touch()
     validator = jsonschema.Draft202012Validator(schema)
     examples = blocks("toml")
-    assert len(examples) == 2
+    (folder.path / "servers").mkdir()
+    (folder.path / "servers" / "legacy.json").write_text(SERVER)
+    assert len(examples) == 6
     for example in examples:
         load_project(folder.write(example))
         validator.validate(tomllib.loads(example))

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from packaging.pylock import Pylock
+from packaging.specifiers import SpecifierSet
 from packaging.tags import Tag
 
 from housefactory import (
@@ -28,11 +29,15 @@ from wheelhouse.house import (
     HouseProblem,
     assemble,
     describe,
+    installer_text,
     needed_libc,
+    pylock_text,
     read_house,
     verify_house,
 )
 from wheelhouse.manifest import FetchedStory, WheelFacts
+from wheelhouse.tags import tags_of
+from wheelhouse.targets import Target, presets
 
 PACKAGES = (Package(name="zebra"), Package(name="a-demo", version="1.0+cpu", requires=["zebra"]))
 
@@ -218,6 +223,31 @@ def test_a_free_threaded_python_is_told(tmp_path: Path) -> None:
     freed = replace(contents, interpreter=replace(this_interpreter(), tags=(tag,)))
     assert not describe(contents).target.free_threaded
     assert describe(freed).target.free_threaded
+
+
+def test_what_is_written_for_a_free_threaded_python_says_its_version_rightly(
+    tmp_path: Path,
+) -> None:
+    interpreter = this_interpreter()
+    environment = {**interpreter.environment, "python_version": "3.14"}
+    contents = replace(
+        make_contents(tmp_path, PACKAGES),
+        target=Target(
+            name="web", preset=presets()["manylinux_2_28"], python="3.14t", arch="x86_64"
+        ),
+        interpreter=replace(
+            interpreter,
+            environment=environment,
+            tags=tags_of("3.14t", interpreter.libc, "x86_64"),
+        ),
+    )
+    manifest = describe(contents)
+    assert (manifest.target.python, manifest.target.free_threaded) == ("3.14t", True)
+    pylock = Pylock.from_dict(tomllib.loads(pylock_text(manifest)))
+    assert pylock.requires_python == SpecifierSet("==3.14.*")
+    script = installer_text(contents.target, manifest)
+    assert "\nversion=3.14t\n" in script
+    assert "\nfree_threaded=yes\n" in script
 
 
 def test_what_wheels_need_of_the_system_is_told(tmp_path: Path) -> None:

@@ -170,6 +170,17 @@ def test_only_files_of_allowed_hashes_exist() -> None:
     assert found[V1].wheels == ()
 
 
+def test_a_refused_wheel_fits_no_longer() -> None:
+    best, other = wheels("cp311-cp311-manylinux2014_x86_64", "py3-none-any")
+    sdist = "demo-1.0.tar.gz"
+    (release,) = releases(
+        page("demo", best, other, sdist), interpreter(), refused={sha(best), sha(sdist)}
+    ).values()
+    assert [each.filename for each in release.wheels] == [other]
+    assert [each.filename for each in release.others] == [best]
+    assert release.sdist is not None, "an sdist has no tag that could be untrue"
+
+
 def test_a_release_is_yanked_if_all_of_its_files_are() -> None:
     gone = index_file("demo-1.0.tar.gz", yanked="broken")
     assert releases(page("demo", gone), interpreter())[V1].yanked == "broken"

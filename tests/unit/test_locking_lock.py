@@ -24,6 +24,7 @@ from lockingfactory import (
     page,
     project,
     pure,
+    remember_probe,
     sha,
     tar_bytes,
     target,
@@ -50,14 +51,16 @@ from wheelhouse.fetch import Client, Fetcher
 from wheelhouse.locking import metadata as metadata_module
 from wheelhouse.locking.current import Freshness, check_locks, current_lock, write_lock
 from wheelhouse.locking.lock import Locker, inputs_digest
-from wheelhouse.locking.lockfile import load_lock, lock_path
-from wheelhouse.locking.model import LockedBuild, LockedPackage
+from wheelhouse.locking.lockfile import dump_lock, load_lock, lock_path
+from wheelhouse.locking.model import LockedBuild, LockedPackage, RefusedFile
+from wheelhouse.locking.refusal import limits
 from wheelhouse.locking.requirements import read_requirements
 from wheelhouse.scheduler import Scheduler
 from wheelhouse.store import Store
+from wheelhouse.targets import Capture, Libc, Target, presets
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from wheelhouse.config import Project
@@ -99,6 +102,7 @@ class World:
         self.root.mkdir()
         self.project = project(self.root)
         self.store = Store(root / "store")
+        remember_probe(self.store)
         self.index = FakeIndex()
         self.reporter = Remembering()
         self.cancellation = Cancellation()
@@ -144,10 +148,12 @@ class World:
             scheduler=scheduler,
         )
 
-    def lock(self, old: Lock | None = None) -> Lock:
+    def lock(self, old: Lock | None = None, refused: Sequence[RefusedFile] = ()) -> Lock:
         requirements = read_requirements(self.root, self.project.requirements)
         with Scheduler(2) as scheduler:
-            return self.locker(scheduler).lock(target(), interpreter(), images(), requirements, old)
+            return self.locker(scheduler).lock(
+                target(), interpreter(), images(), requirements, old, refused
+            )
 
     def current(self, freshness: Freshness = Freshness.RENEW_IF_STALE) -> Lock:
         with Scheduler(2) as scheduler:
@@ -278,6 +284,90 @@ def test_an_index_that_fails_is_not_told_as_a_conflict(world: World) -> None:
 
 def fails(name: str) -> ProjectPage | None:
     raise FetchError(f"/simple/{name}/ cannot be reached", hint="try again")
+
+
+# --- refused wheels ---------------------------------------------------------------------------
+
+
+def refusal(name: str, version: str, platform: str | None = None) -> RefusedFile:
+    """What is remembered of a wheel that :meth:`World.wheel` has put on the index."""
+    file = pure(name, version)
+    assert file.sha256 is not None
+    return RefusedFile(
+        filename=file.filename,
+        sha256=file.sha256,
+        reason="demo/_x.so: needs GLIBC_2.38",
+        platform=limits(target()) if platform is None else platform,
+    )
+
+
+def test_without_a_refused_wheel_its_sdist_is_used(world: World) -> None:
+    world.ask("demo\n")
+    world.wheel("demo", "1.0")
+    world.sdist("demo", "1.0")
+    world.wheel("demo", "0.9")
+    lock = world.lock(world.lock(), [refusal("demo", "1.0")])
+    (package,) = lock.packages
+    assert (str(package), package.wheels) == ("demo 1.0", ())
+    assert package.build is not None
+    assert lock.refused == (refusal("demo", "1.0"),)
+
+
+def test_without_a_refused_wheel_an_older_release_is_used(world: World) -> None:
+    world.ask("demo\nother\n")
+    world.wheel("other", "1.0")
+    for version in ("1.0", "0.9"):
+        world.wheel("demo", version)
+    old = world.lock()
+    world.wheel("other", "2.0")
+    assert names(world.lock(old, [refusal("demo", "1.0")])) == ["demo 0.9", "other 1.0"]
+
+
+def test_a_refusal_lasts_as_long_as_it_can_matter(world: World) -> None:
+    world.ask("demo\n")
+    world.wheel("demo", "1.0")
+    gone, unasked = refusal("demo", "0.5"), refusal("other", "1.0")
+    elsewhere = refusal("demo", "1.0", platform="glibc 2.17, x86_64, Python 3.11")
+    lock = world.lock(None, [gone, unasked, elsewhere, unasked])
+    assert names(lock) == ["demo 1.0"]
+    assert lock.refused == (unasked,)
+
+
+def test_without_a_refused_wheel_there_may_be_nothing(world: World) -> None:
+    world.ask("demo==1.0\n")
+    world.wheel("demo", "1.0")
+    world.wheel("demo", "2.0")
+    with pytest.raises(LockError) as told:
+        world.lock(None, [refusal("demo", "1.0")])
+    assert told.value.message.startswith(
+        "demo-1.0-py3-none-any.whl is not what its tag says: demo/_x.so: needs GLIBC_2.38; "
+        "nothing can take its place: "
+    )
+    assert told.value.hint is not None
+    assert told.value.hint.startswith("requirements.txt:1 asks for demo==1.0; ")
+
+
+def test_a_refused_wheel_that_alone_is_allowed_by_its_hash(world: World) -> None:
+    world.wheel("demo", "1.0")
+    world.sdist("demo", "1.0")
+    world.ask(f"demo==1.0 --hash=sha256:{refusal('demo', '1.0').sha256}\n")
+    with pytest.raises(LockError, match=r"is not what its tag says: demo/_x\.so") as told:
+        world.lock(None, [refusal("demo", "1.0")])
+    assert told.value.hint is not None
+    assert "name the hashes of other files too" in told.value.hint
+
+
+def test_upgrading_forgets_no_refusal(world: World) -> None:
+    world.ask("demo\n")
+    for version in ("1.0", "0.9"):
+        world.wheel("demo", version)
+    first = world.current()
+    path = lock_path(world.root, "web")
+    path.write_text(dump_lock(replace(first, refused=(refusal("demo", "1.0"),))))
+    assert names(world.current()) == ["demo 1.0"], "a fresh lock is taken as it is"
+    upgraded = world.current(Freshness.UPGRADE)
+    assert names(upgraded) == ["demo 0.9"]
+    assert upgraded.refused == (refusal("demo", "1.0"),)
 
 
 # --- builds -----------------------------------------------------------------------------------
@@ -581,6 +671,7 @@ CHANGES: dict[str, Callable[[World], Project]] = {
     "another index": lambda world: replace(world.project, index="https://other.example/simple"),
     "a package's source": _with_package(source="sdist"),
     "system packages": _with_package(system=("x",)),
+    "system packages of a family": _with_package(system={"suse": ("x",)}),
     "variables": _with_package(env={"A": "1"}),
     "config settings": _with_package(config_settings={"a": "1"}),
 }
@@ -594,14 +685,41 @@ def test_what_makes_a_lock_stale(world: World, change: str) -> None:
     assert inputs_digest(CHANGES[change](world), target(), requirements) != before
 
 
+def _other_places() -> list[Target]:
+    """The target of these tests, each time with something else about where it is for."""
+    here, seen = target(), interpreter()
+    python = here.preset.pythons["3.11"]
+    later = replace(seen, environment={**seen.environment, "python_full_version": "3.11.99"})
+    presets_ = [
+        replace(here.preset, name="own"),
+        replace(here.preset, libc=Libc(family="glibc", version=(2, 31))),
+        replace(here.preset, glibcxx=None),
+        replace(here.preset, image="registry.example.com/own"),
+        replace(here.preset, family="suse"),
+        replace(here.preset, pythons={"3.11": replace(python, path="/opt/python")}),
+    ]
+    captures = [
+        Capture(interpreter=seen, libraries=frozenset()),
+        Capture(interpreter=seen, libraries=frozenset({"libz.so.1"})),
+        Capture(interpreter=later, libraries=frozenset()),
+    ]
+    return [
+        replace(here, arch="aarch64"),
+        replace(here, preset=presets()["portable"], python="3.13"),
+        *(replace(here, preset=preset) for preset in presets_),
+        *(replace(here, builder=preset) for preset in presets_),
+        *(replace(here, captured=captured) for captured in captures),
+    ]
+
+
 def test_another_place_makes_a_lock_stale_but_not_another_folder(
     world: World, tmp_path: Path
 ) -> None:
     world.ask("flask\n")
     requirements = read_requirements(world.root, world.project.requirements)
     before = inputs_digest(world.project, target(), requirements)
-    for other in (replace(target(), arch="aarch64"), replace(target(), python="3.12")):
-        assert inputs_digest(world.project, other, requirements) != before
+    digests = {inputs_digest(world.project, other, requirements) for other in _other_places()}
+    assert len(digests | {before}) == 1 + len(_other_places())
     moved = tmp_path / "moved"
     moved.mkdir()
     (moved / MAIN).write_text("flask\n")

@@ -17,7 +17,13 @@ from packaging.version import Version
 
 from wheelhouse.errors import LockError
 from wheelhouse.locking.lockfile import dump_lock, load_lock, lock_path
-from wheelhouse.locking.model import BuildRequirement, Lock, LockedBuild, LockedPackage
+from wheelhouse.locking.model import (
+    BuildRequirement,
+    Lock,
+    LockedBuild,
+    LockedPackage,
+    RefusedFile,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,6 +69,14 @@ def a_lock() -> Lock:
             ),
         ),
         requested=("demo[x]>=1", "flask"),
+        refused=(
+            RefusedFile(
+                filename="flask-3.0-cp311-cp311-manylinux2014_x86_64.whl",
+                sha256="5" * 64,
+                reason="flask/_x.so: needs GLIBC_2.38 of libc.so.6",
+                platform="glibc 2.36, GLIBCXX 3.4.30, x86_64, Python 3.11",
+            ),
+        ),
     )
 
 
@@ -86,7 +100,8 @@ def test_writing_again_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_an_empty_lock(tmp_path: Path) -> None:
-    empty = replace(a_lock(), packages=(), requested=())
+    empty = replace(a_lock(), packages=(), requested=(), refused=())
+    assert "refused" not in dump_lock(empty)
     assert load_lock(write(tmp_path, dump_lock(empty))) == empty
 
 
@@ -192,6 +207,8 @@ DAMAGE: dict[str, Callable[[dict[str, Any]], object]] = {
     "a build wheel's path": lambda data: _tool_wheel(data).update(name="../x-1-py3-none-any.whl"),
     "a build wheel's address": lambda data: _tool_wheel(data).pop("url"),
     "a number as a name": lambda data: _tool_wheel(data).update(name=7),
+    "a refusal without a reason": lambda d: d["tool"]["wheelhouse"]["refused"][0].pop("reason"),
+    "a refusal of no form": lambda data: data["tool"]["wheelhouse"].update(refused=["x.whl"]),
     "a number as a target": lambda data: data["tool"]["wheelhouse"].update(target=7),
     "a number as a name in the environment": lambda data: data["tool"]["wheelhouse"].update(
         environment={"python_version": 3.11}

@@ -18,7 +18,7 @@ from wheelhouse.config import PackageSettings
 from wheelhouse.engine import Limits
 from wheelhouse.engine.cancellation import Cancellation
 from wheelhouse.errors import CheckError
-from wheelhouse.events import SilentReporter
+from wheelhouse.events import StepFinished
 from wheelhouse.fetch import Client, Fetcher
 from wheelhouse.locking.model import LockedPackage
 from wheelhouse.obtain import Obtained, obtain
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from wheelhouse.events import Event, Outcome
     from wheelhouse.plan import Action
 
 SDIST = b"an sdist"
@@ -47,6 +48,12 @@ class Shop:
         message = {"type": "result", "seconds": {"build": 1.0}, "repaired": False}
         file = file_frame(filename, zip_bytes(list(content.items())))
         self.engine = FakeEngine(FakeContainer([("stdout", file), ("stdout", frame(message))]))
+        self.outcomes: list[Outcome] = []
+
+    def emit(self, event: Event) -> None:
+        """Keep how steps end."""
+        if isinstance(event, StepFinished):
+            self.outcomes.append(event.outcome)
 
     def step(self, name: str = "demo") -> Step:
         """What the plan says now."""
@@ -77,7 +84,7 @@ class Shop:
                 project(self.root, packages),
                 target(),
                 interpreter(),
-                runner=Runner(self.engine, self.store, Limits(), SilentReporter(), stop),
+                runner=Runner(self.engine, self.store, Limits(), self, stop),
                 fetcher=Fetcher(Client(), self.store, stop.check),
                 scheduler=scheduler,
             )
@@ -124,3 +131,15 @@ def test_a_lost_extension_is_refused_each_time_unless_it_may_be(tmp_path: Path) 
         with pytest.raises(CheckError, match="its extension was left out"):
             shop.obtain(step)
     shop.obtain(shop.step(), {"demo": PackageSettings(allow_pure=True)})
+
+
+def test_a_built_wheel_of_another_platform_fails_its_own_step_each_time(tmp_path: Path) -> None:
+    """So whatever else fails is told in the same run."""
+    tag = "cp311-cp311-manylinux_2_39_x86_64"
+    shop = Shop(tmp_path, f"demo-1.0-{tag}.whl", members(tags=[tag], purelib=False))
+    for action in ("build", "reuse"):
+        step = shop.step()
+        assert step.action == action
+        with pytest.raises(CheckError, match="it is made for cp311-cp311-manylinux_2_39"):
+            shop.obtain(step, {"demo": PackageSettings(allow_pure=True)})
+    assert shop.outcomes == ["failed", "failed"]

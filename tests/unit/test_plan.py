@@ -68,7 +68,9 @@ def circumstances(**more: Any) -> Circumstances:
             "images": images(),
             "builder": system_image,
             "known": lambda _: None,
+            "for_cibuildwheel": lambda packages, folder: system_image((*packages, folder)),
             "versions": {"agent": "1"},
+            "cibuildwheel": lambda: "4",
             **more,
         }
     )
@@ -266,3 +268,30 @@ def test_another_input_has_another_key(tmp_path: Path, change: str) -> None:
 
 def test_all_these_keys_differ(tmp_path: Path) -> None:
     assert len({key_of(tmp_path, **change()) for change in CHANGES.values()}) == len(CHANGES)
+
+
+def test_a_build_by_cibuildwheel_is_another_one(tmp_path: Path) -> None:
+    demo = package(sdist=SDIST, build=replace(BUILD, system=("libx-dev",)))
+    own = PackageSettings(builder="cibuildwheel")
+    steps = [
+        plan_target(lock(demo), project(tmp_path, {"demo": settings}), circumstances(**more)).steps[
+            0
+        ]
+        for settings, more in (
+            (PackageSettings(), {}),
+            (own, {}),
+            (replace(own, network=True), {}),
+            (own, {"cibuildwheel": lambda: "5"}),
+        )
+    ]
+
+    assert len({step.key for step in steps}) == len(steps)
+    recipe = steps[1].recipe
+    assert recipe is not None
+    assert recipe.cibuildwheel is not None
+    assert recipe.image == "sha256:libx-dev+/opt/python/cp311-cp311"
+    assert recipe.python == "/opt/python/cp311-cp311/bin/python"
+    assert recipe.cibuildwheel.identifier == "cp311-manylinux_x86_64"
+    assert "cibuildwheel" not in steps[0].reason
+    assert steps[1].reason.endswith("built by its maintainers' recipe for cibuildwheel")
+    assert steps[2].reason.endswith(", with a network")

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from configfolder import SERVER
 from lockingfactory import interpreter
 from packaging.utils import canonicalize_name
 
@@ -35,6 +36,9 @@ requirements = ["requirements.txt"]
 [targets.web]
 platform = "debian12"
 python = "3.11"
+
+[targets.server]
+captured = "server.json"
 """
 
 
@@ -46,6 +50,7 @@ class Finished:
         (self.root / "dist").mkdir(parents=True)
         (self.root / "more.txt").write_text("click\n")
         (self.root / "requirements.txt").write_text("demo\n-r more.txt\n")
+        (self.root / "server.json").write_text(SERVER)
         self.file = self.root / "wheelhouse.toml"
         self.file.write_text(CONFIG)
         self.project = load_project(self.file)
@@ -144,6 +149,8 @@ CHANGES: dict[str, Callable[[Finished], object]] = {
     "requirements": lambda done: _append(done.root / "requirements.txt"),
     "nested requirements": lambda done: _append(done.root / "more.txt"),
     "no nested requirements": lambda done: (done.root / "more.txt").unlink(),
+    "what a server says of itself": lambda done: _append(done.root / "server.json"),
+    "no server": lambda done: (done.root / "server.json").unlink(),
     "the lock": lambda done: _append(done.lock),
     "no lock": lambda done: done.lock.unlink(),
     "a wheel": lambda done: _append(done.wheel),

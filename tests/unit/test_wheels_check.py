@@ -151,6 +151,24 @@ def test_symbols_newer_than_the_target(soname: str, version: str, limit: str) ->
     assert findings(wheel(binary(versions=((soname, limit),)))) == []
 
 
+def test_a_built_wheel_is_too_new_for_one_reason_and_has_a_way_out() -> None:
+    """Repair gives it a tag that the target does not install; the symbols are why."""
+    version = "GLIBC_2.38"
+    symbols = {version: ("arc4random", "fmod", "strlcpy")}
+    grafted = binary("demo.libs/libnew-1.so", versions=(("libc.so.6", version),), symbols=symbols)
+    built = wheel(grafted, filename="demo-1.0-cp311-cp311-manylinux_2_38_x86_64.whl")
+    finding = only(built, origin="built")
+    assert str(finding) == (
+        "demo.libs/libnew-1.so: needs GLIBC_2.38 of libc.so.6 (arc4random, fmod and others); "
+        "Debian 12 (bookworm) has at most GLIBC_2.36"
+    )
+    assert finding.hint is not None
+    assert finding.hint.startswith(
+        'Build it in an older image: builder = "portable" under [targets.web], or '
+    )
+    assert {each.rule for each in findings(built)} == {"tags", "symbol-version"}
+
+
 def test_versions_of_a_library_that_comes_along_are_its_own() -> None:
     runtime = binary("demo.libs/libstdc++.so.6", soname="libstdc++.so.6")
     user = binary(needed=("libstdc++.so.6",), versions=(("libstdc++.so.6", "GLIBCXX_3.4.99"),))

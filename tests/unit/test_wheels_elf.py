@@ -61,6 +61,21 @@ def test_needs_of_a_library(extension: bytes) -> None:
     assert binary.executable_stack
 
 
+def test_what_a_version_is_needed_for(extension: bytes, tmp_path: Path) -> None:
+    assert read(extension).symbols["HELPER_2.0"] == ("helper",)
+    (tmp_path / "many").write_text("MANY_1.0 { a; b; c; d; e; };\n")
+    source = "".join(f"int {name}(void) {{ return 1; }}\n" for name in "abcde")
+    script = "-Wl,--version-script=many"
+    compile_library(tmp_path, "libmany.so", source, "-Wl,-soname,libmany.so.1", script)
+    calls = "".join(f"int {name}(void); " for name in "abcde")
+    user = f"{calls} int use(void) {{ return a() + b() + c() + d() + e(); }}\n"
+    for style in ("gnu", "sysv"):
+        options = ("-L.", "-lmany", f"-Wl,--hash-style={style}")
+        symbols = read(compile_library(tmp_path, "use.so", user, *options)).symbols["MANY_1.0"]
+        assert len(symbols) == 3
+        assert set(symbols) < set("abcde")
+
+
 def test_libc_versions_are_told(tmp_path: Path) -> None:
     source = '#include <stdio.h>\nvoid say(void) { puts("x"); }\n'
     binary = read(compile_library(tmp_path, "say.so", source))

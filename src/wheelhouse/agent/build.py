@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 #: How auditwheel speaks of a wheel that says it is for one platform and has nothing compiled in it.
 NO_ELF = "This does not look like a platform wheel"
 
+#: How auditwheel says that a wheel needs newer symbols than its policy has.
+TOO_NEW = "presence of too-recent versioned symbols"
+
 #: auditwheel, told to graft also what its policies take for granted and small servers lack: X11's
 #: client libraries, GLib, libatomic. A wheel that needs them would not work where it is to.
 #: libGL stays the system's: it belongs to the graphics driver.
@@ -104,12 +107,32 @@ def only_wheel(folder: str, who: str) -> str:
 
 
 def _repair(job: dict[str, Any], wheel: str, root: str, variables: Mapping[str, str]) -> str:
-    """Run auditwheel. Without ``--only-plat`` the wheel also gets the lowest tag it deserves."""
+    """Run auditwheel. Without ``--only-plat`` the wheel also gets the lowest tag it deserves.
+
+    A wheel that is too new for the policy is repaired for whatever it fits: only with the
+    libraries that it brings along can the gate tell which file needs what, and refuse it.
+    """
     folder = os.path.join(root, "repaired")
+    done = _auditwheel(job, str(job["policy"]), wheel, folder, variables)
+    if TOO_NEW in done.stdout:
+        done = _auditwheel(job, "auto", wheel, folder, variables)
+    if NO_ELF in done.stdout:
+        if job["allow_pure"]:
+            return wheel
+        raise JobError("extension", "its C extension was left out, although the build succeeded")
+    if done.returncode:
+        raise JobError("repair", _last_line(done.stdout) or "auditwheel failed")
+    return only_wheel(folder, "auditwheel")
+
+
+def _auditwheel(
+    job: dict[str, Any], policy: str, wheel: str, folder: str, variables: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """Have *wheel* repaired for *policy*, into *folder*; what auditwheel prints is logged too."""
     tools, exclude = job["tools"], job["exclude"]
     command = [
         *(tools["python"], "-I", "-c", AUDITWHEEL),
-        *("repair", "--plat", str(job["policy"]), "--strip", "--wheel-dir", folder),
+        *("repair", "--plat", policy, "--strip", "--wheel-dir", folder),
         *(part for soname in exclude for part in ("--exclude", soname)),
         wheel,
     ]
@@ -125,13 +148,7 @@ def _repair(job: dict[str, Any], wheel: str, root: str, variables: Mapping[str, 
         check=False,
     )
     sys.stderr.write(done.stdout)
-    if NO_ELF in done.stdout:
-        if job["allow_pure"]:
-            return wheel
-        raise JobError("extension", "its C extension was left out, although the build succeeded")
-    if done.returncode:
-        raise JobError("repair", _last_line(done.stdout) or "auditwheel failed")
-    return only_wheel(folder, "auditwheel")
+    return done
 
 
 def _last_line(text: str) -> str:

@@ -42,14 +42,25 @@ def create(job: Mapping[str, Any], root: str) -> Environment:
     Raises JobError(``environment``).
     """
     folder = os.path.join(root, "env")
-    tools = job["tools"]
-    uv = [str(tools["uv"]), "--no-config", "--offline", "--cache-dir", os.path.join(root, "uv")]
-    _run([*uv, "venv", "--quiet", "--python", str(job["python"]), folder])
+    _run([*_uv(job, root), "venv", "--quiet", "--python", str(job["python"]), folder])
     python = os.path.join(folder, "bin", "python")
+    install(job, python, root)
+    return Environment(python, _site_packages(folder), _variables(job, root, folder))
+
+
+def install(job: Mapping[str, Any], python: str, root: str) -> None:
+    """Install the locked build requirements of *job* beside *python*, each checked by its hash.
+
+    Raises JobError(``environment``).
+    """
     requirements = job["requirements"]
     if requirements:
-        _run([*uv, *_install(python, _requirements_file(root, requirements), root)])
-    return Environment(python, _site_packages(folder), _variables(job, root, folder))
+        _run([*_uv(job, root), *_install(python, _requirements_file(root, requirements), root)])
+
+
+def _uv(job: Mapping[str, Any], root: str) -> list[str]:
+    cache = os.path.join(root, "uv")
+    return [str(job["tools"]["uv"]), "--no-config", "--offline", "--cache-dir", cache]
 
 
 def _requirements_file(root: str, lines: Sequence[str]) -> str:

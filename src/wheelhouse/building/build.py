@@ -7,8 +7,9 @@ import zipfile
 import zlib
 from typing import TYPE_CHECKING, Any
 
+from wheelhouse.building import cibuildwheel
 from wheelhouse.building.diagnosis import diagnose
-from wheelhouse.building.runner import Failure
+from wheelhouse.building.runner import Failure, Made
 from wheelhouse.errors import BuildError
 from wheelhouse.plan import Built
 
@@ -71,44 +72,65 @@ def _build(step: Step, target: Target, allow_pure: bool, runner: Runner, fetcher
     assert step.key is not None
     wanted = [recipe.sdist, *(each.wheel for each in recipe.environment)]
     files = {file.sha256: fetcher.fetch(file.url, file.sha256) for file in wanted}
-    job = recipe.job("build", files, policy=target.policy, exclude=[], allow_pure=allow_pure)
-    name = step.package.name
-    with runner.store.workspace() as results:
+    with runner.store.workspace() as folder:
         try:
-            reply, log = runner.run(
-                job,
-                image=recipe.image,
-                argv=recipe.argv(),
-                target=target.name,
-                step=name,
-                results=results,
-            )
+            if recipe.cibuildwheel:
+                made = cibuildwheel.build(step, target, runner, files, folder)
+            else:
+                made = _in_container(step, target, allow_pure, runner, files, folder)
         except Failure as failure:
-            found = diagnose(failure, name, runner.limits)
+            found = diagnose(failure, step.package.name, runner.limits)
             raise BuildError(
                 f"{step.package}: {found.cause}", hint=found.hint, log=failure.log
             ) from failure
-        if len(reply.files) != 1:
-            raise BuildError(
-                f"{step.package}: its build sent {len(reply.files)} files instead of one wheel",
-                hint="pin another version, or tell the project's maintainers",
-                log=log,
-            )
-        ((filename, path),) = reply.files.items()
-        seconds = _seconds(reply.message.get("seconds"))
+        filename = made.path.name
         facts = {
-            "seconds": seconds,
-            "repaired": reply.message.get("repaired") is True,
-            "grafted": _grafted(path),
-            "log": str(log),
+            "seconds": made.seconds,
+            "repaired": made.repaired,
+            "grafted": _grafted(made.path),
+            "log": str(made.log),
         }
-        sha256 = runner.store.adopt(path)
+        sha256 = runner.store.adopt(made.path)
     built = Built(filename=filename, sha256=sha256, facts=facts)
     runner.store.write_record(
         KIND, step.key, {"filename": filename, "sha256": sha256, "facts": facts}
     )
-    _remember_duration(runner.store, step, seconds)
+    _remember_duration(runner.store, step, made.seconds)
     return built
+
+
+def _in_container(
+    step: Step,
+    target: Target,
+    allow_pure: bool,
+    runner: Runner,
+    files: Mapping[str, Path],
+    folder: Path,
+) -> Made:
+    recipe = step.recipe
+    assert recipe is not None
+    job = recipe.job("build", files, policy=target.policy, exclude=[], allow_pure=allow_pure)
+    reply, log = runner.run(
+        job,
+        image=recipe.image,
+        argv=recipe.argv(),
+        target=target.name,
+        step=step.package.name,
+        results=folder,
+    )
+    if len(reply.files) != 1:
+        raise BuildError(
+            f"{step.package}: its build sent {len(reply.files)} files instead of one wheel",
+            hint="pin another version, or tell the project's maintainers",
+            log=log,
+        )
+    (path,) = reply.files.values()
+    return Made(
+        path=path,
+        repaired=reply.message.get("repaired") is True,
+        seconds=_seconds(reply.message.get("seconds")),
+        log=log,
+    )
 
 
 def _seconds(told: object) -> dict[str, float]:

@@ -82,6 +82,22 @@ def _requires(failure: Failure, package: str, limits: Limits) -> Diagnosis:
     return Diagnosis(cause=failure.message, hint="run `wheelhouse lock`")
 
 
+def _recipe_network(failure: Failure, package: str, limits: Limits) -> Diagnosis:
+    return Diagnosis(
+        cause=f"its recipe wants the network (in {failure.message}), and has none",
+        hint=f"if it only installs system packages, name them in `[packages.{package}] system`; "
+        "or allow it the network by `network = true` there: what it fetches is then checked by "
+        "nobody",
+    )
+
+
+def _pure(failure: Failure, package: str, limits: Limits) -> Diagnosis:
+    return Diagnosis(
+        cause="its wheel has nothing compiled in it, and cibuildwheel refuses such wheels",
+        hint=f'leave out `builder = "cibuildwheel"` under `[packages.{package}]`',
+    )
+
+
 _BY_STAGE: dict[str, Callable[[Failure, str, Limits], Diagnosis]] = {
     "memory": _memory,
     "deadline": _deadline,
@@ -90,6 +106,8 @@ _BY_STAGE: dict[str, Callable[[Failure, str, Limits], Diagnosis]] = {
     "extension": _extension,
     "unpack": _unpack,
     "unlocked": _requires,
+    "recipe-network": _recipe_network,
+    "pure": _pure,
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from wheelhouse.engine.jobs import BOOTSTRAP, ROOT, Input, Job
@@ -24,6 +24,22 @@ COMPILER_FLAGS = {"CFLAGS": "-g0", "CXXFLAGS": "-g0", "FFLAGS": "-g0"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ByCibuildwheel:
+    """That its maintainers' own recipe builds an sdist, and on which terms.
+
+    :ivar identifier: cibuildwheel's name for the Python and platform.
+    :ivar network: whether the recipe's commands have a network.
+    :ivar index: where its `pip` looks then.
+    :ivar version: of cibuildwheel, and of our part in it; a change of it rebuilds.
+    """
+
+    identifier: str
+    network: bool
+    index: str
+    version: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Recipe:
     """All inputs of running a backend, apart from limits: two equal recipes give one result."""
 
@@ -35,6 +51,7 @@ class Recipe:
     environment: tuple[BuildRequirement, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     config_settings: Mapping[str, Any] = field(default_factory=dict)
+    cibuildwheel: ByCibuildwheel | None = None
 
     def variables(self) -> dict[str, str]:
         """Environment variables of the hooks; the user's own come last and so win."""
@@ -54,6 +71,7 @@ class Recipe:
                 "environment": sorted(each.wheel.sha256 for each in self.environment),
                 "variables": self.variables(),
                 "config-settings": dict(self.config_settings),
+                "cibuildwheel": asdict(self.cibuildwheel) if self.cibuildwheel else None,
                 **more,
             }
         )

@@ -6,6 +6,7 @@ import math
 import re
 import time
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wheelhouse.engine import ContainerSpec, Limits
@@ -17,7 +18,7 @@ from wheelhouse.store import storage_errors
 from wheelhouse.text import sanitize
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from wheelhouse.engine import Engine
@@ -43,6 +44,22 @@ class Failure(Exception):  # noqa: N818  (what failed is data for a diagnosis)
         self.message = message
         self.log = log
         self.tail = tail
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Made:
+    """A wheel that a container gave, not looked at yet.
+
+    :ivar path: the file, under the wheel's own name.
+    :ivar repaired: whether it is a platform's, and went through auditwheel.
+    :ivar seconds: time by stage.
+    :ivar log: the file with the build's whole output.
+    """
+
+    path: Path
+    repaired: bool
+    seconds: Mapping[str, float]
+    log: Path
 
 
 class Runner:

@@ -66,11 +66,16 @@ def _checks(config: Path | None, engine_name: str) -> Iterator[Check]:
 
     def start() -> str:
         engine.append(open_engine(engine_name, store, fetcher, SilentReporter(), Cancellation()))
-        return f"{engine_name}: {engine[0].cpus} CPUs, {human_size(engine[0].memory)} of memory"
+        return (
+            f"{engine_name}: {engine[0].arch}, {engine[0].cpus} CPUs, "
+            f"{human_size(engine[0].memory)} of memory"
+        )
 
     yield _tried("engine", start)
     try:
         if engine and project is not None:
+            for arch in dict.fromkeys(target.arch for target in project.targets.values()):
+                yield _tried("arch", partial(_runs, engine[0], arch))
             for target in project.targets.values():
                 yield _tried("images", partial(_images, engine[0], target))
     finally:
@@ -116,6 +121,13 @@ def _index(client: Client, project: Project | None) -> str:
     if page is None:
         return f"{redacted(url)} answers (it has no setuptools, which many builds need)"
     return f"{redacted(url)} answers"
+
+
+def _runs(engine: Engine, arch: str) -> str:
+    if arch == engine.arch:
+        return f"{arch}: runs natively"
+    engine.check_runs(arch)
+    return f"{arch}: emulated on {engine.arch}, which makes builds many times slower"
 
 
 def _images(engine: Engine, target: Target) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import platform
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -14,18 +14,22 @@ from wheelhouse.engine.cancellation import Cancellation
 from wheelhouse.errors import ConfigError
 from wheelhouse.fetch import Client, Fetcher
 from wheelhouse.store import Store, default_root
-from wheelhouse.targets import presets
+from wheelhouse.targets import Place, presets, stand_in
 from wheelhouse.text import clip, human_duration, sanitize
-
-if TYPE_CHECKING:
-    from wheelhouse.targets import Preset
+from wheelhouse.wording import did_you_mean, quoted
 
 
-def bootstrap_images(names: list[str], *, refresh: bool) -> None:
-    """Bootstrap the presets *names* and print what was made."""
+def bootstrap_images(
+    names: list[str], *, python: str | None, arch: str | None, refresh: bool
+) -> None:
+    """Bootstrap the platforms *names* and print what was made.
+
+    :param python: only this Python of theirs.
+    :param arch: else that of the project's targets, or of this machine.
+    """
     from wheelhouse.engine.docker import connect
 
-    chosen = _presets(names)
+    chosen = _places(names, python, arch)
     store = Store(default_root())
     fetcher = Fetcher(Client(), store, lambda: None)
     maker = image_maker(connect(timeout=600), store, fetcher, on_line=_show)
@@ -42,18 +46,45 @@ def bootstrap_images(names: list[str], *, refresh: bool) -> None:
     click.echo(f"{len(made)} images in {human_duration(time.monotonic() - started)}")
 
 
-def _presets(names: list[str]) -> list[Preset]:
-    known = presets()
-    unknown = [name for name in names if name not in known]
-    if unknown:
-        able = [name for name, preset in known.items() if preset.suite]
-        raise ConfigError(f"there is no platform {unknown[0]!r}", hint=f"there are: {able}")
-    if not names and Path("wheelhouse.toml").is_file():
-        from wheelhouse.config import load_project
+def _places(names: list[str], python: str | None, arch: str | None) -> list[Place]:
+    """What to bootstrap: the platforms named, else those of the project here, else all Debians."""
+    if names:
+        chosen = [place for name in names for place in _named(name, arch or platform.machine())]
+    elif Path("wheelhouse.toml").is_file():
+        chosen = _of_project(Path("wheelhouse.toml"))
+    else:
+        debians = [name for name, preset in presets().items() if preset.suite]
+        chosen = [place for name in debians for place in _named(name, arch or platform.machine())]
+    found = [
+        place for place in chosen if python in (None, place.python) and arch in (None, place.arch)
+    ]
+    if not found:
+        raise ConfigError(
+            f"there is no {' '.join(filter(None, [python and f'Python {python}', arch]))} among "
+            + ", ".join(str(place) for place in chosen),
+            hint="leave --python or --arch out, or name another platform",
+        )
+    return found
 
-        targets = load_project(Path("wheelhouse.toml")).targets.values()
-        names = list(dict.fromkeys(target.preset.name for target in targets))
-    return [known[name] for name in names or known if known[name].suite]
+
+def _named(name: str, arch: str) -> list[Place]:
+    """Every Python of the platform *name* of which images can be made here. Raises ConfigError."""
+    preset = presets().get(name)
+    if preset is None:
+        raise ConfigError(
+            f"there is no platform {quoted(name)}{did_you_mean(name, list(presets()))}",
+            hint="`wheelhouse targets` lists them",
+        )
+    places = [Place(preset=preset, python=python, arch=arch) for python in preset.pythons]
+    able = [place for place in places if preset.is_made_here or stand_in(place)]
+    return able or places  # whoever makes them tells why it cannot
+
+
+def _of_project(file: Path) -> list[Place]:
+    from wheelhouse.config import load_project
+
+    targets = load_project(file).targets.values()
+    return [place for target in targets for place in (target.place, target.build_place)]
 
 
 def _show(line: str) -> None:

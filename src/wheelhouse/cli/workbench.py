@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import threading
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
@@ -49,18 +50,13 @@ def stoppable(cancellation: Cancellation) -> Iterator[None]:
     received: list[int] = []
 
     def handle(number: int, frame: FrameType | None) -> None:
-        if received:
-            os._exit(128 + number)
         received.append(number)
-        threading.Thread(target=cancellation.cancel, daemon=True).start()
-        alarm = threading.Timer(PATIENCE, os._exit, args=(128 + number,))
-        alarm.daemon = True
-        alarm.start()
-        raise Stopped(number)
+        if len(received) == 1:
+            raise Stopped(number)
 
-    previous = {number: signal.signal(number, handle) for number in SIGNALS}
     try:
-        yield
+        with _watched(cancellation, received), _handling(handle):
+            yield
     except (Stopped, InterruptedRunError) as error:
         number = received[0] if received else signal.SIGINT
         stop = InterruptedRunError(
@@ -69,9 +65,61 @@ def stoppable(cancellation: Cancellation) -> Iterator[None]:
         )
         stop.exit_status = 128 + number  # type: ignore[misc]  # of this one error
         raise stop from error
+
+
+@contextmanager
+def _handling(handle: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    previous = {number: signal.signal(number, handle) for number in SIGNALS}
+    try:
+        yield
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def _watched(cancellation: Cancellation, received: list[int]) -> Iterator[None]:
+    """Within the block, a thread does what a signal asks for; the main thread may not see it.
+
+    CPython looks for signals between two instructions, and one that comes after that look is not
+    seen before the next instruction has ended: if that waits for another thread, not before it
+    has what it waits for. Being told through a file descriptor has no such gap.
+    """
+    reader, writer = socket.socketpair()
+    writer.setblocking(False)
+    previous = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+    threading.Thread(target=_watch, args=(reader, cancellation), daemon=True).start()
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(previous)
+        if received:
+            writer.detach()  # the thread's patience holds for how the command ends, too
+        else:
+            writer.close()
+
+
+def _watch(signals: socket.socket, cancellation: Cancellation) -> None:
+    """Stop the run at the first of *signals*; end this process at the second, or if it lasts."""
+    with signals:
+        if not (first := _next(signals)):
+            return
+        threading.Thread(target=cancellation.cancel, daemon=True).start()
+        signals.settimeout(PATIENCE)
+        try:
+            again = _next(signals)
+        except TimeoutError:
+            again = first
+        if again:
+            os._exit(128 + again)
+
+
+def _next(signals: socket.socket) -> int | None:
+    """The number of the next one that concerns us; None when there will be no more."""
+    while data := signals.recv(1):
+        if data[0] in SIGNALS:
+            return data[0]
+    return None
 
 
 @contextmanager

@@ -48,10 +48,12 @@ absolute() {
     esac
 }
 
-# MAJOR.MINOR of a Python; nothing if it does not run. In / so that it imports no file from here.
+# MAJOR.MINOR of a Python, with a "t" behind it if it is free-threaded; nothing if it does not run.
+# In / so that it imports no file from here.
 version_of() {
-    (cd / && "$1" -E -s -c 'import sys; sys.stdout.write("%d.%d" % sys.version_info[:2])') \
-        2>/dev/null || :
+    (cd / && "$1" -E -s -c 'import sys, sysconfig
+threaded = sysconfig.get_config_var("Py_GIL_DISABLED")
+sys.stdout.write("%d.%d" % sys.version_info[:2] + ("t" if threaded else ""))') 2>/dev/null || :
 }
 
 # Sets `python`, if there is one.
@@ -145,7 +147,7 @@ check_python() {
 machine_problems() {
     (cd / && "$python" -E -s - "$here" "$version" "$implementation" "$free_threaded" "$arch" \
         "$libc" "$libraries" "$mode" "$state" "$python_fix") <<'END'
-import ctypes, glob, hashlib, os, platform, re, struct, subprocess, sys, sysconfig
+import glob, hashlib, os, platform, re, struct, subprocess, sys, sysconfig
 
 (house, version, implementation, free_threaded, arch,
  libc, libraries, mode, state, python_fix) = sys.argv[1:]
@@ -162,7 +164,7 @@ def tell(problem, fix):
 
 def check_interpreter():
     here = "%d.%d" % sys.version_info[:2]
-    if here != version:
+    if here != version.rstrip("t"):
         tell("%s is Python %s; the wheels are for %s" % (sys.executable, here, version), ANOTHER)
         return  # whatever else that one lacks does not matter
     check_pip()
@@ -216,6 +218,10 @@ def check_libc():
 
 
 def check_libraries():
+    try:
+        import ctypes
+    except ImportError:
+        return  # a Python that was compiled without it can use the wheels, and cannot ask for these
     for soname in libraries.split():
         try:
             ctypes.CDLL(soname)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from types import TracebackType
 
-    from wheelhouse.targets import Target
+    from wheelhouse.targets import Place, Target
 
 Pipe = Literal["stdout", "stderr"]
 
@@ -121,6 +121,9 @@ class TargetImages:
     :ivar builder_python: the target's Python in the builder.
     :ivar tool_python: the Python our own tools run on; independent of the target's.
     :ivar tool_path: the folder of our own programs, uv and patchelf.
+    :ivar build_place: of which the builder is.
+    :ivar place: of which the runtime is: the target's own, or its stand-in.
+    :ivar lacking: why it is the stand-in, or None.
     """
 
     builder: Image
@@ -129,6 +132,36 @@ class TargetImages:
     runtime_python: str
     tool_python: str
     tool_path: str
+    build_place: Place
+    place: Place
+    lacking: str | None = None
+
+
+class EngineCommand(Protocol):
+    """The engine's own command line program, for a program that makes containers by it.
+
+    A context manager: no container that was made by it in its block outlives the block.
+
+    :ivar name: ``docker`` or ``podman``.
+    :ivar create_args: for each ``create``: the limits and rights of the container, and its labels.
+    :ivar environment: what the program must see to reach the same engine.
+    """
+
+    name: str
+    create_args: tuple[str, ...]
+    environment: Mapping[str, str]
+
+    def __enter__(self) -> EngineCommand: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+        /,
+    ) -> None: ...
+
+    def out_of_memory(self) -> bool:
+        """Whether the kernel ended a process in one of its containers for want of memory."""
 
 
 class Engine(Protocol):
@@ -144,6 +177,13 @@ class Engine(Protocol):
     def memory(self) -> int:
         """Bytes of memory there."""
 
+    @property
+    def arch(self) -> str:
+        """The architecture of the machine there, as `platform.machine()` says."""
+
+    def check_runs(self, arch: str) -> None:
+        """Raise ImageError unless its containers run programs of *arch*: its own, or emulated."""
+
     def start(self, spec: ContainerSpec) -> Container:
         """Start a container. Raises EngineError."""
 
@@ -152,6 +192,15 @@ class Engine(Protocol):
 
     def with_system(self, target: Target, packages: tuple[str, ...]) -> Image:
         """The builder of *target* with the distribution's *packages* in it. Raises ImageError."""
+
+    def for_cibuildwheel(self, target: Target, packages: tuple[str, ...], folder: str) -> Image:
+        """That builder with the target's Python in *folder*, as cibuildwheel expects it.
+
+        Raises ImageError.
+        """
+
+    def command(self, purpose: str, limits: Limits, *, network: bool) -> EngineCommand:
+        """Its command, for containers that are held to *limits*. Raises EngineError."""
 
     def notices(self) -> list[str]:
         """What a person should know of how jobs run here; nothing for containers."""

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from wheelhouse.errors import InterruptedRunError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from wheelhouse.engine import Container
+
+class Killable(Protocol):
+    """A container, or what stands for one."""
+
+    def kill(self) -> None:
+        """End it now. Safe from any thread, at any time, more than once."""
 
 
 class Cancellation:
@@ -18,7 +23,7 @@ class Cancellation:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._running: set[Container] = set()
+        self._running: set[Killable] = set()
         self._cancelled = threading.Event()
         self._stops: list[Callable[[], None]] = []
 
@@ -36,14 +41,14 @@ class Cancellation:
         if self.cancelled:
             raise InterruptedRunError("stopped")
 
-    def add(self, container: Container) -> None:
+    def add(self, container: Killable) -> None:
         """Track *container*; it is killed at once if it is too late."""
         with self._lock:
             self._running.add(container)
         if self.cancelled:
             container.kill()
 
-    def discard(self, container: Container) -> None:
+    def discard(self, container: Killable) -> None:
         """Forget *container*."""
         with self._lock:
             self._running.discard(container)

@@ -30,14 +30,19 @@ from docker.errors import APIError, DockerException, NotFound
 from docker.types import LogConfig
 from docker.utils import kwargs_from_env
 
+from wheelhouse.emulation import hint, runs_in
 from wheelhouse.engine import ContainerSpec, Exit, Image, Pipe, TargetImages
+from wheelhouse.engine.docker_command import DockerCommand
+from wheelhouse.engine.docker_images import DockerImages
 from wheelhouse.engine.jobs import ROOT
-from wheelhouse.errors import EngineError
+from wheelhouse.errors import EngineError, ImageError
+from wheelhouse.targets import OCI_ARCHITECTURES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
 
+    from wheelhouse.engine import EngineCommand, Limits
     from wheelhouse.images import TargetImageMaker
     from wheelhouse.targets import Target
 
@@ -135,6 +140,7 @@ class DockerEngine:
         self._client = client
         self._images = images
         self._prepared: dict[str, TargetImages] = {}
+        self._runs: dict[str, bool] = {}
         self._run = uuid.uuid4().hex[:12]
         self._owner = _owner()
         # Removing takes the daemon a tenth of a second that no build should wait for.
@@ -158,6 +164,23 @@ class DockerEngine:
         """Bytes of memory of the engine's machine."""
         return int(self._info["MemTotal"])
 
+    @property
+    def arch(self) -> str:
+        """The architecture of the engine's machine; Podman says it as image platforms do."""
+        said = str(self._info["Architecture"])
+        return {oci: arch for arch, oci in OCI_ARCHITECTURES.items()}.get(said, said)
+
+    def check_runs(self, arch: str) -> None:
+        """See :class:`wheelhouse.engine.Engine`. Found out once, by trying."""
+        if arch not in self._runs:
+            images = DockerImages(self._client)
+            self._runs[arch] = arch == self.arch or runs_in(self, images, arch)
+        if not self._runs[arch]:
+            raise ImageError(
+                f"this container engine is on {self.arch} and runs no {arch} programs",
+                hint=hint(arch),
+            )
+
     @cached_property
     def ahead(self) -> float:
         """Seconds by which the clock of the engine's machine is ahead of this one's."""
@@ -173,12 +196,29 @@ class DockerEngine:
         """See :class:`wheelhouse.engine.Engine`."""
         found = self._prepared.get(target.name)
         if found is None:
+            self.check_runs(target.arch)
             found = self._prepared[target.name] = self._images.prepare(target)
         return found
 
     def with_system(self, target: Target, packages: tuple[str, ...]) -> Image:
         """See :class:`wheelhouse.engine.Engine`."""
         return self._images.with_system(target, packages)
+
+    def for_cibuildwheel(self, target: Target, packages: tuple[str, ...], folder: str) -> Image:
+        """See :class:`wheelhouse.engine.Engine`."""
+        return self._images.for_cibuildwheel(target, packages, folder)
+
+    def command(self, purpose: str, limits: Limits, *, network: bool) -> EngineCommand:
+        """See :class:`wheelhouse.engine.Engine`."""
+        labels = {LABEL: self._run, OWNER: self._owner, "dev.wheelhouse.job": purpose}
+        return DockerCommand(
+            self._client,
+            labels,
+            limits,
+            cpus=self.cpus,
+            network=network,
+            clock_ahead=self.ahead,
+        )
 
     def start(self, spec: ContainerSpec) -> DockerContainer:
         """Create, attach to and start a container. Raises EngineError."""

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+import tempfile
 from typing import IO, TYPE_CHECKING, Any, Literal
 
 import requests
 from docker.errors import APIError, DockerException, NotFound
 
 from wheelhouse.engine import Image
+from wheelhouse.engine.docker_archive import write_archive
 from wheelhouse.errors import EngineError, ImageError
 
 if TYPE_CHECKING:
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
 
 #: Seconds without a word from the daemon before it is given up: steps may be silent for long.
 _SILENCE = 1800.0
-_CHUNK = 1 << 20
 
 
 @contextlib.contextmanager
@@ -40,16 +41,6 @@ def _told() -> Iterator[None]:
             f"The container engine does not answer: {error}",
             hint="Check that it runs (`docker info`), then start again.",
         ) from error
-
-
-def _quoted(text: str) -> str:
-    """*text* as a Dockerfile's instruction takes it."""
-    return json.dumps(text).replace("$", "\\$")
-
-
-def _chunks(stream: Reader) -> Iterator[bytes]:
-    while data := stream.read(_CHUNK):
-        yield data
 
 
 def _digest_name(asked: str, digests: Iterable[str]) -> str | None:
@@ -157,37 +148,27 @@ class DockerImages:
     ) -> Image:
         """See :class:`wheelhouse.images.ImageStore`.
 
-        Not the SDK's `import_image`, which cannot say which platform an archive is for.
+        Loaded, not imported: older engines import for their own platform only.
         """
-        changes = [f"LABEL {key}={_quoted(value)}" for key, value in labels.items()]
-        with (
-            _told(),
-            contextlib.closing(
-                self._api.post(
-                    f"{self._api.base_url}/v{self._api.api_version}/images/create",
-                    params={
-                        "fromSrc": "-",
-                        "repo": name,  # with its tag: Podman 4 reads no separate one here
-                        "platform": platform,
-                        "changes": [*changes, 'CMD ["bash"]'],
-                    },
-                    data=_chunks(stream),
-                    headers={"Content-Type": "application/x-tar"},
-                    timeout=_SILENCE,
-                )
-            ) as response,
-        ):
+        with tempfile.TemporaryFile() as archive:
+            write_archive(stream, archive, name=name, platform=platform, labels=labels)
+            with _told():
+                self._load(archive)
+                return _image(name, self._inspect(name))
+
+    def _load(self, archive: IO[bytes]) -> None:
+        """Not the SDK's `load_image`, which gives up on a load that is silent for a minute."""
+        with contextlib.closing(
+            self._api.post(
+                f"{self._api.base_url}/v{self._api.api_version}/images/load",
+                data=archive,
+                headers={"Content-Type": "application/x-tar"},
+                timeout=_SILENCE,
+            )
+        ) as response:
             if not response.ok:
-                raise ImageError(f"The engine refused the image {name}: {response.text.strip()}")
+                raise ImageError(f"The engine refused the image: {response.text.strip()}")
             _events(map(json.loads, response.text.splitlines()), lambda _: None)
-        if image := self.find(name, platform):
-            return image
-        with _told():
-            self._api.remove_image(name)
-        raise ImageError(
-            f"This container engine is too old to import an image for {platform}",
-            hint="Upgrade it (Docker 23 or later), or run it on a machine of that architecture.",
-        )
 
     def _inspect(self, name: str) -> dict[str, Any]:
         data: dict[str, Any] = self._api.inspect_image(name)  # type: ignore[no-untyped-call]

@@ -60,7 +60,7 @@ def pack(job: Job) -> Iterator[bytes]:
     """The tar that goes to standard input: the agent, ``job.json`` and the inputs."""
     description = json.dumps({"kind": job.kind, **job.parameters}).encode()
     yield _member("job.json", len(description)) + _padded(description)
-    for name, data in _agent_files():
+    for name, data in agent_files():
         yield _member(f"agent/wheelhouse_agent/{name}", len(data)) + _padded(data)
     for item in job.inputs:
         if isinstance(item.source, bytes):
@@ -100,7 +100,8 @@ def _file_member(name: str, path: Path) -> Iterator[bytes]:
 
 
 @cache
-def _agent_files() -> tuple[tuple[str, bytes], ...]:
+def agent_files() -> tuple[tuple[str, bytes], ...]:
+    """Name and content of each of the agent's modules."""
     folder = resources.files("wheelhouse").joinpath("agent")
     return tuple(
         (item.name, item.read_bytes())
@@ -113,7 +114,7 @@ def _agent_files() -> tuple[tuple[str, bytes], ...]:
 def agent_digest(kind: str) -> str:
     """The SHA-256 of the agent's code that takes part in jobs of *kind*: part of cache keys."""
     digest = hashlib.sha256(BOOTSTRAP.encode())
-    for name, data in _agent_files():
+    for name, data in agent_files():
         if name in COMMON_MODULES or name == f"{kind}.py":
             digest.update(f"{name} {len(data)}\n".encode() + data)
     return digest.hexdigest()

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
 
+    from wheelhouse.engine import EngineCommand, Limits
     from wheelhouse.store import Store
     from wheelhouse.targets import Target
 
@@ -72,6 +73,19 @@ class LocalEngine:
         """Bytes of memory of this machine."""
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
+    @property
+    def arch(self) -> str:
+        """The architecture of this machine."""
+        return platform.machine()
+
+    def check_runs(self, arch: str) -> None:
+        """See :class:`wheelhouse.engine.Engine`. A target has to be like this machine."""
+        if arch != self.arch:
+            raise ImageError(
+                f"the local engine builds for this machine, which is {self.arch}, not {arch}",
+                hint=f"use `--engine docker`, or run it on an {arch} machine",
+            )
+
     @cached_property
     def isolation(self) -> tuple[str, ...]:
         """The command that cuts network and processes off; empty where the kernel forbids it."""
@@ -106,6 +120,8 @@ class LocalEngine:
             runtime_python=python,
             tool_python=sys.executable,
             tool_path=str(Path(sys.executable).parent),
+            build_place=target.place,
+            place=target.place,
         )
 
     def with_system(self, target: Target, packages: tuple[str, ...]) -> Image:
@@ -119,6 +135,17 @@ class LocalEngine:
         here = self.images(target).builder
         digest = hashlib.sha256(f"{here.id} {sorted(packages)}".encode()).hexdigest()
         return Image(id=f"local:{digest}", name=here.name, origin="local")
+
+    def for_cibuildwheel(self, target: Target, packages: tuple[str, ...], folder: str) -> Image:
+        """There is none: cibuildwheel makes containers. Raises ImageError."""
+        raise ImageError(
+            "cibuildwheel builds in containers, which the `local` engine has none of",
+            hint='use `--engine docker`, or leave out `builder = "cibuildwheel"`',
+        )
+
+    def command(self, purpose: str, limits: Limits, *, network: bool) -> EngineCommand:
+        """There is none. Raises EngineError."""
+        raise EngineError("the `local` engine has no command that makes containers")
 
     def start(self, spec: ContainerSpec) -> LocalContainer:
         """Start process 1 of *spec* in a folder of its own. Raises EngineError."""
@@ -244,6 +271,11 @@ class LocalContainer:
 def _check_machine(target: Target) -> None:
     libc = Libc.parse(os.confstr("CS_GNU_LIBC_VERSION") or "musl 0.0")
     wanted = target.preset.libc
+    if target.builder is not None:
+        raise ImageError(
+            f"target {target.name} is built on {target.builder.title}, which this machine is not",
+            hint="use `--engine docker`, or leave `builder` out",
+        )
     if (platform.machine(), libc) != (target.arch, wanted):
         raise ImageError(
             f"target {target.name} is {target.describe()} ({wanted}), but this machine is "
@@ -256,10 +288,11 @@ def _python(target: Target) -> str:
     for candidate in (target.python_path, shutil.which(f"python{target.python}")):
         if candidate and os.access(candidate, os.X_OK):
             return candidate
+    known = target.place.interpreter
+    packages = (*known.packages, *known.headers)
     raise ImageError(
         f"this machine has no Python {target.python}",
-        hint=f"apt-get install python{target.python} python{target.python}-venv "
-        f"python{target.python}-dev",
+        hint=f"install it: {' '.join(packages)}" if packages else "install it, with its headers",
     )
 
 

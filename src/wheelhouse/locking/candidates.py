@@ -49,7 +49,7 @@ class Release:
 
     :ivar wheels: wheels it can install, best first.
     :ivar sdist: the sdist, if there is one.
-    :ivar others: wheels that it cannot install.
+    :ivar others: wheels that it cannot install, or that were found out not to be what they say.
     :ivar requires_python: as its files say.
     """
 
@@ -107,19 +107,23 @@ class TagRanks:
 
 
 def releases(
-    page: ProjectPage, interpreter: Interpreter, allowed: Collection[str] = ()
+    page: ProjectPage,
+    interpreter: Interpreter,
+    allowed: Collection[str] = (),
+    refused: Collection[str] = (),
 ) -> dict[Version, Release]:
     """The releases on *page* as *interpreter* sees them.
 
     :param allowed: SHA-256 hashes; if there are any, other files do not exist. A file without
         a hash never does: every byte is checked.
+    :param refused: SHA-256 hashes of wheels that are not to be used, whatever their tags say.
     """
     ranks = TagRanks(interpreter.tags)
     drafts: defaultdict[Version, _Draft] = defaultdict(_Draft)
     for file in page.files:
         known = file.sha256 is not None and (not allowed or file.sha256 in allowed)
         if known and is_file_name(file.filename):
-            _place(drafts, page.name, file, ranks)
+            _place(drafts, page.name, file, ranks, refused)
     return {version: _release(version, draft, ranks) for version, draft in drafts.items()}
 
 
@@ -147,7 +151,11 @@ def _tags(text: str) -> frozenset[Tag]:
 
 
 def _place(
-    drafts: defaultdict[Version, _Draft], name: NormalizedName, file: IndexFile, ranks: TagRanks
+    drafts: defaultdict[Version, _Draft],
+    name: NormalizedName,
+    file: IndexFile,
+    ranks: TagRanks,
+    refused: Collection[str],
 ) -> None:
     try:
         if file.filename.endswith(".whl"):
@@ -155,7 +163,8 @@ def _place(
             if found != name:
                 return
             draft = drafts[version]
-            (draft.others if ranks.of(tags) is None else draft.wheels).append(file)
+            fits = ranks.of(tags) is not None and file.sha256 not in refused
+            (draft.wheels if fits else draft.others).append(file)
         elif file.filename.endswith((".tar.gz", ".zip")):
             found, version = parse_sdist_filename(file.filename)
             if canonicalize_name(found) == name and not _better(drafts[version].sdist, file):

@@ -12,18 +12,20 @@ from typing import TYPE_CHECKING
 from wheelhouse.errors import StaleLockError, WheelhouseError, raise_all
 from wheelhouse.locking.lock import inputs_digest
 from wheelhouse.locking.lockfile import dump_lock, load_lock, lock_path
+from wheelhouse.locking.refusal import broken_promise
 from wheelhouse.locking.requirements import read_requirements
 from wheelhouse.store import storage_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from wheelhouse.config import Project
     from wheelhouse.engine import TargetImages
     from wheelhouse.locking.lock import Locker
-    from wheelhouse.locking.model import Lock
+    from wheelhouse.locking.model import Lock, RefusedFile
     from wheelhouse.locking.requirements import Requirements
+    from wheelhouse.plan import Planned
     from wheelhouse.targets import Interpreter, Target
 
 
@@ -64,7 +66,39 @@ def current_lock(
         if old is not None and old != present and _is_fresh(old, project, target, requirements):
             return old  # another run has just made it
         kept = None if freshness is Freshness.UPGRADE else old
-        lock = locker.lock(target, interpreter, images, requirements, kept)
+        refused = old.refused if old else ()
+        lock = locker.lock(target, interpreter, images, requirements, kept, refused)
+        write_lock(path, dump_lock(lock))
+    return lock
+
+
+def lock_without(
+    refused: Sequence[RefusedFile],
+    locker: Locker,
+    project: Project,
+    planned: Planned,
+    freshness: Freshness,
+) -> Lock:
+    """The lock of *planned* without *refused*, which were found out; written before it is used.
+
+    :raises StaleLockError: the present lock is required.
+    :raises LockError: there is no other.
+    """
+    target = planned.target
+    path = lock_path(project.root, target.name)
+    if freshness is Freshness.REQUIRE:
+        raise StaleLockError(
+            f"{path.name} has what cannot be used: {'; '.join(map(broken_promise, refused))}",
+            hint="run `wheelhouse build` without --locked, which puts something else into the "
+            "lock, and commit it",
+        )
+    requirements = read_requirements(project.root, project.requirements)
+    with locker.alone(path):
+        old = load_lock(path) or planned.lock
+        if _is_fresh(old, project, target, requirements) and set(refused) <= set(old.refused):
+            return old  # another run has just found out the same
+        known = (*planned.lock.refused, *old.refused, *refused)
+        lock = locker.lock(target, planned.interpreter, planned.images, requirements, old, known)
         write_lock(path, dump_lock(lock))
     return lock
 

@@ -16,9 +16,11 @@ from wheelhouse.errors import LockError, WheelhouseError, raise_all
 from wheelhouse.events import Notice, step
 from wheelhouse.locking.metadata import MetadataSource
 from wheelhouse.locking.model import Lock, LockedPackage
+from wheelhouse.locking.refusal import broken_promise, project_of, standing
 from wheelhouse.locking.requires import BuildInspector, locked_file
 from wheelhouse.locking.resolver import Pin, resolve
 from wheelhouse.locking.view import Policy, View
+from wheelhouse.probe import probe_builder
 from wheelhouse.scheduler import gather
 from wheelhouse.store import digest_of
 
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from wheelhouse.locking.candidates import Release
     from wheelhouse.locking.index import Index
     from wheelhouse.locking.metadata import MetadataBuilder
+    from wheelhouse.locking.model import RefusedFile
     from wheelhouse.locking.requirements import Requirements
     from wheelhouse.scheduler import Scheduler
     from wheelhouse.targets import Interpreter, Target
@@ -53,8 +56,20 @@ def inputs_digest(project: Project, target: Target, requirements: Requirements) 
         name: [each.source, each.system, dict(each.env), dict(each.config_settings)]
         for name, each in project.packages.items()
     }
-    place = [target.preset.name, target.python, target.arch]
-    return digest_of([files, packages, place, project.index])
+    return digest_of([files, packages, _described(target), project.index])
+
+
+def _described(target: Target) -> list[object]:
+    """What of *target* a lock is made from: its platform's definition, and not its name alone."""
+    captured = target.captured
+    return [
+        *(
+            [preset.name, preset.family, str(preset.libc), str(preset.glibcxx), preset.image]
+            for preset in (target.preset, target.build_place.preset)
+        ),
+        [target.python, target.python_path, target.build_place.interpreter.path, target.arch],
+        [captured.interpreter.to_dict(), sorted(captured.libraries)] if captured else [],
+    ]
 
 
 class _InTurn:
@@ -100,17 +115,19 @@ class Locker:
         images: TargetImages,
         requirements: Requirements,
         old: Lock | None,
+        refused: Iterable[RefusedFile] = (),
     ) -> Lock:
         """Resolve and pin everything, build requirements included.
 
         :param old: the present lock, whose pins are kept where nothing speaks against them.
+        :param refused: wheels that were found out not to be what they say; none is used.
         :raises LockError: something cannot be found, or conflicts.
         :raises BuildError: a backend fails to say what it needs.
         """
         inspector = BuildInspector(
             self._project,
             target,
-            interpreter,
+            probe_builder(self._runner, target, images, interpreter),
             images,
             index=self._index,
             fetcher=self._fetcher,
@@ -118,11 +135,14 @@ class Locker:
         )
         metadata = MetadataSource(self._fetcher, _InTurn(inspector, self._scheduler))
         inspector.use(metadata)
+        refused = standing(refused, target)
         policy = Policy(
-            source=lambda name: self._project.settings(name).source, hashes=requirements.hashes
+            source=lambda name: self._project.settings(name).source,
+            hashes=requirements.hashes,
+            refused={file.sha256 for file in refused},
         )
         view = View(self._index, interpreter, metadata, policy)
-        pins = self._resolve(view, interpreter, requirements, old)
+        pins = self._resolve(view, interpreter, requirements, old, refused)
         wanted_by = required_by(pins, view, interpreter, requirements)
         drafts = [_package(pin, view, wanted_by[pin.name]) for pin in pins]
         packages = self._with_builds(target, drafts, view, inspector)
@@ -134,10 +154,16 @@ class Locker:
             environment=dict(interpreter.environment),
             packages=tuple(packages),
             requested=tuple(sorted({str(each.requirement) for each in requirements.asked})),
+            refused=tuple(file for file in refused if not view.has_lost(file)),
         )
 
     def _resolve(
-        self, view: View, interpreter: Interpreter, requirements: Requirements, old: Lock | None
+        self,
+        view: View,
+        interpreter: Interpreter,
+        requirements: Requirements,
+        old: Lock | None,
+        refused: Iterable[RefusedFile],
     ) -> tuple[Pin, ...]:
         try:
             with self._runner.store.workspace() as folder:
@@ -152,7 +178,7 @@ class Locker:
                 )
         except LockError as error:
             raise_all(_foreign_hashes(error.message, view, requirements))
-            raise told_in_lines(error, requirements) from error
+            raise told_in_lines(_blaming(refused, error, requirements), requirements) from error
 
     def _with_builds(
         self,
@@ -250,6 +276,19 @@ def _foreign_hashes(message: str, view: View, requirements: Requirements) -> lis
         for each in requirements.asked
         if _speaks_of(message, each.name) and view.hidden(each.name, each.requirement.specifier)
     ]
+
+
+def _blaming(
+    refused: Iterable[RefusedFile], error: LockError, requirements: Requirements
+) -> LockError:
+    """*error* with those of *refused* of whose projects it speaks: uv does not know of them."""
+    blamed = [file for file in refused if _speaks_of(error.message, project_of(file))]
+    if not blamed:
+        return error
+    pinned = [file for file in blamed if requirements.hashes(project_of(file))]
+    hint = "name the hashes of other files too, or loosen the requirement" if pinned else error.hint
+    causes = "; ".join(broken_promise(file) for file in blamed)
+    return LockError(f"{causes}; nothing can take its place: {error.message}", hint=hint)
 
 
 def told_in_lines(error: LockError, requirements: Requirements) -> LockError:

@@ -23,6 +23,7 @@ from wheelhouse.locking.model import (
     LockedBuild,
     LockedFile,
     LockedPackage,
+    RefusedFile,
     is_file_name,
 )
 
@@ -54,20 +55,34 @@ def dump_lock(lock: Lock) -> str:
         requires_python=SpecifierSet(f"=={environment['python_version']}.*"),
         created_by="wheelhouse",
         packages=[_package(package) for package in lock.packages],
-        tool={
-            "wheelhouse": {
-                "format": FORMAT,
-                "target": lock.target,
-                "inputs": lock.inputs,
-                "python": lock.python,
-                "requested": list(lock.requested),
-                "environment": dict(sorted(environment.items())),
-            }
-        },
+        tool={"wheelhouse": _own_tables(lock)},
     )
     pylock.validate()
     header = f"# Locked by wheelhouse for {lock.target}. `wheelhouse lock` renews it.\n"
     return header + tomli_w.dumps(dict(pylock.to_dict()))
+
+
+def _own_tables(lock: Lock) -> dict[str, Any]:
+    own: dict[str, Any] = {
+        "format": FORMAT,
+        "target": lock.target,
+        "inputs": lock.inputs,
+        "python": lock.python,
+        "requested": list(lock.requested),
+        "environment": dict(sorted(lock.environment.items())),
+    }
+    if lock.refused:
+        own["refused"] = [_refused_fields(file) for file in lock.refused]
+    return own
+
+
+def _refused_fields(file: RefusedFile) -> dict[str, Any]:
+    return {
+        "name": file.filename,
+        "hashes": {"sha256": file.sha256},
+        "reason": file.reason,
+        "platform": file.platform,
+    }
 
 
 def load_lock(path: Path) -> Lock | None:
@@ -107,6 +122,16 @@ def _lock(pylock: Pylock) -> Lock:
         environment={_text(name): _text(value) for name, value in own["environment"].items()},
         packages=tuple(_locked_package(package) for package in pylock.packages),
         requested=_texts(own["requested"]),
+        refused=tuple(_refused_file(each) for each in own.get("refused", [])),
+    )
+
+
+def _refused_file(own: Mapping[str, Any]) -> RefusedFile:
+    return RefusedFile(
+        filename=_text(own["name"]),
+        sha256=_text(own["hashes"]["sha256"]),
+        reason=_text(own["reason"]),
+        platform=_text(own["platform"]),
     )
 
 

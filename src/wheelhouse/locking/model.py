@@ -77,11 +77,26 @@ class LockedPackage:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class RefusedFile:
+    """A wheel of an index that does not do what its tag promises, as reading it has shown.
+
+    :ivar reason: what it does not do, as the check of wheels says it.
+    :ivar platform: the limits that it was held against; on another platform it may do.
+    """
+
+    filename: str
+    sha256: str
+    reason: str
+    platform: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Lock:
     """Everything pinned for one target.
 
     :ivar inputs: digest of what it was made from; another digest now means it is stale.
     :ivar environment: the target's marker environment, as its image says.
+    :ivar refused: files that earlier builds have found out; nothing of it is made of them.
     """
 
     target: str
@@ -90,6 +105,7 @@ class Lock:
     environment: dict[str, str]
     packages: tuple[LockedPackage, ...]
     requested: tuple[str, ...] = field(default=())
+    refused: tuple[RefusedFile, ...] = ()
 
     def package(self, name: NormalizedName) -> LockedPackage | None:
         """The package of that name, if it is locked."""

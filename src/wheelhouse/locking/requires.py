@@ -66,7 +66,10 @@ def locked_file(file: IndexFile) -> LockedFile:
 
 
 class BuildInspector:
-    """Inspects the sdists of one target. Implements :class:`~.metadata.MetadataBuilder`."""
+    """Inspects the sdists of one target. Implements :class:`~.metadata.MetadataBuilder`.
+
+    :param interpreter: the builder's, on which backends and their requirements run.
+    """
 
     def __init__(
         self,
@@ -135,8 +138,9 @@ class BuildInspector:
         return self._project.settings(name)
 
     def _system(self, name: NormalizedName) -> tuple[str, ...]:
-        own = self.settings(name).system
-        return tuple(sorted(own or system_packages(name, self._target.preset.family)))
+        family = self._images.build_place.preset.family
+        own = self.settings(name).system_for(family)
+        return tuple(sorted(own or system_packages(name, family)))
 
     def _recipe(
         self,

@@ -23,14 +23,16 @@ from packaging.version import Version
 
 from wheelhouse.errors import LockError, WheelhouseError
 from wheelhouse.locking.candidates import Release, Source, releases
+from wheelhouse.locking.refusal import project_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
     from packaging.specifiers import SpecifierSet
 
-    from wheelhouse.locking.index import Index
+    from wheelhouse.locking.index import Index, ProjectPage
     from wheelhouse.locking.metadata import MetadataSource
+    from wheelhouse.locking.model import RefusedFile
     from wheelhouse.targets import Interpreter
 
 JSON = "application/vnd.pypi.simple.v1+json"
@@ -41,10 +43,16 @@ DOES_NOT_FIT = "py3-none-win_amd64"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Policy:
-    """What a view lets through: the source of each project's files, and the hashes allowed."""
+    """What a view lets through.
+
+    :ivar source: of a project's files, the kind to use.
+    :ivar hashes: of a project's files, those that are allowed; if none, all are.
+    :ivar refused: of all projects' wheels, those that were found out not to be what they say.
+    """
 
     source: Callable[[NormalizedName], Source]
     hashes: Callable[[NormalizedName], Collection[str]]
+    refused: Collection[str] = ()
 
 
 #: Build requirements are wheels, of whatever hash.
@@ -73,10 +81,12 @@ class View:
                     f"{name} is quarantined: its index warns that it may be malicious",
                     hint="find out why; replace it, or whatever asks for it",
                 )
-            self._releases[name] = (
-                releases(page, self._interpreter, self.policy.hashes(name)) if page else None
-            )
+            self._releases[name] = self._read(page) if page else None
         return self._releases[name]
+
+    def _read(self, page: ProjectPage) -> dict[Version, Release]:
+        allowed = self.policy.hashes(page.name)
+        return releases(page, self._interpreter, allowed, self.policy.refused)
 
     def release(self, name: NormalizedName, version: Version) -> Release:
         """One release, which uv has chosen and so is there."""
@@ -92,6 +102,14 @@ class View:
         every = releases(page, self._interpreter)
         wanted = {each for each in every if versions.contains(each, prereleases=True)}
         return bool(wanted) and wanted.isdisjoint(self.releases(name) or {})
+
+    def has_lost(self, file: RefusedFile) -> bool:
+        """Whether the index no longer has *file*, as far as its project was looked at."""
+        name = project_of(file)
+        if name not in self._releases:
+            return False
+        found = (self._releases[name] or {}).values()
+        return all(file.sha256 != each.sha256 for release in found for each in release.others)
 
     def page(self, name: NormalizedName) -> dict[str, Any] | None:
         """The project's page as PEP 691 has it."""

@@ -11,6 +11,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from wheelhouse.text import clip
 from wheelhouse.wheels import policy
 from wheelhouse.wheels.findings import Finding
 from wheelhouse.wheels.modules import extension_flavour, extension_stem
@@ -29,7 +30,11 @@ _WORLD_WRITABLE = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108  (looked for, n
 _SYSTEM_FOLDERS = ("/lib", "/lib64", "/usr/lib", "/usr/lib64")
 #: From here on `dlopen` refuses a library that asks for an executable stack.
 _NO_EXECUTABLE_STACK = (2, 41)
+#: The first Python with the stable ABI of free-threaded ones.
+_FIRST_WITH_ABI3T = (3, 15)
 _SHOWN_NAMES = 8
+_SHOWN_SYMBOLS = 2
+_LONGEST_SYMBOL = 60
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -178,13 +183,18 @@ def lost_extension(wheel: Wheel, *, expected: bool) -> Finding | None:
 
 
 def _check_tags(case: _Case) -> Iterator[Finding]:
-    if case.wheel.tags.isdisjoint(case.interpreter.tags):
+    if case.wheel.tags.isdisjoint(case.interpreter.tags) and not _is_too_new(case):
         tags = ", ".join(sorted(map(str, case.wheel.tags)))
         yield case.find(
             "tags",
             f"it is made for {tags}, none of which {case.target.describe()} installs",
             hint=case.way_out("Build it with the target's own Python, in the target's builder."),
         )
+
+
+def _is_too_new(case: _Case) -> bool:
+    """Whether repair has given it the tag of a newer platform, for symbols that are told of."""
+    return case.origin == "built" and any(_check_versions(case))
 
 
 def _check_retagged(case: _Case) -> Iterator[Finding]:
@@ -224,18 +234,23 @@ def _is_importable(case: _Case, member: str) -> bool:
     if case.interpreter.environment["implementation_name"] != "cpython":
         return True
     flavour = extension_flavour(member)
-    threaded = "t" if _is_free_threaded(case.interpreter) else ""
-    own, _, triplet = flavour.removeprefix("cpython-").partition("-")
-    if flavour in ("", "abi3t") or (flavour == "abi3" and not threaded):
-        return True
-    is_own = (
-        flavour.startswith("cpython-") and own == case.target.python.replace(".", "") + threaded
+    return not flavour or any(
+        flavour == known or flavour.startswith(f"{known}-{case.target.arch}-")
+        for known in _flavours(case.interpreter)
     )
-    return is_own and (not triplet or triplet.split("-")[0] == case.target.arch)
 
 
-def _is_free_threaded(interpreter: Interpreter) -> bool:
-    return any(tag.abi.startswith("cp") and tag.abi.endswith("t") for tag in interpreter.tags)
+def _flavours(interpreter: Interpreter) -> Iterator[str]:
+    """What *interpreter* knows between a module's name and ``.so``; each may end in the platform.
+
+    From 3.15 on, ``abi3t`` is for both kinds of Python (PEP 803). ``abi3`` is of no use to a
+    free-threaded one, although those before 3.15 look for it.
+    """
+    yield f"cpython-{interpreter.short_version.replace('.', '')}"
+    if not interpreter.is_free_threaded:
+        yield "abi3"
+    if interpreter.full_version.release >= _FIRST_WITH_ABI3T:
+        yield "abi3t"
 
 
 def _check_machine(case: _Case) -> Iterator[Finding]:
@@ -253,25 +268,33 @@ def _check_machine(case: _Case) -> Iterator[Finding]:
 def _check_versions(case: _Case) -> Iterator[Finding]:
     limits = policy.symbol_limits(case.target.preset.libc, case.target.preset.glibcxx)
     own = case.own_sonames | case.provided.keys()
-    too_new: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    too_new: defaultdict[tuple[str, str], list[Binary]] = defaultdict(list)
     for binary in case.binaries:
         for soname, name in binary.versions:
             known = policy.symbol_version(name)
             # A library that comes along has its own versions, whatever the system's has.
             if known and soname not in own and known[0] in limits and known[1] > limits[known[0]]:
-                too_new[soname, name].append(binary.member)
-    for (soname, name), members in too_new.items():
+                too_new[soname, name].append(binary)
+    for (soname, name), binaries in too_new.items():
         family = name.partition("_")[0]
         yield case.find(
             "symbol-version",
-            f"needs {name} of {soname}; {case.target.preset.title} has at most "
-            f"{family}_{limits[family]}{_and_others(members)}",
-            member=members[0],
+            f"needs {name} of {soname}{_used_by(binaries[0], name)}; {case.target.preset.title} "
+            f"has at most {family}_{limits[family]}{_and_others(binaries)}",
+            member=binaries[0].member,
             hint=case.way_out(
-                "Build it in an older image: the builder's libc and libstdc++ must not be newer "
+                f'Build it in an older image: builder = "portable" under [targets.'
+                f"{case.target.name}], or a platform there whose libc and libstdc++ are not newer "
                 "than the target's."
             ),
         )
+
+
+def _used_by(binary: Binary, version: str) -> str:
+    """`` (hypotf, log and others)``: what it takes of a symbol version."""
+    names = [clip(name, _LONGEST_SYMBOL) for name in binary.symbols.get(version, ())]
+    more = " and others" if len(names) > _SHOWN_SYMBOLS else ""
+    return f" ({', '.join(names[:_SHOWN_SYMBOLS])}{more})" if names else ""
 
 
 def _check_libraries(case: _Case) -> Iterator[Finding]:
@@ -477,6 +500,6 @@ def _names(binary: Binary) -> Iterator[str]:
         yield binary.soname
 
 
-def _and_others(members: Sequence[str]) -> str:
+def _and_others(members: Sequence[object]) -> str:
     more = len(members) - 1
     return f" (and so for {more} other file{'s' if more > 1 else ''})" if more else ""

@@ -7,12 +7,14 @@ may have been made to mislead.
 
 from __future__ import annotations
 
+import contextlib
 import struct
-from dataclasses import dataclass
+from collections import defaultdict
+from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from elftools.elf.elffile import ELFFile
 
@@ -33,9 +35,13 @@ MACHINES = {
 _MOST_TAGS = 4096
 _MOST_SEGMENTS = 4096
 _MOST_VERSIONS = 8192
+_MOST_SYMBOLS = 1 << 17
+_SHOWN_SYMBOLS = 3
 _LONGEST_STRING = 4096
 _LONGEST_CHAIN = 1 << 20
 _WEAK = 0x2
+#: Of a symbol's entry in DT_VERSYM; the bit above hides a definition.
+_VERSION_INDEX = 0x7FFF
 
 
 class BrokenElfError(Exception):
@@ -53,6 +59,7 @@ class Binary:
     :ivar needed: the sonames that the loader must find for it (DT_NEEDED), in order.
     :ivar search: the folders of its RPATH and RUNPATH, in order.
     :ivar versions: (soname, symbol version) pairs that it requires, weak ones left out.
+    :ivar symbols: for each of these versions, the first few symbols that it requires it for.
     :ivar interpreter: the loader that it names as a program, or None.
     :ivar executable_stack: whether it asks for one.
     :ivar initializes: whether it exports the ``PyInit_…`` of the module that its name says.
@@ -65,6 +72,7 @@ class Binary:
     needed: tuple[str, ...] = ()
     search: tuple[str, ...] = ()
     versions: tuple[tuple[str, str], ...] = ()
+    symbols: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     interpreter: str | None = None
     executable_stack: bool = False
     initializes: bool = False
@@ -104,6 +112,7 @@ def _read(elf: ELFFile, file: IO[bytes], member: str, module: str | None) -> Bin
     strings = [(tag, image.string(value)) for tag, value in dynamic if tag in _STRING_TAGS]
     # An empty RPATH is ignored by the loader, though an empty folder within one is not.
     search = [path for tag, path in strings if tag in ("DT_RPATH", "DT_RUNPATH") and path]
+    required = list(image.required_versions())
     return Binary(
         member=member,
         machine=machine,
@@ -111,7 +120,8 @@ def _read(elf: ELFFile, file: IO[bytes], member: str, module: str | None) -> Bin
         soname=next((text for tag, text in strings if tag == "DT_SONAME"), None),
         needed=tuple(text for tag, text in strings if tag == "DT_NEEDED"),
         search=tuple(folder for path in search for folder in path.split(":")),
-        versions=tuple(dict.fromkeys(image.required_versions())),
+        versions=tuple(dict.fromkeys((soname, version) for soname, version, _ in required)),
+        symbols=image.required_symbols({index: version for _, version, index in required}),
         interpreter=image.interpreter(),
         executable_stack=_wants_executable_stack(segments),
         initializes=module is not None and image.exports(_init_function(module)),
@@ -187,8 +197,8 @@ class _Image:
                 return raw.split(b"\0")[0].decode("utf-8", "surrogateescape")
         return None
 
-    def required_versions(self) -> Iterator[tuple[str, str]]:
-        """The (soname, version) pairs of the version requirements (.gnu.version_r)."""
+    def required_versions(self) -> Iterator[tuple[str, str, int]]:
+        """(soname, version, index) of each version requirement (.gnu.version_r)."""
         if "DT_VERNEED" not in self._tags:
             return
         at = self._tags["DT_VERNEED"]
@@ -198,14 +208,43 @@ class _Image:
             soname = self.string(name)
             each = at + first
             for _ in range(min(count, budget)):
-                _, flags, _, version, step = self._unpack("LHHLL", each)
+                _, flags, index, version, step = self._unpack("LHHLL", each)
                 if not flags & _WEAK:
-                    yield soname, self.string(version)
+                    yield soname, self.string(version), index & _VERSION_INDEX
                 each += step
             budget -= count
             if not following or budget <= 0:
                 return
             at += following
+
+    def required_symbols(self, versions: Mapping[int, str]) -> dict[str, tuple[str, ...]]:
+        """The first few symbols of each of *versions*, which are given by their index.
+
+        They only explain; what of them cannot be read is left out.
+        """
+        found: defaultdict[str, list[str]] = defaultdict(list)
+        with contextlib.suppress(BrokenElfError, struct.error, UnicodeDecodeError):
+            for symbol, index in enumerate(self._version_indexes()):
+                names = found[versions[index]] if index in versions else None
+                if names is not None and len(names) < _SHOWN_SYMBOLS:
+                    names.append(self._symbol_name(symbol).decode("ascii"))
+        return {version: tuple(names) for version, names in found.items()}
+
+    def _version_indexes(self) -> Iterator[int]:
+        """The version index of each symbol that is required of other libraries."""
+        if "DT_GNU_HASH" in self._tags:  # what is defined here comes last, and only that is hashed
+            _, count = self._unpack("2L", self._tags["DT_GNU_HASH"])
+        else:
+            _, count = self._unpack("2L", self._address("DT_HASH"))
+        self._file.seek(self._offset(self._address("DT_VERSYM")))
+        data = self._file.read(2 * min(count, _MOST_SYMBOLS))
+        for (index,) in struct.iter_unpack(self._order + "H", data):
+            yield index & _VERSION_INDEX
+
+    def _symbol_name(self, index: int) -> bytes:
+        size = 24 if self._wide else 16
+        (string,) = self._unpack("L", self._address("DT_SYMTAB") + size * index)
+        return self._bytes_at(self._address("DT_STRTAB") + string)
 
     def exports(self, name: bytes) -> bool:
         """Whether the dynamic symbol *name* is defined here, by either kind of hash table."""

@@ -34,6 +34,10 @@ Rule = Literal[
     "lost-extension",
 ]
 
+#: What a tag promises: Python, ABI, architecture and libc. A wheel that breaks one of these is of
+#: no use to the target, whatever else the house has; another file of its project may be.
+TAG_RULES: frozenset[Rule] = frozenset({"tags", "extension-abi", "machine", "symbol-version"})
+
 _SHOWN_ERRORS = 20
 
 
@@ -58,15 +62,20 @@ class Finding:
 
 
 def refuse(findings: Iterable[Finding]) -> None:
-    """Raise what the errors among *findings* amount to: one `CheckError` per wheel.
+    """Raise what the errors among *findings* amount to.
 
     :raises CheckError: for one wheel; `SeveralErrors` for several.
     """
+    raise_all(as_errors(findings))
+
+
+def as_errors(findings: Iterable[Finding]) -> list[CheckError]:
+    """What the errors among *findings* amount to: one `CheckError` per wheel."""
     by_wheel: defaultdict[str, list[Finding]] = defaultdict(list)
     for finding in findings:
         if finding.level == "error":
             by_wheel[finding.wheel].append(finding)
-    raise_all([_as_error(wheel, errors) for wheel, errors in by_wheel.items()])
+    return [_as_error(wheel, errors) for wheel, errors in by_wheel.items()]
 
 
 def _as_error(wheel: str, findings: Sequence[Finding]) -> CheckError:

@@ -51,7 +51,8 @@ BASE_SONAMES = frozenset(
     }
 )
 
-#: GLIBCXX version -> the CXXABI and GCC (libgcc_s) versions of the same release of GCC.
+#: GLIBCXX version -> the CXXABI and GCC (libgcc_s) versions of the same release of GCC, of the
+#: architecture where they are highest: a version that another one skips is needed by nothing there.
 #: From https://gcc.gnu.org/onlinedocs/libstdc++/manual/abi.html and libgcc's version scripts.
 _SAME_RELEASE = {
     "3.4.19": ("1.3.7", "4.8.0"),
@@ -64,11 +65,13 @@ _SAME_RELEASE = {
     "3.4.26": ("1.3.12", "7.0.0"),
     "3.4.27": ("1.3.12", "7.0.0"),
     "3.4.28": ("1.3.12", "7.0.0"),
-    "3.4.29": ("1.3.13", "7.0.0"),
+    "3.4.29": ("1.3.13", "11.0"),
     "3.4.30": ("1.3.13", "12.0.0"),
     "3.4.31": ("1.3.14", "13.0.0"),
     "3.4.32": ("1.3.14", "13.0.0"),
     "3.4.33": ("1.3.15", "14.0.0"),
+    "3.4.34": ("1.3.15", "14.0.0"),
+    "3.4.35": ("1.3.17", "16.0"),
 }
 
 

@@ -1,0 +1,219 @@
+"""The files and folders that a `wheelhouse.toml` names, looked up on the disk.
+
+The document is taken unchecked, with the keys that are known to be wrong already: so whatever
+else is wrong with it, all that can be looked up is.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from wheelhouse.configerrors import Issue
+from wheelhouse.errors import ConfigError
+from wheelhouse.filevalues import Refusal
+from wheelhouse.targets import Place
+from wheelhouse.targettable import check_builder
+from wheelhouse.wording import nearest, quoted, shown_path
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from collections.abc import Set as AbstractSet
+
+    from wheelhouse.capture import CapturedTarget
+    from wheelhouse.platformtable import Platforms
+    from wheelhouse.tomlsource import KeyPath
+
+_REQUIREMENTS_HINT: Final = 'write it, or name yours: requirements = ["…"]'
+_CAPTURE_HINT: Final = (
+    "run on the machine what `wheelhouse targets probe` writes, and save its output here"
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Captured:
+    """The target that a file describes."""
+
+    file: Path
+    target: CapturedTarget
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Found:
+    """What a document's paths lead to.
+
+    :ivar requirements: existing files inside the project.
+    :ivar output: None if something is wrong with it.
+    :ivar captured: by the target's name.
+    :ivar issues: what is wrong with those that are not among them.
+    """
+
+    requirements: tuple[Path, ...]
+    output: Path | None
+    captured: Mapping[str, Captured]
+    issues: tuple[Issue, ...]
+
+
+def find_paths(
+    root: Path, document: Mapping[str, Any], flagged: AbstractSet[KeyPath], platforms: Platforms
+) -> Found:
+    """Look up all paths of *document*.
+
+    :param root: the project's folder, its links followed.
+    :param document: what `tomllib` gives, unchecked.
+    :param flagged: the keys that are wrong already; they are passed over.
+    :param platforms: those that its targets may name.
+    """
+    finder = _Finder(root, document, flagged, platforms)
+    return Found(
+        requirements=finder.requirements(),
+        output=finder.output(),
+        captured=finder.captured(),
+        issues=tuple(finder.issues),
+    )
+
+
+class _Finder:
+    """Collects issues while it looks up one kind of path after the other."""
+
+    def __init__(
+        self,
+        root: Path,
+        document: Mapping[str, Any],
+        flagged: AbstractSet[KeyPath],
+        platforms: Platforms,
+    ) -> None:
+        self.issues: list[Issue] = []
+        self._root = root
+        self._document = document
+        self._flagged = flagged
+        self._platforms = platforms
+
+    def _refuse(self, key: KeyPath, message: str, hint: str | None) -> None:
+        self.issues.append(Issue(path=key, message=message, hint=hint))
+
+    def requirements(self) -> tuple[Path, ...]:
+        values = self._document.get("requirements", ["requirements.txt"])
+        paths: list[Path] = []
+        for index, value in enumerate(values if isinstance(values, list) else ()):
+            key = ("requirements", index)
+            if key in self._flagged:
+                continue
+            path = Path(os.path.realpath(self._root / value))
+            if path in paths:
+                self._refuse(key, f"{quoted(value)} is listed twice", "keep one")
+            elif problem := _file_problem(self._root, value, path, _REQUIREMENTS_HINT):
+                self._refuse(key, *problem)
+            else:
+                paths.append(path)
+        return tuple(paths)
+
+    def output(self) -> Path | None:
+        if ("output",) in self._flagged:
+            return None
+        value = self._document.get("output", "dist")
+        path = Path(os.path.realpath(self._root / value))
+        if problem := _output_problem(self._root, value, path):
+            self._refuse(("output",), problem, "name a folder of its own")
+            return None
+        return path
+
+    def captured(self) -> Mapping[str, Captured]:
+        targets = self._document.get("targets")
+        tables = targets.items() if isinstance(targets, dict) else ()
+        found = {name: self._capture(name, table) for name, table in tables}
+        return {name: each for name, each in found.items() if each is not None}
+
+    def _capture(self, name: str, table: object) -> Captured | None:
+        key = ("targets", name, "captured")
+        if not isinstance(table, dict) or "captured" not in table or key in self._flagged:
+            return None
+        value = table["captured"]
+        file = Path(os.path.realpath(self._root / value))
+        if problem := _file_problem(self._root, value, file, _CAPTURE_HINT):
+            self._refuse(key, *problem)
+            return None
+        from wheelhouse.capture import read_capture
+
+        try:
+            captured = Captured(file=file, target=read_capture(file))
+        except ConfigError as error:
+            self._refuse(key, error.message, error.hint)
+            return None
+        except OSError as error:
+            self._refuse(key, f"cannot read {quoted(value)}: {error.strerror}", None)
+            return None
+        self._check_builder(name, table, captured.target)
+        return captured
+
+    def _check_builder(self, name: str, table: Mapping[str, Any], target: CapturedTarget) -> None:
+        """Of other targets, the table's own check does this."""
+        key = ("targets", name, "builder")
+        if "builder" not in table or key in self._flagged:
+            return
+        builder = self._platforms[table["builder"]]
+        place = Place(preset=target.preset, python=target.python, arch=target.arch)
+        try:
+            if builder is not None:
+                check_builder(builder, place, self._platforms)
+        except Refusal as refusal:
+            self._refuse(key, refusal.message, refusal.hint)
+
+
+def _file_problem(root: Path, value: str, path: Path, how_to: str) -> tuple[str, str | None] | None:
+    """Why *path*, written as *value*, cannot be a file of the project, and what to do.
+
+    :param how_to: what to do if there is no file of such a name.
+    """
+    name = quoted(value)
+    if not path.is_relative_to(root):
+        return (
+            f"{name} is outside the project's folder, {shown_path(root)}",
+            "move it into the folder, or move the project's own file to a folder above both",
+        )
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return f"there is no file {name} in {shown_path(root)}", _similar_file(path) or how_to
+    except OSError as error:
+        return f"cannot read {name}: {error.strerror}", None
+    if stat.S_ISDIR(mode):
+        return f"{name} is a folder, not a file", "name the file in it"
+    return None if stat.S_ISREG(mode) else (f"{name} is not a regular file", None)
+
+
+def _similar_file(path: Path) -> str | None:
+    try:
+        names = [entry.name for entry in path.parent.iterdir() if entry.is_file()]
+    except OSError:
+        names = []
+    near = nearest(path.name, names)
+    return f'did you mean "{near}"?' if near else None
+
+
+def _output_problem(root: Path, value: str, path: Path) -> str | None:
+    """Why *path*, written as *value*, cannot be the output folder."""
+    name = quoted(value)
+    if root.is_relative_to(path):
+        what = "is" if root == path else "contains"
+        return f"{name} {what} the project's own folder, {shown_path(root)}"
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except OSError as error:
+        return f"{name} cannot be used: {error.strerror}"
+    place = path
+    while not os.path.lexists(place) and place != place.parent:
+        place = place.parent
+    if not place.is_dir():
+        blame = "it" if place == path else shown_path(place)
+        return f"{name} cannot be a folder: {blame} is a file"
+    if not os.access(
+        place, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids
+    ):
+        return f"{name} cannot be written: no permission to write in {shown_path(place)}"
+    return None

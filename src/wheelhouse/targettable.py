@@ -1,0 +1,249 @@
+"""`[targets.NAME]`: what a user says of a target, and which builders fit it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator
+
+from wheelhouse.filevalues import (
+    PLATFORM_NAME,
+    Missing,
+    PythonVersion,
+    Refusal,
+    Table,
+    TextPath,
+    architecture,
+)
+from wheelhouse.targets import OCI_ARCHITECTURES, Place, Preset, presets
+from wheelhouse.wording import did_you_mean, quoted
+
+if TYPE_CHECKING:
+    from wheelhouse.platformtable import Platforms
+
+#: How many platforms a hint names before it only counts them.
+SHOWN = 6
+
+
+def _platforms(schema: dict[str, Any]) -> None:
+    """Let an editor offer the platforms known beforehand, and take the user's own."""
+    schema["anyOf"] = [{"enum": list(presets())}, {"pattern": PLATFORM_NAME}]
+
+
+def _per_platform(schema: dict[str, Any]) -> None:
+    """Let an editor offer only the Pythons and architectures that the platform has."""
+    keys = schema["properties"]
+    keys["captured"] = keys.pop("captured")  # the model has it first, for its checks
+    declared = ["platform", "python", "arch"]
+    schema["oneOf"] = [
+        {"required": declared[:2], "not": {"required": ["captured"]}},
+        {"required": ["captured"], "not": {"anyOf": [{"required": [key]} for key in declared]}},
+    ]
+    schema["allOf"] = [
+        {
+            "if": {"properties": {"platform": {"const": name}}, "required": ["platform"]},
+            "then": {
+                "properties": {
+                    "python": {"enum": list(preset.pythons)},
+                    "arch": {"enum": list(preset.arches)},
+                }
+            },
+        }
+        for name, preset in presets().items()
+    ]
+
+
+class TargetTable(Table):
+    """A platform to make a wheelhouse for.
+
+    Validated with the :data:`Platforms` there are as its context. `captured` stands first, since
+    what the other keys have to say depends on it.
+    """
+
+    model_config = ConfigDict(title="[targets.NAME]", json_schema_extra=_per_platform)
+
+    captured: TextPath | None = Field(
+        default=None,
+        description="The file that `wheelhouse targets probe`'s script wrote on the machine that "
+        "the wheelhouse is deployed to: instead of platform, python and arch.",
+    )
+    platform: str | None = Field(
+        default=None,
+        description="The platform that the wheelhouse is deployed to.",
+        validate_default=True,
+        json_schema_extra=_platforms,
+    )
+    python: PythonVersion | None = Field(
+        default=None,
+        description='The Python there, as MAJOR.MINOR in quotes, such as "3.11"; "3.14t" is the '
+        "free-threaded one.",
+        validate_default=True,
+    )
+    arch: str | None = Field(
+        default=None,
+        description="The machine's architecture, as `uname -m` prints it.",
+        validate_default=True,
+        json_schema_extra={"enum": list(OCI_ARCHITECTURES), "default": "x86_64"},
+    )
+    builder: str | None = Field(
+        default=None,
+        description="The platform to build on, if not that of the target: one whose C library is "
+        "not newer.",
+        json_schema_extra=_platforms,
+    )
+
+    @field_validator("platform")
+    @classmethod
+    def _check_platform(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if _is_captured(value, info):
+            return None
+        if value is None:
+            raise Missing(platforms_hint(_known(info)))
+        return _known_name(value, info)
+
+    @field_validator("python")
+    @classmethod
+    def _check_python(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if _is_captured(value, info):
+            return None
+        if value is None:
+            raise Missing('write the Python that runs there, such as python = "3.11"')
+        preset = _preset(info)
+        if preset is not None and value not in preset.pythons:
+            raise Refusal(_lacks_python(preset, value), hint=_who_has(value, _known(info)))
+        return value
+
+    @field_validator("arch")
+    @classmethod
+    def _check_arch(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if _is_captured(value, info):
+            return None
+        value = "x86_64" if value is None else value
+        preset = _preset(info)
+        if preset is None:
+            return architecture(value, OCI_ARCHITECTURES)
+        return architecture(value, preset.arches, preset.title)
+
+    @field_validator("builder")
+    @classmethod
+    def _check_builder(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None:
+            return None
+        builder = _known(info).get(_known_name(value, info))
+        preset, python, arch = _preset(info), info.data.get("python"), info.data.get("arch")
+        if builder and preset and python and arch:  # each of them there, and right
+            check_builder(builder, Place(preset=preset, python=python, arch=arch), _known(info))
+        return value
+
+
+def _known(info: ValidationInfo) -> Platforms:
+    return cast("Platforms", info.context)
+
+
+def _preset(info: ValidationInfo) -> Preset | None:
+    """The platform of the table, if there is nothing wrong with it."""
+    return _known(info).get(info.data.get("platform") or "")
+
+
+def _is_captured(value: str | None, info: ValidationInfo) -> bool:
+    """Whether the captured file says it. Then nobody else may."""
+    if "captured" not in info.data:
+        return True  # by a file that cannot be named so, which is told
+    if info.data["captured"] is None:
+        return False
+    if value is not None:
+        raise Refusal(
+            "comes from the captured file, and may not be given",
+            hint="leave it out, or leave `captured` out and give platform and python",
+        )
+    return True
+
+
+def _known_name(value: str, info: ValidationInfo) -> str:
+    known = _known(info)
+    if value not in known:
+        raise Refusal(
+            f"unknown platform {quoted(value)}{did_you_mean(value, list(known))}",
+            hint=platforms_hint(known),
+        )
+    return value
+
+
+def platforms_hint(known: Platforms) -> str:
+    """Where to find the name of a platform, with those of the user's own."""
+    own = [name for name in known if name not in presets()]
+    clause = f"; this file has {listed(own)}" if own else ""
+    return f"`wheelhouse targets` lists the platforms known beforehand{clause}"
+
+
+def _lacks_python(preset: Preset, python: str) -> str:
+    others = f", but {listed(list(preset.pythons))}" if preset.pythons else ", nor any other"
+    return f"{preset.title} has no Python {python}{others}"
+
+
+def _who_has(python: str, known: Platforms) -> str:
+    having = [name for name, preset in known.items() if preset and python in preset.pythons]
+    return (
+        f"Python {python} is on {shown(having)}" if having else f"no platform has Python {python}"
+    )
+
+
+def listed(names: list[str]) -> str:
+    """*names* as one says them: ``a``, ``a and b``, ``a, b and c``."""
+    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]
+
+
+def shown(names: list[str]) -> str:
+    """*names* as one says them, the first few of many."""
+    rest = len(names) - SHOWN
+    return listed([*names[:SHOWN], f"{rest} more"] if rest > 0 else names)
+
+
+def check_builder(builder: Preset, place: Place, known: Platforms) -> None:
+    """Check that what is built on *builder* runs at *place*.
+
+    :raises Refusal: it has not the Python or the architecture, or its C library or libstdc++ is
+        another or newer; the hint names the platforms that fit.
+    """
+    if problem := _misfit(builder, place):
+        raise Refusal(problem, hint=_fitting(place, known))
+
+
+def _misfit(builder: Preset, place: Place) -> str | None:
+    if place.python not in builder.pythons:
+        return _lacks_python(builder, place.python)
+    if place.arch not in builder.arches:
+        return f"{builder.title} has no {place.arch}, but {listed(list(builder.arches))}"
+    target = place.preset
+    if builder.libc.family != target.libc.family:
+        return (
+            f"{builder.name} has {builder.libc}, but {target.title} {target.libc}: what is built "
+            "with one does not run with the other"
+        )
+    what = None
+    if builder.libc.version > target.libc.version:
+        what = f"{builder.libc}, newer than {target.title}'s {_number(target)}"
+    elif not target.runs_what_is_built_on(builder):
+        what = f"GLIBCXX {builder.glibcxx}, newer than {target.title}'s {target.glibcxx}"
+    return f"{builder.name} has {what}: what it builds may not run there" if what else None
+
+
+def _number(preset: Preset) -> str:
+    return str(preset.libc).partition(" ")[2]
+
+
+def _fitting(place: Place, known: Platforms) -> str:
+    """The platforms to build on for *place*: those whose images need no registry, if any."""
+    able = [
+        preset
+        for preset in known.values()
+        if preset and preset.name != place.preset.name and _misfit(preset, place) is None
+    ]
+    names = [
+        f'"{preset.name}" ({preset.libc})'
+        for preset in ([preset for preset in able if preset.is_made_here] or able)
+    ]
+    if not names:
+        return "leave it out, to build on the target's own platform"
+    has, is_ = ("has", "is") if len(names) == 1 else ("have", "are")
+    return f"{shown(names)} {has} Python {place.python} and {is_} old enough"
