@@ -18,6 +18,7 @@ from wheelhouse.engine.docker_images import DockerImages
 from wheelhouse.fetch import Client, Fetcher
 from wheelhouse.images import TargetImageMaker
 from wheelhouse.store import Store, default_root
+from wheelhouse.wheels.policy import repair_policy
 
 if TYPE_CHECKING:
     import docker  # noqa: TID251  (a type; the client comes from the engine)
@@ -118,7 +119,7 @@ class Baseline:
             | authorities
             | {
                 "NO_BINARY": no_binary,
-                "POLICY": TARGET.policy,
+                "POLICY": repair_policy(TARGET),
                 "PYTHON": images.builder_python,
                 "TOOLS": images.tool_path,
                 "TOOL_PYTHON": images.tool_python,

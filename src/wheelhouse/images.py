@@ -40,6 +40,7 @@ from wheelhouse.imagesteps import (
     builder_step,
     checked_packages,
     cibuildwheel_step,
+    family,
     packages_step,
     pinned,
     python_step,
@@ -401,7 +402,7 @@ class TargetImageMaker:
         arguments = dict(step.inputs)
         if step.network:
             arguments |= proxies(os.environ)
-            if self._mirror != DEFAULT_MIRROR:
+            if self._mirror != DEFAULT_MIRROR and _is_debian(step.place):
                 arguments["DEBIAN_MIRROR"] = self._mirror
         return arguments
 
@@ -434,6 +435,10 @@ def _tool_place(arch: str) -> Place:
     """Where the toolbox comes from. It is the newest Debian, so it knows the keys of all."""
     preset = presets()[toolbox.SOURCE_PRESET]
     return Place(preset=preset, python=next(iter(preset.pythons)), arch=arch)
+
+
+def _is_debian(place: Place) -> bool:
+    return family(place.preset.family).manager == "apt"
 
 
 def _made_here(place: Place) -> Place:

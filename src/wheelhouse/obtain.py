@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from wheelhouse.building.build import build_wheel, expected_cost
+from wheelhouse.building.build import build_wheel
 from wheelhouse.errors import CheckError, SeveralErrors
 from wheelhouse.events import Notice
 from wheelhouse.events import step as report_step
@@ -78,8 +78,8 @@ def obtain(
     futures: list[Future[Obtained]] = []
     for step in plan.steps:
         if step.action == "build":
-            cost = expected_cost(runner.store, step)
-            futures.append(scheduler.submit("containers", partial(work.build, step), cost=cost))
+            build = partial(work.build, step)
+            futures.append(scheduler.submit("containers", build, cost=step.seconds))
         elif step.action == "reuse":
             # Over in a moment, unless a bit has flipped in the store: then it is a build.
             futures.append(scheduler.submit("containers", partial(work.reuse, step), cost=math.inf))
@@ -171,7 +171,13 @@ def _check(
     obtained: Sequence[Obtained], target: Target, interpreter: Interpreter, reporter: Reporter
 ) -> None:
     built = {each.wheel.filename for each in obtained if each.built is not None}
-    findings = check_house([each.wheel for each in obtained], target, interpreter, built=built)
+    findings = check_house(
+        [each.wheel for each in obtained],
+        target,
+        interpreter,
+        built=built,
+        system=target.captured.libraries if target.captured else (),
+    )
     if untrue := _untrue(obtained, findings, target):
         raise UntrueTagsError(as_errors(findings), untrue)
     for finding in findings:

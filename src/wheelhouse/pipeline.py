@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from wheelhouse.building import cibuildwheel
 from wheelhouse.building.build import known_build
+from wheelhouse.building.durations import Pace
 from wheelhouse.engine.jobs import agent_digest
 from wheelhouse.events import Notice, step
 from wheelhouse.house import House, assemble
@@ -133,6 +134,7 @@ def _plan(
             for_cibuildwheel=partial(run.engine.for_cibuildwheel, target),
             versions={"agent": agent_digest("build")},
             cibuildwheel=cibuildwheel.version,
+            pace=Pace.of(run.engine, run.store, target),
         )
         plan = plan_target(lock, run.project, circumstances)
     return Planned(target=target, images=images, interpreter=interpreter, lock=lock, plan=plan)

@@ -13,10 +13,12 @@ from wheelhouse.building.cibuildwheel_config import identifier, python_folder
 from wheelhouse.building.recipe import ByCibuildwheel, Recipe
 from wheelhouse.errors import PlanError, WheelhouseError, raise_all
 from wheelhouse.locking.candidates import TagRanks
+from wheelhouse.wheels.policy import repair_policy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from wheelhouse.building.durations import Pace
     from wheelhouse.config import PackageSettings, Project
     from wheelhouse.engine import Image, TargetImages
     from wheelhouse.locking.model import Lock, LockedBuild, LockedFile, LockedPackage
@@ -43,6 +45,7 @@ class Step:
     :ivar key: the cache key of the build.
     :ivar built: the earlier result, for ``reuse``.
     :ivar reason: why, in one clause.
+    :ivar seconds: how long it is expected to take; 0 for what is not built.
     """
 
     action: Action
@@ -52,6 +55,7 @@ class Step:
     recipe: Recipe | None = None
     key: str | None = None
     built: Built | None = None
+    seconds: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
         """For ``wheelhouse plan --json``."""
@@ -64,19 +68,29 @@ class Step:
             "reason": self.reason,
             "required-by": list(self.package.required_by),
             "key": self.key,
+            "expected-seconds": round(self.seconds),
         }
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Plan:
-    """All steps of a target, in the lock's order."""
+    """All steps of a target, in the lock's order.
+
+    :ivar emulated: whether builds run on a machine of another architecture.
+    """
 
     target: str
     steps: tuple[Step, ...]
+    emulated: bool = False
 
     def count(self, action: Action) -> int:
         """How many steps have this action."""
         return sum(step.action == action for step in self.steps)
+
+    @property
+    def seconds(self) -> float:
+        """How long all builds will take, one after another."""
+        return sum(step.seconds for step in self.steps)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,6 +102,7 @@ class Circumstances:
     :ivar known: gives what an earlier run built under this key, if it did.
     :ivar versions: of our own parts that take part in a build; a change of them rebuilds.
     :ivar cibuildwheel: gives the same for builds by it.
+    :ivar pace: how fast builds go.
     """
 
     target: Target
@@ -98,6 +113,7 @@ class Circumstances:
     known: Callable[[str], Built | None]
     versions: Mapping[str, str]
     cibuildwheel: Callable[[], str]
+    pace: Pace
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -125,7 +141,7 @@ def plan_target(lock: Lock, project: Project, here: Circumstances) -> Plan:
         except PlanError as error:
             errors.append(error)
     raise_all(errors)
-    return Plan(target=lock.target, steps=tuple(steps))
+    return Plan(target=lock.target, steps=tuple(steps), emulated=here.pace.emulated)
 
 
 def _step(package: LockedPackage, project: Project, here: Circumstances, ranks: TagRanks) -> Step:
@@ -161,7 +177,10 @@ def _build(package: LockedPackage, project: Project, here: Circumstances, *, ask
     settings = project.settings(package.name)
     recipe = _recipe(package.sdist, package.build, project, settings, here)
     key = recipe.key(
-        "build", policy=here.target.policy, pure=settings.allow_pure, **dict(here.versions)
+        "build",
+        policy=repair_policy(here.target),
+        pure=settings.allow_pure,
+        **dict(here.versions),
     )
     why = 'asked for: source = "sdist"' if asked else "no wheel on the index fits the target"
     if recipe.cibuildwheel:
@@ -176,6 +195,7 @@ def _build(package: LockedPackage, project: Project, here: Circumstances, *, ask
         recipe=recipe,
         key=key,
         built=built,
+        seconds=0.0 if built else here.pace.expected(package.name, package.sdist),
     )
 
 

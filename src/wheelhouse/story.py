@@ -15,6 +15,7 @@ from wheelhouse.manifest import (
 )
 from wheelhouse.recipes import skipped_imports
 from wheelhouse.wheels import system_needs
+from wheelhouse.wheels.policy import repair_policy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -101,7 +102,7 @@ def _built_story(obtained: Obtained, project: Project, target: Target) -> BuiltS
         environment=dict(settings.env),
         config_settings=dict(settings.config_settings),
         grafted=tuple(built.facts["grafted"]),
-        policy=target.policy if built.facts["repaired"] else "",
+        policy=repair_policy(target) if built.facts["repaired"] else "",
         builder="cibuildwheel" if recipe.cibuildwheel else "wheelhouse",
         network=recipe.cibuildwheel is not None and recipe.cibuildwheel.network,
     )

@@ -171,16 +171,6 @@ class Target:
         """The interpreter's path on the deployed machine."""
         return self.place.interpreter.path
 
-    @property
-    def policy(self) -> str:
-        """The highest auditwheel policy whose wheels run here, such as ``manylinux_2_36_x86_64``.
-
-        Auditwheel's policies stop before the newest libc; its newest is found at repair.
-        """
-        kind = "musllinux" if self.preset.libc.family == "musl" else "manylinux"
-        major, minor = self.preset.libc.version
-        return f"{kind}_{major}_{minor}_{self.arch}"
-
     def describe(self) -> str:
         """The target for a person: ``Debian 12 (bookworm), Python 3.11, x86_64``."""
         return str(self.place)

@@ -17,7 +17,8 @@ from lockingfactory import locked, sha, target
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from wheelhouse.building.build import build_wheel, expected_cost, known_build
+from wheelhouse.building.build import build_wheel, known_build
+from wheelhouse.building.durations import EMULATION, Pace
 from wheelhouse.building.recipe import EARLIEST, Recipe
 from wheelhouse.building.runner import TAIL, Failure, Runner, tail
 from wheelhouse.engine import Exit, Limits
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 
 SDIST = b"an sdist"
 TOOL = b"a wheel of setuptools"
+NAME = canonicalize_name("demo")
 WHEEL_NAME = "demo-1.0-py3-none-any.whl"
 SECONDS = {"prepare": 1.0, "build": 2.5}
 
@@ -82,7 +84,7 @@ def recipe(**more: Any) -> Recipe:
 
 def a_step(key: str = "c" * 64) -> Step:
     made = recipe()
-    package = LockedPackage(name=canonicalize_name("demo"), version=Version("1.0"))
+    package = LockedPackage(name=NAME, version=Version("1.0"))
     return Step(
         action="build", package=package, file=made.sdist, reason="why", recipe=made, key=key
     )
@@ -154,7 +156,7 @@ def test_a_build_is_kept_with_its_record(shop: Workshop) -> None:
     assert built.facts["seconds"] == SECONDS
     assert (built.facts["repaired"], built.facts["grafted"]) == (False, [])
     assert shop.leftovers() == []
-    assert expected_cost(shop.store, a_step()) == 3.5
+    assert expected(shop) == 3.5
 
 
 def test_what_is_known_is_not_built_again(shop: Workshop) -> None:
@@ -434,9 +436,28 @@ def test_each_of_several_errors_names_the_log(shop: Workshop) -> None:
 
 
 def test_the_cost_is_guessed_from_the_size_until_it_is_known(shop: Workshop) -> None:
-    unknown = a_step()
-    assert expected_cost(shop.store, unknown) == len(SDIST) / 200_000
-    sized = replace(unknown, file=replace(unknown.file, size=400_000))
-    assert expected_cost(shop.store, sized) == 2.0
-    elsewhere = replace(unknown, file=replace(unknown.file, sha256=sha("not there")))
-    assert expected_cost(shop.store, elsewhere) == 0.0
+    assert expected(shop) == len(SDIST) / 200_000
+    assert expected(shop, size=400_000) == 2.0
+    assert expected(shop, sha256=sha("not there")) == 0.0
+
+
+def test_emulation_costs_a_multiple_until_it_is_known(shop: Workshop) -> None:
+    assert expected(shop, emulated=True, size=400_000) == 2.0 * EMULATION
+    Pace(store=shop.store, emulated=False).remember(NAME, 5.0)
+    assert expected(shop, emulated=True) == 5.0 * EMULATION
+    Pace(store=shop.store, emulated=True).remember(NAME, 44.0)
+    assert expected(shop, emulated=True) == 44.0
+    assert expected(shop) == 5.0
+
+
+@pytest.mark.parametrize(("arch", "emulated"), [("x86_64", False), ("aarch64", True)])
+def test_what_the_engine_does_not_run_itself_is_emulated(
+    shop: Workshop, arch: str, emulated: bool
+) -> None:
+    pace = Pace.of(shop.runner(result()).engine, shop.store, replace(target(), arch=arch))
+    assert pace.emulated == emulated
+
+
+def expected(shop: Workshop, *, emulated: bool = False, **file: Any) -> float:
+    sdist = replace(a_step().file, **file)
+    return Pace(store=shop.store, emulated=emulated).expected(NAME, sdist)

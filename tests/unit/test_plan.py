@@ -12,6 +12,7 @@ from lockingfactory import images, interpreter, locked, project, sha, target
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from wheelhouse.cli.show import plan_text
 from wheelhouse.config import PackageSettings
 from wheelhouse.engine import Image
 from wheelhouse.errors import PlanError, SeveralErrors
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from wheelhouse.config import Project
+    from wheelhouse.locking.model import LockedFile
 
 SETUPTOOLS = BuildRequirement(
     name=canonicalize_name("setuptools"),
@@ -60,6 +62,15 @@ def system_image(packages: tuple[str, ...]) -> Image:
     return Image(id=f"sha256:{'+'.join(packages)}", name="builder", origin="derived")
 
 
+class Slow:
+    """Nothing takes less than a minute."""
+
+    emulated = True
+
+    def expected(self, name: str, sdist: LockedFile) -> float:
+        return 60.0
+
+
 def circumstances(**more: Any) -> Circumstances:
     return Circumstances(
         **{
@@ -71,6 +82,7 @@ def circumstances(**more: Any) -> Circumstances:
             "for_cibuildwheel": lambda packages, folder: system_image((*packages, folder)),
             "versions": {"agent": "1"},
             "cibuildwheel": lambda: "4",
+            "pace": Slow(),
             **more,
         }
     )
@@ -158,6 +170,7 @@ def test_a_plan_can_be_printed(here: Project) -> None:
         "reason": "no wheel on the index fits the target",
         "required-by": ["requirements.txt:1"],
         "key": step.key,
+        "expected-seconds": 60,
     }
 
 
@@ -295,3 +308,16 @@ def test_a_build_by_cibuildwheel_is_another_one(tmp_path: Path) -> None:
     assert "cibuildwheel" not in steps[0].reason
     assert steps[1].reason.endswith("built by its maintainers' recipe for cibuildwheel")
     assert steps[2].reason.endswith(", with a network")
+
+
+def built(name: str = "demo") -> LockedPackage:
+    build = LockedBuild(static=(), dynamic=(), environment=())
+    return package(name, sdist=SDIST, build=build)
+
+
+def test_emulated_builds_are_told_with_what_they_may_take(here: Project) -> None:
+    plan = plan_target(lock(built(), built("other")), here, circumstances())
+    first, *_ = plan_text(plan).splitlines()
+    assert first == "web: 2 packages (2 to build; builds are emulated, some 2 min of work)"
+    native = replace(plan, emulated=False)
+    assert "emulated" not in plan_text(native)

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from wheelhouse.building import cibuildwheel
 from wheelhouse.building.diagnosis import diagnose
+from wheelhouse.building.durations import Pace
 from wheelhouse.building.runner import Failure, Made
 from wheelhouse.errors import BuildError
 from wheelhouse.plan import Built
+from wheelhouse.wheels.policy import repair_policy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -95,7 +97,8 @@ def _build(step: Step, target: Target, allow_pure: bool, runner: Runner, fetcher
     runner.store.write_record(
         KIND, step.key, {"filename": filename, "sha256": sha256, "facts": facts}
     )
-    _remember_duration(runner.store, step, made.seconds)
+    pace = Pace.of(runner.engine, runner.store, target)
+    pace.remember(step.package.name, sum(made.seconds.values()))
     return built
 
 
@@ -109,7 +112,13 @@ def _in_container(
 ) -> Made:
     recipe = step.recipe
     assert recipe is not None
-    job = recipe.job("build", files, policy=target.policy, exclude=[], allow_pure=allow_pure)
+    job = recipe.job(
+        "build",
+        files,
+        policy=repair_policy(target),
+        exclude=[],
+        allow_pure=allow_pure,
+    )
     reply, log = runner.run(
         job,
         image=recipe.image,
@@ -155,20 +164,3 @@ def _components(sbom: Mapping[str, Any]) -> list[str]:
     main = sbom.get("metadata", {}).get("component", {}).get("name")
     parts = [each for each in sbom.get("components", []) if each.get("name") != main]
     return sorted({f"{each['name']} {each.get('version', '')}".strip() for each in parts})
-
-
-def _remember_duration(store: Store, step: Step, seconds: Mapping[str, float]) -> None:
-    store.write_record("duration", step.package.name, {"seconds": sum(seconds.values())})
-
-
-def expected_cost(store: Store, step: Step) -> float:
-    """Seconds that the build will take, by the last one; else guessed from the sdist's size."""
-    record = store.record("duration", step.package.name)
-    if record is not None:
-        return float(record["seconds"])
-    return (step.file.size or _stored_size(store, step)) / 200_000
-
-
-def _stored_size(store: Store, step: Step) -> int:
-    path = store.blob(step.file.sha256)
-    return path.stat().st_size if path.is_file() else 0

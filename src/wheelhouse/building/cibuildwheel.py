@@ -36,6 +36,7 @@ from wheelhouse.building.runner import Made
 from wheelhouse.engine.jobs import agent_digest, agent_files
 from wheelhouse.errors import BuildError
 from wheelhouse.events import Notice
+from wheelhouse.wheels.policy import repair_policy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -181,7 +182,7 @@ def _pack(step: Step, target: Target, luggage: Path, files: Mapping[str, Path]) 
     assert recipe is not None
     if os.path.lexists(luggage):
         raise _unusable(step, f"its sdist has an entry named {LUGGAGE}")
-    job = recipe.job("cibuildwheel", files, policy=target.policy)
+    job = recipe.job("cibuildwheel", files, policy=repair_policy(target))
     agent = luggage / "agent" / "wheelhouse_agent"
     agent.mkdir(parents=True)
     for name, data in agent_files():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from wheelhouse.text import human_size
+from wheelhouse.text import human_duration, human_size
 
 if TYPE_CHECKING:
     from wheelhouse.house import House
@@ -20,6 +20,8 @@ def plan_text(plan: Plan) -> str:
     width = max((len(str(step.package)) for step in steps), default=0)
     counts = Counter(step.action for step in steps)
     told = ", ".join(f"{counts[action]} to {action}" for action in ORDER if counts[action])
+    if plan.emulated and counts["build"]:
+        told += f"; builds are emulated, some {human_duration(plan.seconds)} of work"
     lines = [f"{plan.target}: {len(steps)} packages ({told})"]
     lines += [_line(step, width) for step in steps]
     return "\n".join(lines)

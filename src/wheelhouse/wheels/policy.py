@@ -17,7 +17,7 @@ from packaging.version import Version
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from wheelhouse.targets import Libc
+    from wheelhouse.targets import Libc, Target
 
 _FILES = {"glibc": "manylinux-policy.json", "musl": "musllinux-policy.json"}
 _POLICY_NAME = re.compile(r"(?:many|musl)linux_(\d+)_(\d+)\Z")
@@ -89,18 +89,26 @@ def system_sonames(libc: Libc, arch: str) -> frozenset[str]:
     return frozenset(_musl_name(name, arch) for name in names) if libc.family == "musl" else names
 
 
+def repair_policy(target: Target) -> str:
+    """The highest of auditwheel's policies whose wheels run there: ``manylinux_2_36_x86_64``."""
+    libc = target.preset.libc
+    kind = "musllinux" if libc.family == "musl" else "manylinux"
+    fitting = [policy[0] for policy in _policies(libc.family) if policy[0] <= libc.version]
+    major, minor = max(fitting, default=libc.version)
+    return f"{kind}_{major}_{minor}_{target.arch}"
+
+
 @cache
-def symbol_limits(libc: Libc, glibcxx: Version) -> Mapping[str, Version]:
+def symbol_limits(libc: Libc, glibcxx: Version | None) -> Mapping[str, Version]:
     """The highest version of each symbol family that a platform's own libraries have.
 
     Families that nothing is known of are left out, and so not limited.
     """
     if libc.family != "glibc":
         return {}
-    limits = {
-        "GLIBC": Version(".".join(map(str, libc.version))),
-        "GLIBCXX": glibcxx,
-    }
+    limits = {"GLIBC": Version(".".join(map(str, libc.version)))}
+    if glibcxx is not None:
+        limits["GLIBCXX"] = glibcxx
     if str(glibcxx) in _SAME_RELEASE:
         cxxabi, gcc = _SAME_RELEASE[str(glibcxx)]
         limits |= {"CXXABI": Version(cxxabi), "GCC": Version(gcc)}
