@@ -12,7 +12,7 @@ from lockingfactory import images, interpreter, locked, project, sha, target
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from wheelhouse.cli.show import plan_text
+from wheelhouse.cli.show import plan_text  # noqa: TID251  (it is what is tested)
 from wheelhouse.config import PackageSettings
 from wheelhouse.engine import Image
 from wheelhouse.errors import PlanError, SeveralErrors
@@ -318,6 +318,6 @@ def built(name: str = "demo") -> LockedPackage:
 def test_emulated_builds_are_told_with_what_they_may_take(here: Project) -> None:
     plan = plan_target(lock(built(), built("other")), here, circumstances())
     first, *_ = plan_text(plan).splitlines()
-    assert first == "web: 2 packages (2 to build; builds are emulated, some 2 min of work)"
+    assert first == "web: 2 packages (2 to build; builds are emulated: about 2 min of work)"
     native = replace(plan, emulated=False)
     assert "emulated" not in plan_text(native)

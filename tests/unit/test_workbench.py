@@ -13,7 +13,7 @@ import pytest
 #: does not see: its handler waits for what the main thread waits for.
 BEGINNING = """
 import os, signal, sys, threading, time
-from wheelhouse.cli import workbench
+from wheelhouse.cli import workbench  # noqa: TID251  (it is what is tested)
 from wheelhouse.engine.cancellation import Cancellation
 from wheelhouse.errors import InterruptedRunError
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from wheelhouse.text import human_duration, human_size
+from wheelhouse.text import human_size
 
 if TYPE_CHECKING:
     from wheelhouse.house import House
@@ -21,7 +22,7 @@ def plan_text(plan: Plan) -> str:
     counts = Counter(step.action for step in steps)
     told = ", ".join(f"{counts[action]} to {action}" for action in ORDER if counts[action])
     if plan.emulated and counts["build"]:
-        told += f"; builds are emulated, some {human_duration(plan.seconds)} of work"
+        told += f"; builds are emulated: about {math.ceil(plan.seconds / 60)} min of work"
     lines = [f"{plan.target}: {len(steps)} packages ({told})"]
     lines += [_line(step, width) for step in steps]
     return "\n".join(lines)
