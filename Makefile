@@ -28,6 +28,7 @@ quickstart: .venv/installed ## From nothing to proven wheelhouses of the example
 test: .venv/developing ## All tests, with real containers
 	@scripts/engine
 	@scripts/images debian11 debian12 debian13
+	@if scripts/emulation aarch64; then scripts/images --arch aarch64 debian12; fi
 	$(bin)/pytest $(PYTEST)
 
 unit: .venv/developing ## Only the tests that need no container and no index

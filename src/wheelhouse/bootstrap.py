@@ -168,7 +168,7 @@ def check_host(arch: str) -> None:
     if arch != machine and not runs_here(arch):
         raise ImageError(
             f"This {machine} machine cannot run {arch} programs, which bootstrapping needs",
-            hint=f"Run `apt-get install {' '.join(PACKAGES)}`.",
+            hint=f"Run `apt-get install {' '.join(PACKAGES)} arch-test`.",
         )
     if arch != machine and shutil.which("arch-test") is None:
         raise ImageError(

@@ -150,7 +150,7 @@ class _Environment(_Table):
     platform_system: _Text
     platform_version: _Text
     python_full_version: _Version
-    python_version: Annotated[str, Field(pattern=r"^[0-9]+\.[0-9]+$")]
+    python_version: Annotated[str, Field(pattern=r"^[0-9]\.[0-9]{1,2}$")]
     sys_platform: _Text
 
 
@@ -183,7 +183,7 @@ class _Said(_Table):
     format: int
     python: _Python
     environment: _Environment
-    libc: Annotated[str, Field(pattern=r"^(glibc|musl) [0-9]+(\.[0-9]+)+$")] | None
+    libc: Annotated[str, Field(pattern=r"^(glibc|musl) [0-9](\.[0-9]{1,3}){1,3}$")] | None
     libstdcxx: _Libstdcxx | None
     os_release: _OsRelease
     libraries: list[_Soname]

@@ -20,6 +20,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 from wheelhouse.engine import Limits
 from wheelhouse.errors import ConfigError, raise_all
+from wheelhouse.recipes import system_packages
 from wheelhouse.targets import Target
 from wheelhouse.wording import has_control, shown_path
 
@@ -104,6 +105,14 @@ class Project:
     def settings(self, name: str) -> PackageSettings:
         """The settings of package *name*, in any spelling; the defaults if it has none."""
         return self.packages.get(canonicalize_name(name), PackageSettings())
+
+    def system(self, name: NormalizedName, family: str) -> tuple[str, ...]:
+        """The distribution's packages that building *name* takes on *family*, sorted.
+
+        They are the user's, or those that are known beforehand.
+        """
+        own = self.settings(name).system_for(family)
+        return tuple(sorted(own or system_packages(name, family)))
 
 
 def find_project(start: Path) -> Path:

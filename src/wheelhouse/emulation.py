@@ -21,7 +21,7 @@ from wheelhouse.targets import OCI_ARCHITECTURES
 
 if TYPE_CHECKING:
     from wheelhouse.engine import Engine
-    from wheelhouse.images import ImageStore
+    from wheelhouse.imagestore import ImageStore
 
 PACKAGES = ("qemu-user-static", "binfmt-support")
 

@@ -7,16 +7,27 @@ from typing import TYPE_CHECKING
 
 from wheelhouse.bootstrap import MIRROR_VARIABLE
 from wheelhouse.errors import ImageError
+from wheelhouse.targets import Place, stand_in
+from wheelhouse.wording import listed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from wheelhouse.imagesteps import Step
-    from wheelhouse.targets import Place
+
+BOOTSTRAP_HINT = "run `wheelhouse images bootstrap`"
 
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
+#: How the engine tells that a request to a registry failed: the request, then cause after cause.
+_TRANSPORT = re.compile(
+    r"(?:Error response from daemon: )?\w+ \"https?://(?P<host>[^/\"]+)[^\"]*\": "
+    r"(?:.*: )?(?P<reason>[^:]+)"
+)
+
 _UNKNOWN_PACKAGES = "unknown packages:"
+_ENGINES_OWN = ("Step ", " ---> ", "Removing intermediate container")
+_SAYING_NOTHING = ("E: Failed to fetch some archives.",)
 _TELLING = ("E: ", "Err:", "error: ", "Error: ", "ERROR: ")
 
 _VIRTUAL = re.compile(
@@ -24,11 +35,21 @@ _VIRTUAL = re.compile(
 )
 
 _HINTS = {
+    r"exec format error": (
+        "The engine runs no programs of this architecture: `wheelhouse doctor` tells what to do."
+    ),
     r"No space left on device": (
         "Free disk space where the engine keeps its images (`docker system df`)."
     ),
     r"Hash Sum mismatch|File has unexpected size|Mirror sync in progress": (
         "The mirror is being updated: run it again in a few minutes."
+    ),
+    r"\b(yum|apt-get|zypper|apk): (command )?not found": (
+        "Correct the platform's `family`: the image has not the package manager of that one."
+    ),
+    r"404  Not Found": (
+        "The mirror's index and its files are of different days: run it again later, or choose "
+        f"another mirror with {MIRROR_VARIABLE}."
     ),
     r"Release file .* is (expired|not valid yet)": (
         f"Check the clock of the engine's machine, or choose another mirror with {MIRROR_VARIABLE}."
@@ -46,6 +67,41 @@ _HINTS = {
 def clean(line: str) -> str:
     """*line* as it may be shown: without control characters and what a carriage return hides."""
     return _CONTROL.sub("", line.rstrip("\r\n").rpartition("\r")[2]).rstrip()
+
+
+def without_image(place: Place) -> ImageError:
+    """The error that says that nobody has named an image of *place*'s platform."""
+    return ImageError(
+        f"There is no base image for {place.preset.title}: no image of it is known",
+        hint="Name one, as `image` of a platform of your own ([platforms.NAME] in "
+        f"wheelhouse.toml): nothing stands in for {place}",
+    )
+
+
+def not_pulled(place: Place, cause: str) -> ImageError:
+    """The error that says why the image of *place* cannot be fetched from its registry.
+
+    :param cause: what the engine said of it.
+    """
+    transport = _TRANSPORT.fullmatch(cause)
+    said = f"{transport['host']}: {transport['reason']}" if transport else cause
+    return ImageError(
+        f"There is no base image for {place.preset.title}: {said}",
+        hint=BOOTSTRAP_HINT if place.preset.is_made_here else _without_registry(place),
+    )
+
+
+def _without_registry(place: Place) -> str:
+    others = [
+        python
+        for python in place.preset.pythons
+        if stand_in(Place(preset=place.preset, python=python, arch=place.arch))
+    ]
+    clause = f" (there are stand-ins for its Python {listed(others)})" if others else ""
+    return (
+        f"Let the engine reach its registry, or `docker load` {place.image} there: nothing stands "
+        f"in for {place}{clause}"
+    )
 
 
 def failure(step: Step, lines: Sequence[str], cause: str) -> ImageError:
@@ -68,12 +124,18 @@ def failure(step: Step, lines: Sequence[str], cause: str) -> ImageError:
             hint=f"Choose one of {', '.join(providers)}.",
         )
     hint = next((hint for pattern, hint in _HINTS.items() if re.search(pattern, text)), None)
-    telling = [line for line in lines if line.startswith(_TELLING)]
-    telling = telling or [line for line in lines if line and not line.startswith("Step ")]
+    telling = _telling(lines)
+    telling = telling or [line for line in lines if not line.startswith(_ENGINES_OWN)]
     return ImageError(
         f"The image {step.title} cannot be built: {'; '.join(telling[-4:]) or cause}",
-        hint=hint or "Read the output above of the step that failed.",
+        hint=hint or "Those are the last lines that the step printed.",
     )
+
+
+def _telling(lines: Sequence[str]) -> list[str]:
+    """Those of *lines* that tell of errors, each error once: apt repeats `Err:` as `E: ` later."""
+    found = [line for line in lines if line.startswith(_TELLING) and line not in _SAYING_NOTHING]
+    return [line for line in found if not line.startswith("Err:")] or found
 
 
 def _where_to_look(place: Place) -> str:

@@ -1,29 +1,17 @@
-"""Having the images of targets ready: found, fetched, bootstrapped or built, each once.
+"""Having the images of targets ready.
 
-Which images there are is told in :mod:`wheelhouse.imagesteps`. How an engine keeps them is behind
-:class:`ImageStore`.
+Which images there are is told in :mod:`wheelhouse.imagesteps`, how each of them is made in
+:mod:`wheelhouse.imagemaker`.
 """
 
 from __future__ import annotations
 
-import os
-import re
-import tarfile
-import tempfile
-import threading
-from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
-from typing import IO, TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from wheelhouse import toolbox
-from wheelhouse.bootstrap import (
-    DEFAULT_MIRROR,
-    MIRROR_VARIABLE,
-    check_host,
-    checked_mirror,
-    root_archive,
-)
+from wheelhouse.bootstrap import check_host
 from wheelhouse.engine import Image, TargetImages
 from wheelhouse.errors import (
     ImageError,
@@ -31,16 +19,13 @@ from wheelhouse.errors import (
     WheelhouseError,
     raise_all,
 )
-from wheelhouse.imagefailures import clean, failure
+from wheelhouse.imagefailures import BOOTSTRAP_HINT, not_pulled, without_image
+from wheelhouse.imagemaker import ImageMaker
 from wheelhouse.imagesteps import (
-    Kind,
-    Step,
     base_name,
-    base_recipe,
     builder_step,
     checked_packages,
     cibuildwheel_step,
-    family,
     packages_step,
     pinned,
     python_step,
@@ -49,78 +34,20 @@ from wheelhouse.imagesteps import (
     toolchain_step,
     with_python_step,
 )
-from wheelhouse.targets import OCI_ARCHITECTURES, Place, presets, stand_in
+from wheelhouse.targets import Place, presets, stand_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from wheelhouse.imagestore import ImageStore
     from wheelhouse.targets import Target
-
-
-BOOTSTRAP_HINT = "run `wheelhouse images bootstrap`"
-
-_PROXY = re.compile(r"(https?|ftp|all|no)_proxy", re.IGNORECASE)
-_KEPT_LINES = 200
-
-
-class Reader(Protocol):
-    """A stream that is read to its end; ``b""`` says that it is there."""
-
-    def read(self, size: int = ..., /) -> bytes:
-        """At most *size* bytes."""
 
 
 class _Bases(Protocol):
     def __call__(self, place: Place, /) -> Image:
         """The base of *place*. Raises ImageError."""
-
-
-class ImageStore(Protocol):
-    """Keeps images: a container engine. All of it may be called from several threads."""
-
-    def find(self, name: str, platform: str) -> Image | None:
-        """The image called *name* (also by tag or digest), if it is there and for *platform*."""
-
-    def pull(self, reference: str, platform: str, on_line: Callable[[str], None]) -> Image:
-        """Fetch *reference* from its registry. The image is named by its digest.
-
-        :raises ImageError: it cannot be had.
-        """
-
-    def build(
-        self,
-        context: IO[bytes],
-        name: str,
-        *,
-        arguments: Mapping[str, str],
-        labels: Mapping[str, str],
-        network: Literal["default", "none"],
-        platform: str,
-        on_line: Callable[[str], None],
-    ) -> Image:
-        """Build the Dockerfile in *context* (a tar archive) and call the result *name*.
-
-        :raises ImageError: a step failed; its output went to *on_line*.
-        """
-
-    def import_tar(
-        self, stream: Reader, name: str, *, labels: Mapping[str, str], platform: str
-    ) -> Image:
-        """Make *stream*, a tar archive of a root file system, the image *name*.
-
-        Whatever *stream*'s ``read`` raises comes through, and then there is no image.
-        """
-
-
-def proxies(environment: Mapping[str, str]) -> dict[str, str]:
-    """The proxy variables of *environment*, in the spellings in which they occur.
-
-    Engines know these as build arguments without a recipe's asking, and keep them out of the
-    image's history.
-    """
-    return {name: value for name, value in environment.items() if _PROXY.fullmatch(name)}
 
 
 class TargetImageMaker:
@@ -147,14 +74,8 @@ class TargetImageMaker:
         mirror: str | None = None,
         building: Callable[[str], AbstractContextManager[object]] = nullcontext,
     ) -> None:
-        self._store = store
-        self._fetch = fetch
-        self._lock_dir = lock_dir
-        self._on_line = on_line
-        self._building = building
-        self._stopping = threading.Event()
+        self._images = ImageMaker(store, fetch, lock_dir, on_line, mirror=mirror, building=building)
         self._settled_places: dict[Place, tuple[Place, str | None]] = {}
-        self._mirror = checked_mirror(mirror or os.environ.get(MIRROR_VARIABLE) or DEFAULT_MIRROR)
 
     def prepare(self, target: Target) -> TargetImages:
         """The images of *target*, made or fetched if they are not there.
@@ -169,7 +90,7 @@ class TargetImageMaker:
             tools = pool.submit(self._toolbox, target.arch, self._base)
             runtime = self._runtime(proving, self._base)
             toolchain = self._toolchain(building, self._base)
-            builder = self._make(builder_step(building, toolchain, tools.result()))
+            builder = self._images.make(builder_step(building, toolchain, tools.result()))
         return TargetImages(
             builder=builder,
             runtime=runtime,
@@ -188,11 +109,7 @@ class TargetImageMaker:
         :raises ConfigError: what is asked for cannot be a package's name.
         :raises ImageError: the distribution has no such package, or a step failed.
         """
-        packages = checked_packages(packages)
-        images = self.prepare(target)
-        if not packages:
-            return images.builder
-        return self._make(packages_step("system", images.build_place, images.builder, packages))
+        return self._with_system(self.prepare(target), packages)
 
     def for_cibuildwheel(self, target: Target, packages: tuple[str, ...], folder: str) -> Image:
         """The same with the target's Python in *folder*, where cibuildwheel looks for it.
@@ -200,9 +117,18 @@ class TargetImageMaker:
         :raises ConfigError: what is asked for cannot be a package's name.
         :raises ImageError: the distribution has no such package, or a step failed.
         """
-        builder, images = self.with_system(target, packages), self.prepare(target)
+        images = self.prepare(target)
+        builder = self._with_system(images, packages)
         step = cibuildwheel_step(images.build_place, builder, images.builder_python, folder)
-        return self._make(step)
+        return self._images.make(step)
+
+    def _with_system(self, images: TargetImages, packages: tuple[str, ...]) -> Image:
+        packages = checked_packages(packages)
+        if not packages:
+            return images.builder
+        return self._images.make(
+            packages_step("system", images.build_place, images.builder, packages)
+        )
 
     def bootstrap(self, places: Sequence[Place], *, refresh: bool = False) -> list[Image]:
         """Make the base images of *places* from packages, and all images on top of them.
@@ -220,7 +146,8 @@ class TargetImageMaker:
         wanted = dict.fromkeys([*(place.origin for place in places), *map(_tool_place, arches)])
         with self._pool(2 * len(wanted) + len(places) + len(arches)) as pool:
             bases = {
-                place: pool.submit(self._bootstrapped, place, refresh=refresh) for place in wanted
+                place: pool.submit(self._images.bootstrap, place, refresh=refresh)
+                for place in wanted
             }
 
             def base(place: Place) -> Image:
@@ -231,7 +158,9 @@ class TargetImageMaker:
             def finish(place: Place) -> list[Image]:
                 runtime = self._runtime(place, base)
                 toolchain = self._toolchain(place, base)
-                builder = self._make(builder_step(place, toolchain, tools[place.arch].result()))
+                builder = self._images.make(
+                    builder_step(place, toolchain, tools[place.arch].result())
+                )
                 return [base(place.origin), runtime, builder]
 
             # In here, where an interrupt is noticed; leaving the block waits for the threads.
@@ -239,15 +168,11 @@ class TargetImageMaker:
         return list(dict.fromkeys(image for images in made for image in images))
 
     def stop(self) -> None:
-        """Give up what is being made, a build at its next line. From any thread, and for good.
+        """Give up what is being made, or waited for, within a second. From any thread, for good.
 
         What waits for it raises InterruptedRunError. Finished images stay, others do not begin.
         """
-        self._stopping.set()
-
-    def _check_running(self) -> None:
-        if self._stopping.is_set():
-            raise InterruptedRunError("stopped")
+        self._images.stop()
 
     @contextmanager
     def _pool(self, workers: int) -> Iterator[ThreadPoolExecutor]:
@@ -287,158 +212,53 @@ class TargetImageMaker:
 
     def _base(self, place: Place) -> Image:
         """The base to start from: an official one that is here, a bootstrapped one, or a pull."""
-        platform = _platform(place.arch)
         exact = pinned(place)
         here = [exact, place.image, base_name(place) if place.preset.suite else None]
         for name in filter(None, here):
-            if image := self._store.find(name, platform):
+            if image := self._images.find(name, place.arch):
                 return image
         reference = exact or place.image
         if reference is None:
-            raise ImageError(
-                f"There is no base image for {place.preset.title}: it names none",
-                hint="Name one, as `image` of the platform in wheelhouse.toml.",
-            )
-        return self._pulled(place, reference, platform)
-
-    def _pulled(self, place: Place, reference: str, platform: str) -> Image:
-        with self._lock(reference):
-            if image := self._store.find(reference, platform):
-                return image
-            say = self._lines(f"{place.preset.name} base")
-            try:
-                return self._store.pull(reference, platform, say)
-            except ImageError as error:
-                raise ImageError(
-                    f"There is no base image for {place.preset.title}: {error.message}",
-                    hint=BOOTSTRAP_HINT
-                    if place.preset.is_made_here
-                    else "Let the engine reach its registry, or `docker load` the image there: "
-                    f"nothing stands in for {place}",
-                ) from error
-
-    def _bootstrapped(self, place: Place, *, refresh: bool = False) -> Image:
-        recipe, name, platform = base_recipe(place), base_name(place), _platform(place.arch)
-        with self._lock(name):
-            if not refresh and (image := self._store.find(name, platform)):
-                return image
-            self._check_running()
-            say = self._lines(f"{place.preset.name} base", stoppable=False)
-            labels = _labels("base", place) | {
-                "wheelhouse.origin": "bootstrap",
-                "wheelhouse.base": name,
-            }
-            with root_archive(
-                recipe, mirror=self._mirror, on_line=say, stopping=self._stopping
-            ) as archive:
-                return self._store.import_tar(archive, name, labels=labels, platform=platform)
+            raise without_image(place)
+        try:
+            return self._images.pull(reference, place)
+        except ImageError as error:
+            raise not_pulled(place, error.message) from error
 
     # -- Derived images --------------------------------------------------------------------
 
     def _runtime(self, place: Place, base: _Bases) -> Image:
         """What the server has, on the *base* of *place*'s origin."""
-        origin = self._make(runtime_step(place.origin, base(place.origin)))
+        origin = self._images.make(runtime_step(place.origin, base(place.origin)))
         if not place.interpreter.from_source:
             return origin
         python = self._python(place, base)
-        return self._make(with_python_step("runtime", place, origin, python))
+        return self._images.make(with_python_step("runtime", place, origin, python))
 
     def _toolchain(self, place: Place, base: _Bases) -> Image:
         origin = self._origin_toolchain(place, base)
         if not place.interpreter.from_source:
             return origin
         python = self._python(place, base)
-        return self._make(with_python_step("toolchain", place, origin, python))
+        return self._images.make(with_python_step("toolchain", place, origin, python))
 
     def _origin_toolchain(self, place: Place, base: _Bases) -> Image:
-        return self._make(toolchain_step(place.origin, self._runtime(place.origin, base)))
+        return self._images.make(toolchain_step(place.origin, self._runtime(place.origin, base)))
 
     def _python(self, place: Place, base: _Bases) -> Image:
         """An image with a CPython built from the distribution's source package."""
         sources = self._runtime(_tool_place(place.arch), base)
-        return self._make(python_step(place, self._origin_toolchain(place, base), sources))
+        return self._images.make(python_step(place, self._origin_toolchain(place, base), sources))
 
     def _toolbox(self, arch: str, base: _Bases) -> Image:
         place = _tool_place(arch)
-        return self._make(toolbox_step(place, self._runtime(place, base)))
-
-    def _make(self, step: Step) -> Image:
-        """The image of *step*, built if it is not there; by one of all concurrent runs."""
-        name, platform = step.name, _platform(step.place.arch)
-        if image := self._store.find(name, platform):
-            return image
-        with self._lock(name):
-            return self._store.find(name, platform) or self._build(step)
-
-    def _build(self, step: Step) -> Image:
-        self._check_running()
-        lines: deque[str] = deque(maxlen=_KEPT_LINES)
-        try:
-            with self._building(step.title), tempfile.TemporaryFile() as context:
-                self._write_context(step, context)
-                context.seek(0)
-                return self._store.build(
-                    context,
-                    step.name,
-                    arguments=self._arguments(step),
-                    labels=_labels(step.kind, step.place) | dict(step.labels),
-                    network="default" if step.network else "none",
-                    platform=_platform(step.place.arch),
-                    on_line=self._lines(step.title, lines),
-                )
-        except ImageError as error:
-            if not lines:
-                raise
-            raise failure(step, lines, error.message) from error
-
-    def _write_context(self, step: Step, context: IO[bytes]) -> None:
-        if step.wheels:
-            toolbox.write_context(context, step.wheels, self._fetch, step.files)
-            return
-        with tarfile.open(fileobj=context, mode="w|") as archive:
-            toolbox.write_files(archive, step.files)
-
-    def _arguments(self, step: Step) -> dict[str, str]:
-        arguments = dict(step.inputs)
-        if step.network:
-            arguments |= proxies(os.environ)
-            if self._mirror != DEFAULT_MIRROR and _is_debian(step.place):
-                arguments["DEBIAN_MIRROR"] = self._mirror
-        return arguments
-
-    def _lines(
-        self, title: str, kept: deque[str] | None = None, *, stoppable: bool = True
-    ) -> Callable[[str], None]:
-        """Passes lines on, and to *kept*; where *stoppable*, raises once the run is stopped."""
-
-        def take(line: str) -> None:
-            if stoppable:
-                self._check_running()
-            line = clean(line)
-            if kept is not None:
-                kept.append(line)
-            if line:
-                self._on_line(f"{title}: {line}")
-
-        return take
-
-    @contextmanager
-    def _lock(self, name: str) -> Iterator[None]:
-        from filelock import FileLock
-
-        self._lock_dir.mkdir(parents=True, exist_ok=True)
-        with FileLock(self._lock_dir / (re.sub(r"[^A-Za-z0-9.-]", "_", name) + ".lock")):
-            yield
+        return self._images.make(toolbox_step(place, self._runtime(place, base)))
 
 
 def _tool_place(arch: str) -> Place:
     """Where the toolbox comes from. It is the newest Debian, so it knows the keys of all."""
     preset = presets()[toolbox.SOURCE_PRESET]
     return Place(preset=preset, python=next(iter(preset.pythons)), arch=arch)
-
-
-def _is_debian(place: Place) -> bool:
-    return family(place.preset.family).manager == "apt"
 
 
 def _made_here(place: Place) -> Place:
@@ -452,19 +272,6 @@ def _made_here(place: Place) -> Place:
             else "Name an `image` of the platform in wheelhouse.toml.",
         )
     return made
-
-
-def _platform(arch: str) -> str:
-    return f"linux/{OCI_ARCHITECTURES[arch]}"
-
-
-def _labels(kind: Kind, place: Place) -> dict[str, str]:
-    return {
-        "wheelhouse.image": kind,
-        "wheelhouse.preset": place.preset.name,
-        "wheelhouse.arch": place.arch,
-        "wheelhouse.origin": "derived",
-    }
 
 
 def _results(futures: Sequence[Future[list[Image]]]) -> list[list[Image]]:

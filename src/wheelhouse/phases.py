@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from wheelhouse.house import House
     from wheelhouse.plan import Plan
     from wheelhouse.run import Run
-    from wheelhouse.targets import Target
+    from wheelhouse.targets import Libc, Target
 
 T = TypeVar("T")
 
@@ -40,10 +40,14 @@ def tell_stand_in(run: Run, target: Target, images: TargetImages) -> None:
         run.reporter.emit(
             Notice(
                 target=target.name,
-                message=f"{images.lacking}; so it is proven in {images.place}, with "
-                f"{images.place.preset.libc} instead of {target.preset.libc}",
+                message=f"{images.lacking}; so it is proven in {images.place.preset.title}"
+                + _difference(target.preset.libc, images.place.preset.libc),
             )
         )
+
+
+def _difference(own: Libc, other: Libc) -> str:
+    return "" if own == other else f", with {other} instead of {own}"
 
 
 class End:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from wheelhouse.building.durations import Pace
     from wheelhouse.config import PackageSettings, Project
     from wheelhouse.engine import Image, TargetImages
-    from wheelhouse.locking.model import Lock, LockedBuild, LockedFile, LockedPackage
+    from wheelhouse.locking.model import Lock, LockedFile, LockedPackage
     from wheelhouse.targets import Interpreter, Target
 
 Action = Literal["fetch", "build", "reuse"]
@@ -175,7 +175,7 @@ def _build(package: LockedPackage, project: Project, here: Circumstances, *, ask
     assert package.sdist is not None
     assert package.build is not None
     settings = project.settings(package.name)
-    recipe = _recipe(package.sdist, package.build, project, settings, here)
+    recipe = _recipe(package, project, settings, here)
     key = recipe.key(
         "build",
         policy=repair_policy(here.target),
@@ -199,14 +199,21 @@ def _build(package: LockedPackage, project: Project, here: Circumstances, *, ask
     )
 
 
+def _system(package: LockedPackage, project: Project, here: Circumstances) -> tuple[str, ...]:
+    """The locked packages of the distribution, under the names that they have in the builder."""
+    assert package.build is not None
+    family = here.images.build_place.preset.family
+    if family == here.target.build_place.preset.family:
+        return package.build.system
+    return project.system(package.name, family)
+
+
 def _recipe(
-    sdist: LockedFile,
-    build: LockedBuild,
-    project: Project,
-    settings: PackageSettings,
-    here: Circumstances,
+    package: LockedPackage, project: Project, settings: PackageSettings, here: Circumstances
 ) -> Recipe:
-    system = build.system
+    assert package.sdist is not None
+    assert package.build is not None
+    system = _system(package, project, here)
     image = here.builder(system) if system else here.images.builder
     python, cibuildwheel = here.images.builder_python, None
     if settings.builder == "cibuildwheel":
@@ -214,19 +221,20 @@ def _recipe(
         folder = python_folder(tag)
         image, python = here.for_cibuildwheel(system, folder), f"{folder}/bin/python"
         cibuildwheel = ByCibuildwheel(
-            identifier=identifier(tag, here.target.arch),
+            identifier=identifier(tag, here.interpreter.libc, here.target.arch),
             network=settings.network,
             index=project.index,
             version=here.cibuildwheel(),
         )
     return Recipe(
-        sdist=sdist,
+        sdist=package.sdist,
         image=image.id,
         python=python,
         tool_python=here.images.tool_python,
         tool_path=here.images.tool_path,
-        environment=build.environment,
+        environment=package.build.environment,
         env=settings.env,
         config_settings=settings.config_settings,
         cibuildwheel=cibuildwheel,
+        system=system,
     )

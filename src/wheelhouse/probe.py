@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wheelhouse.building.runner import Failure
 from wheelhouse.engine.jobs import BOOTSTRAP, ROOT, Input, Job, agent_digest
-from wheelhouse.errors import ImageError
+from wheelhouse.errors import EngineError, ImageError
 from wheelhouse.store import digest_of
 from wheelhouse.targets import Interpreter
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from wheelhouse.targets import Place, Target
 
 KIND = "interpreter"
+
+#: In what engines say of a program that the image has not.
+_NO_PROGRAM = re.compile("no such file|not found", re.IGNORECASE)
 
 
 def probe(runner: Runner, target: Target, images: TargetImages) -> Interpreter:
@@ -87,6 +91,13 @@ def _ask(runner: Runner, target: Target, image: Image, python: str) -> dict[str,
             target=target.name,
             step="probe",
         )
+    except EngineError as error:
+        if python not in error.message or not _NO_PROGRAM.search(error.message):
+            raise
+        raise ImageError(
+            f"{image.name} has no {python}",
+            hint="correct the path of the platform's Python, or name the `packages` that bring it",
+        ) from error
     except Failure as failure:
         raise ImageError(
             f"the Python of {image.name} does not answer: {failure.message}",

@@ -98,7 +98,7 @@ def _built_story(obtained: Obtained, project: Project, target: Target) -> BuiltS
             )
             for each in recipe.environment
         ),
-        system_packages=step.package.build.system,
+        system_packages=recipe.system,
         environment=dict(settings.env),
         config_settings=dict(settings.config_settings),
         grafted=tuple(built.facts["grafted"]),

@@ -16,7 +16,7 @@ from wheelhouse.filevalues import (
     architecture,
 )
 from wheelhouse.targets import OCI_ARCHITECTURES, Place, Preset, presets
-from wheelhouse.wording import did_you_mean, quoted
+from wheelhouse.wording import did_you_mean, listed, quoted
 
 if TYPE_CHECKING:
     from wheelhouse.platformtable import Platforms
@@ -186,11 +186,6 @@ def _who_has(python: str, known: Platforms) -> str:
     return (
         f"Python {python} is on {shown(having)}" if having else f"no platform has Python {python}"
     )
-
-
-def listed(names: list[str]) -> str:
-    """*names* as one says them: ``a``, ``a and b``, ``a, b and c``."""
-    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]
 
 
 def shown(names: list[str]) -> str:

@@ -42,6 +42,11 @@ def did_you_mean(name: str, names: list[str]) -> str:
     return f'; did you mean "{near}"?' if near else ""
 
 
+def listed(names: list[str]) -> str:
+    """*names* as one says them: ``a``, ``a and b``, ``a, b and c``."""
+    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]
+
+
 def type_name(value: object) -> str:
     """What TOML calls the type of *value*, with its article."""
     names = {bool: "a boolean", int: "an integer", float: "a float", str: "a string"}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 import zipfile
@@ -15,6 +14,7 @@ import pytest
 from conftest import Workplace
 from packaging.version import Version
 
+from wheelhouse.emulation import runs_here
 from wheelhouse.engine.docker import connect
 
 pytestmark = [pytest.mark.containers, pytest.mark.index]
@@ -57,7 +57,10 @@ cd /tmp/in/"$1"
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
     workplace = Workplace(tmp_path_factory.mktemp("fleet"))
-    shutil.copy(EXAMPLE / "wheelhouse.toml", workplace.project)
+    text = (EXAMPLE / "wheelhouse.toml").read_text()
+    if not runs_here("aarch64"):
+        text = re.sub(r"\[targets\.debian12-py311-aarch64\].*?\n\n", "", text, flags=re.DOTALL)
+    (workplace.project / "wheelhouse.toml").write_text(text)
     (workplace.project / "requirements.txt").write_text(REQUIREMENTS)
     subprocess.run(
         [sys.executable, "-m", "wheelhouse", "images", "bootstrap"],
@@ -70,12 +73,20 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
     return workplace
 
 
+@pytest.fixture(params=LIMITS)
+def target(request: pytest.FixtureRequest, fleet: Workplace) -> str:
+    """The name of a target that was built."""
+    name: str = request.param
+    if name not in (fleet.project / "wheelhouse.toml").read_text():
+        pytest.skip("this machine does not run programs of aarch64")
+    return name
+
+
 def manifest(fleet: Workplace, target: str) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((fleet.house(target) / "manifest.json").read_text())
     return found
 
 
-@pytest.mark.parametrize("target", LIMITS)
 def test_it_installs_in_its_runtime_container(fleet: Workplace, target: str) -> None:
     told = manifest(fleet, target)
     image = connect().inspect_image(told["runtime"]["id"])  # type: ignore[no-untyped-call]
@@ -98,7 +109,6 @@ def test_it_installs_in_its_runtime_container(fleet: Workplace, target: str) -> 
     assert done.returncode == 0, done.stderr.decode()
 
 
-@pytest.mark.parametrize("target", LIMITS)
 def test_no_wheel_asks_for_more_than_the_machine_has(
     fleet: Workplace, target: str, tmp_path: Path
 ) -> None:
@@ -116,6 +126,8 @@ def test_no_wheel_asks_for_more_than_the_machine_has(
                         wanted = re.findall(rf"\b{family}_([\d.]+)", symbols)
                         assert all(Version(each) <= Version(limit) for each in wanted), wheel.name
     assert compiled >= 3
+    names = {wheel["name"] for wheel in manifest(fleet, target)["wheels"]}
+    assert ("kiwisolver" in names) == (machine != "AArch64")
 
 
 def readelf(option: str, path: Path) -> str:
@@ -127,11 +139,10 @@ def readelf(option: str, path: Path) -> str:
 def test_each_python_gets_the_newest_versions_that_support_it(fleet: Workplace) -> None:
     versions = {
         target: {wheel["name"]: wheel["version"] for wheel in manifest(fleet, target)["wheels"]}
-        for target in LIMITS
+        for target in ("debian11-py39", "debian13-py313")
     }
     oldest, newest = versions["debian11-py39"], versions["debian13-py313"]
     assert Version(oldest["kiwisolver"]) < Version(newest["kiwisolver"])
-    assert "kiwisolver" not in versions["debian12-py311-aarch64"]
 
 
 def test_what_stood_in_for_a_platform_is_told(fleet: Workplace) -> None:

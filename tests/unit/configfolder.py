@@ -17,35 +17,34 @@ if TYPE_CHECKING:
 TARGET = '[targets.web]\nplatform = "debian12"\npython = "3.11"\n'
 
 #: What a server with Amazon Linux 2023 says of itself.
-SERVER = json.dumps(
-    {
-        "format": 1,
-        "python": {
-            "abi": "cpython-311-x86_64-linux-gnu",
-            "free_threaded": False,
-            "bits": 64,
-            "executable": "/usr/bin/python3.11",
-            "pip": "22.3.1",
-        },
-        "environment": {
-            "implementation_name": "cpython",
-            "implementation_version": "3.11.14",
-            "os_name": "posix",
-            "platform_machine": "x86_64",
-            "platform_python_implementation": "CPython",
-            "platform_release": "",
-            "platform_system": "Linux",
-            "platform_version": "",
-            "python_full_version": "3.11.14",
-            "python_version": "3.11",
-            "sys_platform": "linux",
-        },
-        "libc": "glibc 2.34",
-        "libstdcxx": {"glibcxx": "3.4.29", "cxxabi": "1.3.13"},
-        "os_release": {"id": "amzn", "version_id": "2023", "pretty_name": "Amazon Linux 2023"},
-        "libraries": ["libc.so.6", "libm.so.6", "libstdc++.so.6"],
-    }
-)
+FACTS: dict[str, Any] = {
+    "format": 1,
+    "python": {
+        "abi": "cpython-311-x86_64-linux-gnu",
+        "free_threaded": False,
+        "bits": 64,
+        "executable": "/usr/bin/python3.11",
+        "pip": "22.3.1",
+    },
+    "environment": {
+        "implementation_name": "cpython",
+        "implementation_version": "3.11.14",
+        "os_name": "posix",
+        "platform_machine": "x86_64",
+        "platform_python_implementation": "CPython",
+        "platform_release": "",
+        "platform_system": "Linux",
+        "platform_version": "",
+        "python_full_version": "3.11.14",
+        "python_version": "3.11",
+        "sys_platform": "linux",
+    },
+    "libc": "glibc 2.34",
+    "libstdcxx": {"glibcxx": "3.4.29", "cxxabi": "1.3.13"},
+    "os_release": {"id": "amzn", "version_id": "2023", "pretty_name": "Amazon Linux 2023"},
+    "libraries": ["libc.so.6", "libm.so.6", "libstdc++.so.6"],
+}
+SERVER = json.dumps(FACTS)
 
 
 class Folder:

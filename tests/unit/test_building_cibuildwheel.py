@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import tomllib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from cibuildwheel.options import BuildOptions, CommandLineArguments, compute_options
-from packaging.tags import Tag
 
 from wheelhouse.agent.cibuildwheel import for_policy
 from wheelhouse.building import cibuildwheel_config
 from wheelhouse.building.cibuildwheel_config import (
-    Circumstances,
+    Surroundings,
     configuration,
     excluded,
     failed_step,
@@ -21,13 +23,16 @@ from wheelhouse.building.cibuildwheel_config import (
     recipe_of,
     wants_network,
 )
+from wheelhouse.building.cibuildwheel_process import LAUNCH, MEMORY, make_removable
 from wheelhouse.engine import Limits
 from wheelhouse.engine.docker_command import profile, reaching
+from wheelhouse.tags import tags_of
+from wheelhouse.targets import Libc
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-HERE = Circumstances(
+HERE = Surroundings(
     identifier="cp311-manylinux_x86_64",
     image="sha256:0123",
     engine="docker",
@@ -91,7 +96,7 @@ test-extras = ["all"]
 """
 
 
-def read_back(text: str, tmp_path: Path, here: Circumstances = HERE) -> BuildOptions:
+def read_back(text: str, tmp_path: Path, here: Surroundings = HERE) -> BuildOptions:
     """What cibuildwheel reads in the file of ours that it gets for the recipe *text*."""
     config = tmp_path / "config.toml"
     config.write_text(configuration(tomllib.loads(text), here))
@@ -231,19 +236,22 @@ def test_who_is_left_out(recipe: dict[str, Any], selector: str | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("tag", "identifier", "folder"),
+    ("python", "libc", "identifier", "folder"),
     [
-        ("cp311-cp311-manylinux_2_36_x86_64", "cp311-manylinux_x86_64", "cp311-cp311"),
-        ("cp314-cp314t-manylinux_2_34_x86_64", "cp314t-manylinux_x86_64", "cp314-cp314t"),
-        ("cp312-cp312-musllinux_1_2_x86_64", "cp312-musllinux_x86_64", "cp312-cp312"),
+        ("3.11", "glibc 2.36", "cp311-manylinux_x86_64", "cp311-cp311"),
+        ("3.14t", "glibc 2.34", "cp314t-manylinux_x86_64", "cp314-cp314t"),
+        ("3.12", "musl 1.2", "cp312-musllinux_x86_64", "cp312-cp312"),
     ],
 )
-def test_what_cibuildwheel_calls_a_python(tag: str, identifier: str, folder: str) -> None:
+def test_what_cibuildwheel_calls_a_python(
+    python: str, libc: str, identifier: str, folder: str
+) -> None:
     from cibuildwheel.platforms.linux import all_python_configurations
 
-    parsed = Tag(*tag.split("-"))
-    assert cibuildwheel_config.identifier(parsed, "x86_64") == identifier
-    assert python_folder(parsed) == f"/opt/python/{folder}"
+    system = Libc.parse(libc)
+    best = tags_of(python, system, "x86_64")[0]
+    assert cibuildwheel_config.identifier(best, system, "x86_64") == identifier
+    assert python_folder(best) == f"/opt/python/{folder}"
     known = {each.identifier: each.path_str for each in all_python_configurations()}
     assert known[identifier] == f"/opt/python/{folder}"
 
@@ -266,12 +274,35 @@ def test_a_repair_is_for_the_target(arguments: str, made: str) -> None:
     assert for_policy(arguments.split(), "manylinux_2_36_x86_64") == made.split()
 
 
+def test_what_a_container_has_locked_can_be_removed(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir(mode=0o500)
+    output = tmp_path / "output"
+    (output / "a" / "b").mkdir(parents=True)
+    (output / "a" / "link").symlink_to(outside)
+    for folder in (output / "a" / "b", output / "a", output):
+        folder.chmod(0o000)
+    make_removable(output)
+    modes = [each.stat().st_mode & 0o777 for each in (output, output / "a", output / "a" / "b")]
+    assert modes == [0o700] * 3
+    assert outside.stat().st_mode & 0o777 == 0o500
+    make_removable(tmp_path / "never made")
+
+
+def test_limits_that_are_lower_already_stay() -> None:
+    command = f'ulimit -f 1; exec {sys.executable} -I -c "$0" $$ {MEMORY} {1 << 30} --help'
+    # The shell becomes the program, whose parent is then this process.
+    command = command.replace("$$", str(os.getpid()))
+    done = subprocess.run(["sh", "-c", command, LAUNCH], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+
+
 def test_where_a_recipe_failed() -> None:
-    log = "Running before_all...\n\nx\nBuilding wheel...\ny\nRepairing wheel...\nno\n"
-    assert failed_step(log) == "repair-wheel-command"
-    assert failed_step(log.partition("Repairing")[0]) == "the build itself"
-    assert failed_step("Running before_build...") == "before-build"
-    assert failed_step("") == "its start"
+    log = ["Running before_all...\n", "\n", "x\n", "Building wheel...\n", "y\n"]
+    assert failed_step([*log, "Repairing wheel...\n", "no\n"]) == "repair-wheel-command"
+    assert failed_step(log) == "the build itself"
+    assert failed_step(["Running before_build..."]) == "before-build"
+    assert failed_step([]) == "its start"
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import packaging.tags
 import pytest
+from configfolder import FACTS
 from packaging.markers import default_environment
 from packaging.version import Version
 
@@ -35,30 +36,9 @@ SCRIPT = Path(wheelhouse.__file__).parent / "data" / "probe_server.py"
 #: The Python that the tests' virtual environment was made with.
 BASE = sys._base_executable  # type: ignore[attr-defined]
 
-#: As the script prints it on Amazon Linux 2023.
+#: As the script prints it on Amazon Linux 2023, with a newer compiler's library.
 SERVER: dict[str, Any] = {
-    "format": 1,
-    "python": {
-        "abi": "cpython-311-x86_64-linux-gnu",
-        "free_threaded": False,
-        "bits": 64,
-        "executable": "/usr/bin/python3.11",
-        "pip": "22.3.1",
-    },
-    "environment": {
-        "implementation_name": "cpython",
-        "implementation_version": "3.11.14",
-        "os_name": "posix",
-        "platform_machine": "x86_64",
-        "platform_python_implementation": "CPython",
-        "platform_release": "",
-        "platform_system": "Linux",
-        "platform_version": "",
-        "python_full_version": "3.11.14",
-        "python_version": "3.11",
-        "sys_platform": "linux",
-    },
-    "libc": "glibc 2.34",
+    **FACTS,
     "libstdcxx": {"glibcxx": "3.4.33", "cxxabi": "1.3.15"},
     "os_release": {
         "id": "amzn",
@@ -330,6 +310,9 @@ def test_a_server_that_no_wheelhouse_can_be_for(
     [
         ({"libc": "glibc"}, "libc"),
         ({"libc": 2.34}, "libc"),
+        ({"libc": "glibc 2.999999999"}, "libc"),
+        ({"libc": "musl 1." + "9" * 5000}, "libc"),
+        ({"environment__python_version": "3.999999999"}, "environment.python_version"),
         ({"hostname": "web1"}, "hostname"),
         ({"environment": {"os_name": "posix"}}, "environment.implementation_name"),
         ({"environment__os_name": "\x1b[31mposix"}, "environment.os_name"),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 import tarfile
 import threading
 import tomllib
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import IO, TYPE_CHECKING, Literal
 
 import pytest
+from filelock import FileLock
 
 from wheelhouse import bootstrap, imagesteps
 from wheelhouse.engine import Image
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from wheelhouse.images import Reader
+    from wheelhouse.imagestore import Reader
     from wheelhouse.toolbox import Pin
 
 AMD64 = "linux/amd64"
@@ -100,16 +102,20 @@ def store() -> MemoryStore:
     return MemoryStore(registry=True)
 
 
-@pytest.fixture
-def maker(store: MemoryStore, tmp_path: Path) -> TargetImageMaker:
+def new_maker(store: MemoryStore, folder: Path) -> TargetImageMaker:
     def fetch(pin: Pin) -> Path:
-        path = tmp_path / pin.filename
+        path = folder / pin.filename
         if not path.exists():
             with zipfile.ZipFile(path, "w") as wheel:
                 wheel.writestr(f"{pin.name}.py", "")
         return path
 
-    return TargetImageMaker(store, fetch, tmp_path / "locks", lambda _: None)
+    return TargetImageMaker(store, fetch, folder / "locks", lambda _: None)
+
+
+@pytest.fixture
+def maker(store: MemoryStore, tmp_path: Path) -> TargetImageMaker:
+    return new_maker(store, tmp_path)
 
 
 def kinds(store: MemoryStore) -> list[str]:
@@ -294,7 +300,7 @@ def test_proxies_and_mirror_are_build_arguments_and_no_part_of_names(
         monkeypatch.setenv(name, "http://proxy:1")
     monkeypatch.setenv("WHEELHOUSE_DEBIAN_MIRROR", "http://mirror.example/debian/")
     other = MemoryStore(registry=True)
-    mirrored = TargetImageMaker(other, maker._fetch, tmp_path / "other", lambda _: None)
+    mirrored = new_maker(other, tmp_path)
     assert mirrored.prepare(target()).builder.name == maker.prepare(target()).builder.name
     runtime = next(arguments for name, arguments, _ in other.built if "12-runtime" in name)
     assert runtime["DEBIAN_MIRROR"] == "http://mirror.example/debian"
@@ -449,8 +455,8 @@ def test_a_python_of_another_version_is_another_image(
             "libcurl-dev is no package of Debian 12",
             "one of libcurl4-openssl-dev, libcurl4-nss-dev",
         ),
-        (("Step 2/7", "something odd"), "something odd", "output above"),
-        (("Step 2/7",), "non-zero code: 100", "output above"),
+        (("Step 2/7", "something odd"), "something odd", "last lines"),
+        (("Step 2/7",), "non-zero code: 100", "last lines"),
     ],
 )
 def test_a_failed_step_names_its_cause_and_the_next_step(
@@ -572,6 +578,18 @@ def test_nothing_is_built_once_stopped(store: MemoryStore, maker: TargetImageMak
     with pytest.raises(InterruptedRunError):
         maker.prepare(target())
     assert store.built == []
+
+
+def test_waiting_for_another_run_that_makes_the_same_image_can_be_stopped(
+    store: MemoryStore, maker: TargetImageMaker, tmp_path: Path
+) -> None:
+    pulled = re.sub(r"[^A-Za-z0-9.-]", "_", pinned(place()) or "")
+    (tmp_path / "locks").mkdir(exist_ok=True)
+    with FileLock(tmp_path / "locks" / f"{pulled}.lock"), ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(maker._images.pull, pinned(place()) or "", place())
+        maker.stop()
+        assert isinstance(waiting.exception(timeout=30), InterruptedRunError)
+    assert store.pulled == []
 
 
 def test_without_mmdebstrap_the_package_is_named(

@@ -98,6 +98,7 @@ class World:
     """A project, an index in memory, and containers that answer as they are told to."""
 
     def __init__(self, root: Path) -> None:
+        self.images = images()
         self.root = root / "project"
         self.root.mkdir()
         self.project = project(self.root)
@@ -152,7 +153,7 @@ class World:
         requirements = read_requirements(self.root, self.project.requirements)
         with Scheduler(2) as scheduler:
             return self.locker(scheduler).lock(
-                target(), interpreter(), images(), requirements, old, refused
+                target(), interpreter(), self.images, requirements, old, refused
             )
 
     def current(self, freshness: Freshness = Freshness.RENEW_IF_STALE) -> Lock:
@@ -463,6 +464,22 @@ def test_the_settings_of_a_package_are_in_its_build(world: World) -> None:
     world.configure(demo=PackageSettings(system=("libb-dev", "liba-dev"), env={"A": "1"}))
     assert build_of(world.lock()).system == ("liba-dev", "libb-dev")
     assert world.engine.started[0].image == "sha256:liba-dev+libb-dev"
+
+
+def test_the_lock_names_system_packages_as_the_declared_platform_does(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where a stand-in asks the backend, with those that have other names."""
+    elsewhere = replace(target(), preset=presets()["amazonlinux2023"])
+    monkeypatch.setattr("wheelhouse.locking.lock.probe_builder", lambda *_: interpreter())
+    world.ask("demo\n")
+    world.sdist("demo", "1.0")
+    world.configure(
+        demo=PackageSettings(system={"debian": ("libx-dev",), "amazon": ("libx-devel",)})
+    )
+    world.images = replace(images(), build_place=elsewhere.place)
+    assert build_of(world.lock()).system == ("libx-dev",)
+    assert world.engine.started[0].image == "sha256:libx-devel"
 
 
 def test_known_system_packages_need_no_settings(world: World) -> None:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
+
 import pytest
-from lockingfactory import target
+from lockingfactory import images, target
 
 from wheelhouse.errors import BuildError, LockError, SeveralErrors, WheelhouseError
-from wheelhouse.events import Event, TargetFinished
-from wheelhouse.phases import telling_the_end
+from wheelhouse.events import Event, Notice, TargetFinished
+from wheelhouse.phases import tell_stand_in, telling_the_end
+from wheelhouse.targets import Target, presets
+
+if TYPE_CHECKING:
+    from wheelhouse.run import Run
 
 
 class Remembering:
@@ -18,6 +26,30 @@ class Remembering:
 
     def emit(self, event: Event) -> None:
         self.events.append(event)
+
+
+@pytest.mark.parametrize(
+    ("other", "told"),
+    [
+        ("debian13", "no image; so it is proven in Debian 13 (trixie)"),
+        (
+            "portable",
+            (
+                "no image; so it is proven in Portable Linux (glibc 2.31), with glibc 2.31 instead "
+                "of glibc 2.41"
+            ),
+        ),
+    ],
+)
+def test_a_stand_in_is_told_with_what_is_different_there(other: str, told: str) -> None:
+    reporter = Remembering()
+    wanted = Target(name="web", preset=presets()["python-slim"], python="3.13")
+    elsewhere = replace(wanted.place, preset=presets()[other])
+    found = replace(images(), place=elsewhere, lacking="no image")
+    tell_stand_in(cast("Run", SimpleNamespace(reporter=reporter)), wanted, found)
+    (event,) = reporter.events
+    assert isinstance(event, Notice)
+    assert event.message == told
 
 
 @pytest.mark.parametrize(

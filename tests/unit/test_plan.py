@@ -179,6 +179,24 @@ def test_system_packages_are_in_the_builder(here: Project) -> None:
     (step,) = plan_target(lock(package(sdist=SDIST, build=build)), here, circumstances()).steps
     assert step.recipe is not None
     assert step.recipe.image == "sha256:libpq-dev"
+    assert step.recipe.system == ("libpq-dev",)
+
+
+def test_a_stand_in_has_system_packages_under_its_own_names(tmp_path: Path) -> None:
+    """A lock is for all machines: those that reach a registry, and those that don't."""
+    build = replace(BUILD, system=("libpq-devel",))
+    names = {"amazon": ("libpq-devel",), "debian": ("libpq-dev", "g++")}
+    settings = {"demo": PackageSettings(system=names)}
+    amazon = replace(target(), preset=presets()["amazonlinux2023"])
+    for place, expected in ((amazon.place, "libpq-devel"), (target().place, "g++ libpq-dev")):
+        here = circumstances(target=amazon, images=replace(images(), build_place=place))
+        plan = plan_target(
+            lock(package(sdist=SDIST, build=build)), project(tmp_path, settings), here
+        )
+        recipe = plan.steps[0].recipe
+        assert recipe is not None
+        assert recipe.system == tuple(expected.split())
+        assert recipe.image == f"sha256:{expected.replace(' ', '+')}"
 
 
 # --- which wheel ------------------------------------------------------------------------------

@@ -220,3 +220,9 @@ def test_terminals_without_unicode() -> None:
     assert narrow == "+ 5 ~ ??"
     assert encodable("é", "latin-1") == "é"
     assert encodable("é", "no-such-encoding") == "\\xe9"
+
+
+def test_a_step_with_a_long_name_is_told_apart_on_a_common_terminal() -> None:
+    step = StepStarted(target=None, step="image portable python (3.13)", phase="images")
+    shown = [to_text(each) for each in frame(running(step), 1.0, 100, 20)]
+    assert any("preparing image portable python (3.13)" in each for each in shown)

@@ -16,15 +16,10 @@ from wheelfactory import cpython311, debian12
 from wheelhouse.errors import CheckError, SeveralErrors
 from wheelhouse.targets import Libc, Target, presets
 from wheelhouse.wheels.archive import Wheel, WheelMetadata, read_wheel
-from wheelhouse.wheels.check import (
-    check_house,
-    check_wheel,
-    lost_extension,
-    provided_sonames,
-    system_needs,
-)
+from wheelhouse.wheels.check import check_house, check_wheel, lost_extension
 from wheelhouse.wheels.elf import Binary
 from wheelhouse.wheels.findings import refuse
+from wheelhouse.wheels.libraries import provided_sonames, system_needs
 
 if TYPE_CHECKING:
     from wheelhouse.wheels.findings import Finding, Origin
@@ -154,7 +149,7 @@ def test_symbols_newer_than_the_target(soname: str, version: str, limit: str) ->
 def test_a_built_wheel_is_too_new_for_one_reason_and_has_a_way_out() -> None:
     """Repair gives it a tag that the target does not install; the symbols are why."""
     version = "GLIBC_2.38"
-    symbols = {version: ("arc4random", "fmod", "strlcpy")}
+    symbols = {("libc.so.6", version): ("arc4random", "fmod", "strlcpy")}
     grafted = binary("demo.libs/libnew-1.so", versions=(("libc.so.6", version),), symbols=symbols)
     built = wheel(grafted, filename="demo-1.0-cp311-cp311-manylinux_2_38_x86_64.whl")
     finding = only(built, origin="built")

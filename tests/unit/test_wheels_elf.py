@@ -62,7 +62,7 @@ def test_needs_of_a_library(extension: bytes) -> None:
 
 
 def test_what_a_version_is_needed_for(extension: bytes, tmp_path: Path) -> None:
-    assert read(extension).symbols["HELPER_2.0"] == ("helper",)
+    assert read(extension).symbols["libhelper.so.1", "HELPER_2.0"] == ("helper",)
     (tmp_path / "many").write_text("MANY_1.0 { a; b; c; d; e; };\n")
     source = "".join(f"int {name}(void) {{ return 1; }}\n" for name in "abcde")
     script = "-Wl,--version-script=many"
@@ -71,9 +71,22 @@ def test_what_a_version_is_needed_for(extension: bytes, tmp_path: Path) -> None:
     user = f"{calls} int use(void) {{ return a() + b() + c() + d() + e(); }}\n"
     for style in ("gnu", "sysv"):
         options = ("-L.", "-lmany", f"-Wl,--hash-style={style}")
-        symbols = read(compile_library(tmp_path, "use.so", user, *options)).symbols["MANY_1.0"]
+        binary = read(compile_library(tmp_path, "use.so", user, *options))
+        symbols = binary.symbols["libmany.so.1", "MANY_1.0"]
         assert len(symbols) == 3
         assert set(symbols) < set("abcde")
+
+
+def test_a_version_that_two_libraries_have_is_needed_of_each_for_its_own(tmp_path: Path) -> None:
+    (tmp_path / "script").write_text("SAME_1.0 { one; two; };\n")
+    for name in ("one", "two"):
+        source = f"int {name}(void) {{ return 1; }}\n"
+        options = (f"-Wl,-soname,lib{name}.so.1", "-Wl,--version-script=script")
+        compile_library(tmp_path, f"lib{name}.so", source, *options)
+    user = "int one(void); int two(void); int use(void) { return one() + two(); }\n"
+    binary = read(compile_library(tmp_path, "use.so", user, "-L.", "-lone", "-ltwo"))
+    assert binary.symbols["libone.so.1", "SAME_1.0"] == ("one",)
+    assert binary.symbols["libtwo.so.1", "SAME_1.0"] == ("two",)
 
 
 def test_libc_versions_are_told(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from .errors import JobError
 from .sources import unpack
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from pyproject_hooks import BuildBackendHookCaller
@@ -129,17 +129,24 @@ def _auditwheel(
     job: dict[str, Any], policy: str, wheel: str, folder: str, variables: Mapping[str, str]
 ) -> subprocess.CompletedProcess[str]:
     """Have *wheel* repaired for *policy*, into *folder*; what auditwheel prints is logged too."""
-    tools, exclude = job["tools"], job["exclude"]
-    command = [
-        *(tools["python"], "-I", "-c", AUDITWHEEL),
+    arguments = [
         *("repair", "--plat", policy, "--strip", "--wheel-dir", folder),
-        *(part for soname in exclude for part in ("--exclude", soname)),
+        *(part for soname in job["exclude"] for part in ("--exclude", soname)),
         wheel,
     ]
-    path = os.pathsep.join([str(tools["path"]), variables["PATH"]])
-    done = subprocess.run(
-        command,
-        env={**variables, "PATH": path},
+    path = os.pathsep.join([str(job["tools"]["path"]), variables["PATH"]])
+    done = run_auditwheel(job, arguments, {**variables, "PATH": path})
+    sys.stderr.write(done.stdout)
+    return done
+
+
+def run_auditwheel(
+    job: Mapping[str, Any], arguments: Sequence[str], variables: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """Run auditwheel with *arguments*; its output, errors included, is in the result's stdout."""
+    return subprocess.run(
+        [job["tools"]["python"], "-I", "-c", AUDITWHEEL, *arguments],
+        env=variables,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -147,8 +154,6 @@ def _auditwheel(
         errors="replace",
         check=False,
     )
-    sys.stderr.write(done.stdout)
-    return done
 
 
 def _last_line(text: str) -> str:

@@ -11,14 +11,14 @@ import os
 import select
 import shutil
 import signal
-import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 from . import environment
-from .build import AUDITWHEEL, TOO_NEW
+from .build import TOO_NEW, run_auditwheel
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Mapping, Sequence
     from typing import Any
 
@@ -118,15 +118,7 @@ def for_policy(arguments: Sequence[str], policy: str) -> list[str]:
 def _auditwheel(
     job: Mapping[str, Any], arguments: Sequence[str]
 ) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [job["tools"]["python"], "-I", "-c", AUDITWHEEL, *arguments],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        check=False,
-    )
+    done = run_auditwheel(job, arguments, os.environ)
     sys.stdout.write(done.stdout)
     sys.stdout.flush()
     return done

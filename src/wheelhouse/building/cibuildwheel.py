@@ -26,7 +26,7 @@ from wheelhouse.building.cibuildwheel_config import (
     LUGGAGE,
     OURS,
     PROJECT,
-    Circumstances,
+    Surroundings,
     configuration,
     excluded,
     recipe_of,
@@ -208,7 +208,7 @@ def _certificates() -> Path | None:
 def _configuration(step: Step, table: Mapping[str, Any], command: EngineCommand) -> str:
     recipe = step.recipe
     assert recipe is not None
-    here = Circumstances(
+    here = Surroundings(
         identifier=_terms(recipe).identifier,
         image=recipe.image,
         engine=command.name,

@@ -18,9 +18,11 @@ import bracex
 import tomli_w
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from packaging.tags import Tag
+
+    from wheelhouse.targets import Libc
 
 #: What applies of a recipe. Left out are its tests, its images and its engine, which Pythons it is
 #: for, variables of the maintainers' own CI, and the frontend: ours installs what is locked.
@@ -34,7 +36,7 @@ OURS = "/wheelhouse"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Circumstances:
+class Surroundings:
     """What is not the recipe's to say.
 
     :ivar identifier: cibuildwheel's name for the Python and platform.
@@ -62,7 +64,7 @@ def recipe_of(pyproject: Mapping[str, Any]) -> Mapping[str, Any]:
     return _table(_table(pyproject.get("tool", {}), "tool").get("cibuildwheel", {}), "cibuildwheel")
 
 
-def configuration(recipe: Mapping[str, Any], here: Circumstances) -> str:
+def configuration(recipe: Mapping[str, Any], here: Surroundings) -> str:
     """The text of the file that cibuildwheel is given.
 
     :raises ValueError: *recipe* has another form than cibuildwheel reads.
@@ -91,10 +93,10 @@ def excluded(recipe: Mapping[str, Any], identifier: str) -> str | None:
     )
 
 
-def identifier(tag: Tag, arch: str) -> str:
-    """cibuildwheel's name for a Python: *tag* is the most specific one that it installs."""
-    libc = "musllinux" if tag.platform.startswith("musllinux") else "manylinux"
-    return f"{tag.abi}-{libc}_{arch}"
+def identifier(tag: Tag, libc: Libc, arch: str) -> str:
+    """cibuildwheel's name for a Python on *libc*: *tag* is the best one that it installs."""
+    platform = "musllinux" if libc.family == "musl" else "manylinux"
+    return f"{tag.abi}-{platform}_{arch}"
 
 
 def python_folder(tag: Tag) -> str:
@@ -113,7 +115,7 @@ def _kept(table: Mapping[str, Any], *also: str) -> dict[str, Any]:
     return {name: table[name] for name in (*APPLIES, "inherit", *also) if name in table}
 
 
-def _fixed(here: Circumstances) -> dict[str, Any]:
+def _fixed(here: Surroundings) -> dict[str, Any]:
     _, _, platform = here.identifier.partition("-")
     return {
         f"{platform.replace('_', '-', 1)}-image": here.image,
@@ -135,7 +137,7 @@ def _fixed(here: Circumstances) -> dict[str, Any]:
     }
 
 
-def _last(here: Circumstances) -> dict[str, Any]:
+def _last(here: Surroundings) -> dict[str, Any]:
     assignments = [f"{name}={_in_quotes(value)}" for name, value in here.env.items()]
     return {
         "select": "*",
@@ -189,9 +191,9 @@ _WANTS_NETWORK = re.compile(
 )
 
 
-def failed_step(log: str) -> str:
-    """In which step of the recipe the *log* of a failed run ends."""
-    begun = [_STEPS[line] for line in log.splitlines() if line in _STEPS]
+def failed_step(log: Iterable[str]) -> str:
+    """In which step of the recipe the *log* of a failed run ends; its lines, from the first on."""
+    begun = [_STEPS[line] for each in log if (line := each.rstrip()) in _STEPS]
     return begun[-1] if begun else "its start"
 
 

@@ -39,8 +39,10 @@ parent, memory, largest = (int(sys.argv.pop(1)) for _ in range(3))
 ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 if os.getppid() != parent:
     sys.exit("its parent is gone")
-resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
+for kind, most in ((resource.RLIMIT_AS, memory), (resource.RLIMIT_FSIZE, largest)):
+    given = resource.getrlimit(kind)[1]
+    most = most if given == resource.RLIM_INFINITY else min(most, given)
+    resource.setrlimit(kind, (most, most))
 runpy.run_module("cibuildwheel", run_name="__main__", alter_sys=True)
 """
 
@@ -82,7 +84,10 @@ def run(
     :raises InterruptedRunError: the run is being stopped.
     """
     process = _start(order, command, runner.limits.result)
-    _Watch(process, order, runner, listener).follow(command, log)
+    try:
+        _Watch(process, order, runner, listener).follow(command, log)
+    finally:
+        make_removable(order.output)
     return _only_wheel(order.output, log)
 
 
@@ -187,7 +192,6 @@ class _Watch:
 
     def _failure(self, command: EngineCommand, log: Path) -> Failure:
         text = tail(log)
-        where = failed_step(text)
         if self._why == "output":
             return Failure("output", "it is larger than [limits] result allows", log, text)
         if self._why:
@@ -196,6 +200,8 @@ class _Watch:
             return Failure("pure", "cibuildwheel refuses it", log, text)
         if command.out_of_memory():
             return Failure("memory", "the kernel ended a process for want of memory", log, text)
+        with log.open(encoding="utf-8", errors="replace") as lines:
+            where = failed_step(lines)
         if wants_network(text) and not self._order.network:
             return Failure("recipe-network", where, log, text)
         return Failure("recipe", f"its recipe failed in {where}", log, text)
@@ -206,6 +212,16 @@ def _size(folder: Path) -> int:
     return sum(
         Path(place, name).lstat().st_size for place, _, names in os.walk(folder) for name in names
     )
+
+
+def make_removable(folder: Path) -> None:
+    """Give us back the rights to all folders in *folder*, whose modes the container has chosen."""
+    pending = [folder] if folder.is_dir() else []
+    while pending:
+        place = pending.pop()
+        place.chmod(0o700)
+        with os.scandir(place) as entries:
+            pending += [Path(each.path) for each in entries if each.is_dir(follow_symlinks=False)]
 
 
 def _only_wheel(folder: Path, log: Path) -> Path:

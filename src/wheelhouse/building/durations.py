@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 KIND = "duration"
 
 #: How many times longer a compiler takes under emulation, as measured with QEMU 7.2.
-EMULATION = 12.0
+EMULATION = 10.0
 
 #: Bytes of an sdist that are built in a second, roughly: it only has to tell long from short.
 _BYTES_A_SECOND = 200_000

@@ -41,7 +41,11 @@ class ByCibuildwheel:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Recipe:
-    """All inputs of running a backend, apart from limits: two equal recipes give one result."""
+    """All inputs of running a backend, apart from limits: two equal recipes give one result.
+
+    :ivar image: the builder's ID.
+    :ivar system: the distribution's packages that were added to it, which its ID covers.
+    """
 
     sdist: LockedFile
     image: str
@@ -52,6 +56,7 @@ class Recipe:
     env: Mapping[str, str] = field(default_factory=dict)
     config_settings: Mapping[str, Any] = field(default_factory=dict)
     cibuildwheel: ByCibuildwheel | None = None
+    system: tuple[str, ...] = ()
 
     def variables(self) -> dict[str, str]:
         """Environment variables of the hooks; the user's own come last and so win."""

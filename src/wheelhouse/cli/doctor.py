@@ -20,7 +20,7 @@ from wheelhouse.store import Store, default_root
 from wheelhouse.text import human_size
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from wheelhouse.config import Project
     from wheelhouse.engine import Engine
@@ -74,10 +74,7 @@ def _checks(config: Path | None, engine_name: str) -> Iterator[Check]:
     yield _tried("engine", start)
     try:
         if engine and project is not None:
-            for arch in dict.fromkeys(target.arch for target in project.targets.values()):
-                yield _tried("arch", partial(_runs, engine[0], arch))
-            for target in project.targets.values():
-                yield _tried("images", partial(_images, engine[0], target))
+            yield from _targets(engine[0], project.targets.values())
     finally:
         for each in engine:
             each.close()
@@ -121,6 +118,17 @@ def _index(client: Client, project: Project | None) -> str:
     if page is None:
         return f"{redacted(url)} answers (it has no setuptools, which many builds need)"
     return f"{redacted(url)} answers"
+
+
+def _targets(engine: Engine, targets: Collection[Target]) -> Iterator[Check]:
+    arches = {
+        arch: _tried("arch", partial(_runs, engine, arch))
+        for arch in dict.fromkeys(target.arch for target in targets)
+    }
+    yield from arches.values()
+    for target in targets:
+        if arches[target.arch].good:
+            yield _tried("images", partial(_images, engine, target))
 
 
 def _runs(engine: Engine, arch: str) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from wheelhouse.cli.targets import known_preset
 from wheelhouse.cli.workbench import image_maker, stoppable
 from wheelhouse.engine.cancellation import Cancellation
 from wheelhouse.errors import ConfigError
@@ -16,7 +17,6 @@ from wheelhouse.fetch import Client, Fetcher
 from wheelhouse.store import Store, default_root
 from wheelhouse.targets import Place, presets, stand_in
 from wheelhouse.text import clip, human_duration, sanitize
-from wheelhouse.wording import did_you_mean, quoted
 
 
 def bootstrap_images(
@@ -69,12 +69,7 @@ def _places(names: list[str], python: str | None, arch: str | None) -> list[Plac
 
 def _named(name: str, arch: str) -> list[Place]:
     """Every Python of the platform *name* of which images can be made here. Raises ConfigError."""
-    preset = presets().get(name)
-    if preset is None:
-        raise ConfigError(
-            f"there is no platform {quoted(name)}{did_you_mean(name, list(presets()))}",
-            hint="`wheelhouse targets` lists them",
-        )
+    preset = known_preset(name)
     places = [Place(preset=preset, python=python, arch=arch) for python in preset.pythons]
     able = [place for place in places if preset.is_made_here or stand_in(place)]
     return able or places  # whoever makes them tells why it cannot

@@ -29,7 +29,7 @@ def plan_text(plan: Plan) -> str:
 
 
 def _line(step: Step, width: int) -> str:
-    system = step.package.build.system if step.package.build and step.recipe else ()
+    system = step.recipe.system if step.recipe else ()
     extra = f"; with {', '.join(system)}" if system else ""
     name = str(step.package).ljust(width)
     return (

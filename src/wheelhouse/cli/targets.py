@@ -56,7 +56,7 @@ def show_platform(
 
     :raises ConfigError: there is no such platform, or it has no such Python or architecture.
     """
-    preset = _preset(name)
+    preset = known_preset(name)
     python = _one_of("Python", python, preset.pythons, preset) or _usual(preset.pythons)
     arch = _one_of("architecture", arch, preset.arches, preset) or preset.arches[0]
     if tags:
@@ -89,7 +89,8 @@ def write_script(output: Path | None) -> None:
     )
 
 
-def _preset(name: str) -> Preset:
+def known_preset(name: str) -> Preset:
+    """The preset called *name*. Raises ConfigError."""
     preset = presets().get(name)
     if preset is None:
         raise ConfigError(

@@ -1,6 +1,6 @@
 """The `docker` engine: any daemon that the Docker SDK reaches, Podman's included.
 
-This module and :mod:`wheelhouse.engine.docker_images` are the only importers of `docker`.
+Only the modules ``engine/docker*.py`` import `docker`.
 
 A container gets no network, no capability, no new privileges, a read-only root, a user that
 owns nothing, and limits. It removes itself when its process 1 ends, and that ends when its
@@ -13,8 +13,6 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-import struct
-import threading
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -24,15 +22,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import docker
-import requests
 from docker.context import ContextAPI
-from docker.errors import APIError, DockerException, NotFound
+from docker.errors import APIError, NotFound
 from docker.types import LogConfig
 from docker.utils import kwargs_from_env
 
 from wheelhouse.emulation import hint, runs_in
-from wheelhouse.engine import ContainerSpec, Exit, Image, Pipe, TargetImages
 from wheelhouse.engine.docker_command import DockerCommand
+from wheelhouse.engine.docker_container import UNREACHABLE, DockerContainer
 from wheelhouse.engine.docker_images import DockerImages
 from wheelhouse.engine.jobs import ROOT
 from wheelhouse.errors import EngineError, ImageError
@@ -40,9 +37,8 @@ from wheelhouse.targets import OCI_ARCHITECTURES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import TracebackType
 
-    from wheelhouse.engine import EngineCommand, Limits
+    from wheelhouse.engine import ContainerSpec, EngineCommand, Image, Limits, TargetImages
     from wheelhouse.images import TargetImageMaker
     from wheelhouse.targets import Target
 
@@ -53,13 +49,6 @@ OWNER = "dev.wheelhouse.owner"
 USER = "65534:65534"
 
 MINIMUM_API = (1, 40)
-RECEIVE = 1 << 18
-
-#: Seconds that may lie between an event's time by our reckoning and by the engine's.
-MARGIN = 0.25
-
-#: What an engine that is not there, or not ready, makes the SDK raise.
-UNREACHABLE = (DockerException, requests.exceptions.RequestException, OSError)
 
 
 def connect(timeout: int = 60) -> docker.APIClient:
@@ -334,115 +323,3 @@ def is_orphan(owner: str, mine: str) -> bool:
 
 def _reason(error: BaseException) -> str:
     return str(error.explanation) if isinstance(error, APIError) else str(error)
-
-
-class DockerContainer:
-    """Implements :class:`wheelhouse.engine.Container` over an attached socket."""
-
-    def __init__(self, engine: DockerEngine, client: docker.APIClient, container_id: str) -> None:
-        self._engine = engine
-        self._client = client
-        self._id = container_id
-        self._started = time.time()
-        self._killed = threading.Event()
-        self._socket: Any = None
-        self._attached: Any = None
-
-    def start(self) -> None:
-        """Attach first, so that nothing of its output is missed, then start."""
-        streams = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
-        self._attached = self._client.attach_socket(self._id, params=streams)
-        self._socket = getattr(self._attached, "_sock", self._attached)
-        self._socket.settimeout(None)
-        self._client.start(self._id)
-
-    def __enter__(self) -> DockerContainer:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-        /,
-    ) -> None:
-        self.end()
-
-    def end(self) -> None:
-        """End it and let go of its streams."""
-        self.kill()
-        for opened in (self._socket, self._attached):
-            if opened is not None:
-                with contextlib.suppress(OSError):
-                    opened.close()
-
-    def write(self, data: bytes) -> None:
-        """See :class:`wheelhouse.engine.Container`."""
-        try:
-            self._socket.sendall(data)
-        except OSError as error:
-            raise EngineError("the container ended while it was being fed") from error
-
-    def read(self) -> Iterator[tuple[Pipe, bytes]]:
-        """Demultiplex the attached stream.
-
-        The format is that of the engine API's "attach to a container": a header of eight bytes
-        (stream, three zeros, big-endian length) before each chunk.
-        """
-        buffer = bytearray()
-        while data := self._receive():
-            buffer += data
-            while len(buffer) >= 8:
-                stream, length = struct.unpack(">BxxxI", buffer[:8])
-                if len(buffer) < 8 + length:
-                    break
-                yield ("stdout" if stream == 1 else "stderr"), bytes(buffer[8 : 8 + length])
-                del buffer[: 8 + length]
-
-    def _receive(self) -> bytes:
-        try:
-            data: bytes = self._socket.recv(RECEIVE)
-        except OSError:
-            return b""
-        return data
-
-    def wait(self) -> Exit:
-        """How it ended. The engine's events tell it of a container that is removed already.
-
-        They are asked in any case: an engine that is itself being stopped ends its containers in
-        good order, with a status like any other, and no longer answers then.
-        """
-        try:
-            status = self._status()
-            memory = not self._killed.is_set() and bool(self._events("oom"))
-        except UNREACHABLE:
-            return Exit(status=None)
-        return Exit(status=status, out_of_memory=memory)
-
-    def _status(self) -> int | None:
-        try:
-            ended = self._client.wait(self._id, timeout=10, condition="removed")
-            return int(ended["StatusCode"])
-        except UNREACHABLE:  # it is gone, or its files take long to remove
-            for event in self._events("die"):
-                return int(event["Actor"]["Attributes"].get("exitCode", 137))
-        return None
-
-    def _events(self, kind: str) -> list[dict[str, Any]]:
-        """Past events of this container. The daemon remembers its last few hundred."""
-        span: dict[str, Any] = {  # fractions are text, by the API
-            "since": f"{self._started + self._engine.ahead - MARGIN:.6f}",
-            "until": f"{time.time() + self._engine.ahead + MARGIN:.6f}",
-        }
-        filters = {"container": self._id, "event": kind}
-        return list(self._client.events(**span, filters=filters, decode=True))
-
-    def kill(self) -> None:
-        """Close its input, which ends it, and have it removed in case it does not obey."""
-        if self._killed.is_set():
-            return
-        self._killed.set()
-        if self._socket is not None:
-            with contextlib.suppress(OSError):
-                self._socket.shutdown(socket.SHUT_RDWR)
-        self._engine.remove_later(self._id)

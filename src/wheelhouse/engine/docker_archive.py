@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from wheelhouse.images import Reader
+    from wheelhouse.imagestore import Reader
 
 LAYER, CONFIGURATION, MANIFEST = "layer.tar", "config.json", "manifest.json"
 

@@ -1,4 +1,4 @@
-"""The images that a Docker daemon keeps: :class:`wheelhouse.images.ImageStore` for it.
+"""The images that a Docker daemon keeps: :class:`wheelhouse.imagestore.ImageStore` for it.
 
 Everything travels through the daemon's API, so it may be on another machine. Only what the
 daemon's classic builder knows is used, which Podman's service speaks as well.
@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import queue
 import tempfile
-from typing import IO, TYPE_CHECKING, Any, Literal
+import threading
+from typing import IO, TYPE_CHECKING, Any, Literal, TypeVar
 
 import requests
 from docker.errors import APIError, DockerException, NotFound
@@ -23,10 +25,15 @@ if TYPE_CHECKING:
 
     import docker
 
-    from wheelhouse.images import Reader
+    from wheelhouse.imagestore import Reader
+
+T = TypeVar("T")
 
 #: Seconds without a word from the daemon before it is given up: steps may be silent for long.
 _SILENCE = 1800.0
+
+#: Seconds of silence after which whoever listens is asked whether to go on.
+_PAUSE = 0.25
 
 
 @contextlib.contextmanager
@@ -64,13 +71,47 @@ def _image(asked: str, data: Mapping[str, Any]) -> Image:
     )
 
 
+def _in_time(items: Iterable[T]) -> Iterator[T | None]:
+    """*items* as they come, and None in every pause: compiling may print nothing for minutes.
+
+    Whoever stops listening leaves a daemon thread behind, which waits for the next item. The
+    connection ends with this process at the latest, and with it what the daemon does for it.
+    """
+    came: queue.SimpleQueue[tuple[T | None, BaseException | None]] = queue.SimpleQueue()
+
+    def wait() -> None:
+        error: BaseException = StopIteration()
+        try:
+            for item in items:
+                came.put((item, None))
+        except BaseException as raised:
+            error = raised
+        came.put((None, error))
+
+    threading.Thread(target=wait, daemon=True).start()
+    while True:
+        try:
+            item, error = came.get(timeout=_PAUSE)
+        except queue.Empty:
+            yield None
+            continue
+        if isinstance(error, StopIteration):
+            return
+        if error is not None:
+            raise error
+        yield item
+
+
 def _events(raw: Iterable[Mapping[str, Any]], on_line: Callable[[str], None]) -> None:
     """Pass a build's or pull's output on, to its end: an answer half read keeps its connection.
 
     :raises ImageError: one of the events is an error.
     """
     errors = []
-    for event in raw:
+    for event in _in_time(raw):
+        if event is None:
+            on_line("")
+            continue
         if "error" in event:
             errors.append(str(event["error"]).strip())
         for line in str(event.get("stream", "")).splitlines():
@@ -91,7 +132,7 @@ class DockerImages:
         self._api = api
 
     def find(self, name: str, platform: str) -> Image | None:
-        """See :class:`wheelhouse.images.ImageStore`."""
+        """See :class:`wheelhouse.imagestore.ImageStore`."""
         try:
             with _told():
                 data = self._inspect(name)
@@ -102,7 +143,7 @@ class DockerImages:
         return _image(name, data) if f"{data['Os']}/{data['Architecture']}" == platform else None
 
     def pull(self, reference: str, platform: str, on_line: Callable[[str], None]) -> Image:
-        """See :class:`wheelhouse.images.ImageStore`."""
+        """See :class:`wheelhouse.imagestore.ImageStore`."""
         with _told():
             # Without a tag the SDK would ask for every tag of the repository.
             tag = None if "@" in reference or ":" in reference.rpartition("/")[2] else "latest"
@@ -124,7 +165,7 @@ class DockerImages:
         platform: str,
         on_line: Callable[[str], None],
     ) -> Image:
-        """See :class:`wheelhouse.images.ImageStore`. Intermediate containers never stay."""
+        """See :class:`wheelhouse.imagestore.ImageStore`. Intermediate containers never stay."""
         with _told():
             events = self._api.build(
                 fileobj=context,
@@ -146,7 +187,7 @@ class DockerImages:
     def import_tar(
         self, stream: Reader, name: str, *, labels: Mapping[str, str], platform: str
     ) -> Image:
-        """See :class:`wheelhouse.images.ImageStore`.
+        """See :class:`wheelhouse.imagestore.ImageStore`.
 
         Loaded, not imported: older engines import for their own platform only.
         """

@@ -45,7 +45,8 @@ class LockedBuild:
     :ivar static: ``build-system.requires`` of its pyproject.toml, or the legacy default.
     :ivar dynamic: what its backend's hook asked for in the container.
     :ivar environment: the closure of both.
-    :ivar system: the distribution's packages its builder has in addition.
+    :ivar system: the distribution's packages its builder has in addition, where that is of the
+        declared platform; a stand-in's may be called otherwise.
     """
 
     static: tuple[str, ...]

@@ -22,7 +22,6 @@ from wheelhouse.locking.model import BuildRequirement, LockedBuild, LockedFile
 from wheelhouse.locking.resolver import resolve
 from wheelhouse.locking.sdist import read_sdist
 from wheelhouse.locking.view import WHEELS_ONLY, View
-from wheelhouse.recipes import system_packages
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -116,16 +115,19 @@ class BuildInspector:
         sdist = locked_file(release.sdist)
         path = self._fetcher.fetch(sdist.url, sdist.sha256)
         static = read_sdist(path, sdist.filename).requires
-        system = self._system(name)
+        declared, present = (
+            self._project.system(name, place.preset.family)
+            for place in (self._target.build_place, self._images.build_place)
+        )
         dynamic: tuple[str, ...] = ()
         for _ in range(ROUNDS):
             environment = self._environment(name, static + dynamic)
-            recipe = self._recipe(name, sdist, system, environment)
+            recipe = self._recipe(name, sdist, present, environment)
             answer = self._ask(name, release, recipe, want_metadata=want_metadata)
             dynamic = tuple(sorted(set(dynamic) | set(answer["requires"])))
             if not answer["missing"]:
                 build = LockedBuild(
-                    static=static, dynamic=dynamic, environment=environment, system=system
+                    static=static, dynamic=dynamic, environment=environment, system=declared
                 )
                 return Inspection(build=build, metadata=answer["metadata"])
         raise BuildError(
@@ -136,11 +138,6 @@ class BuildInspector:
     def settings(self, name: NormalizedName) -> PackageSettings:
         """The user's settings for a package."""
         return self._project.settings(name)
-
-    def _system(self, name: NormalizedName) -> tuple[str, ...]:
-        family = self._images.build_place.preset.family
-        own = self.settings(name).system_for(family)
-        return tuple(sorted(own or system_packages(name, family)))
 
     def _recipe(
         self,
@@ -160,6 +157,7 @@ class BuildInspector:
             environment=environment,
             env=settings.env,
             config_settings=settings.config_settings,
+            system=system,
         )
 
     def _ask(

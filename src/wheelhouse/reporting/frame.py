@@ -88,12 +88,12 @@ class _Layout:
         self.width = width
         self.last_line = last_line
         steps = [step for target in targets for step in target.running.values()]
-        self.names = self._column(_name(target) for target in targets)
-        self.labels = self._column(_label(step) for step in steps)
+        self.names = self._column((_name(target) for target in targets), width // 3)
+        self.labels = self._column((_label(step) for step in steps), width * 2 // 5)
 
-    def _column(self, texts: Iterable[str]) -> int:
-        """Room for the widest of *texts*, but never more than a third of the line."""
-        return min(max(map(cell_width, texts), default=0), max(self.width // 3, 8))
+    def _column(self, texts: Iterable[str], most: int) -> int:
+        """Room for the widest of *texts*, but never more than *most* where that is something."""
+        return min(max(map(cell_width, texts), default=0), max(most, 8))
 
     def head(self, target: TargetState, *, folded: bool) -> Line:
         """The target's own line; says how many steps run where these are *folded* away."""

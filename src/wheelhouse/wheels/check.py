@@ -6,81 +6,30 @@ container.
 
 from __future__ import annotations
 
-import posixpath
 from collections import defaultdict
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wheelhouse.text import clip
 from wheelhouse.wheels import policy
+from wheelhouse.wheels.case import Case, and_others
 from wheelhouse.wheels.findings import Finding
+from wheelhouse.wheels.libraries import check_libraries, check_search_paths, provided_sonames
 from wheelhouse.wheels.modules import extension_flavour, extension_stem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from wheelhouse.targets import Interpreter, Target
     from wheelhouse.wheels.archive import Wheel
     from wheelhouse.wheels.elf import Binary
-    from wheelhouse.wheels.findings import Level, Origin, Rule
+    from wheelhouse.wheels.findings import Level, Origin
 
-#: Folders where anyone may put a library for the loader to find.
-_WORLD_WRITABLE = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108  (looked for, not used)
-#: Folders that the system's own packages fill; an RPATH to them changes nothing.
-_SYSTEM_FOLDERS = ("/lib", "/lib64", "/usr/lib", "/usr/lib64")
 #: From here on `dlopen` refuses a library that asks for an executable stack.
 _NO_EXECUTABLE_STACK = (2, 41)
 #: The first Python with the stable ABI of free-threaded ones.
 _FIRST_WITH_ABI3T = (3, 15)
-_SHOWN_NAMES = 8
 _SHOWN_SYMBOLS = 2
 _LONGEST_SYMBOL = 60
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Case:
-    """A wheel in its surroundings: all that a rule may look at."""
-
-    wheel: Wheel
-    target: Target
-    interpreter: Interpreter
-    provided: Mapping[str, str]
-    system: Collection[str]
-    origin: Origin
-
-    @property
-    def binaries(self) -> Iterator[Binary]:
-        """What this target's loader could load; a wheel may carry other machines' files as data."""
-        for binary in self.wheel.binaries:
-            if binary.machine == self.target.arch and binary.is_loadable:
-                yield binary
-
-    @property
-    def own_sonames(self) -> frozenset[str]:
-        return frozenset(_sonames(self.wheel, self.target.arch))
-
-    def find(
-        self,
-        rule: Rule,
-        message: str,
-        *,
-        member: str | None = None,
-        level: Level = "error",
-        hint: str | None = None,
-    ) -> Finding:
-        return Finding(
-            wheel=self.wheel.filename,
-            member=member,
-            rule=rule,
-            level=level,
-            message=message,
-            hint=hint,
-        )
-
-    def way_out(self, when_built: str) -> str:
-        if self.origin == "built":
-            return when_built
-        return f'Build it from source: [packages.{self.wheel.name}] source = "sdist".'
 
 
 def check_wheel(
@@ -101,7 +50,7 @@ def check_wheel(
         built one may not lead into the place where it was built.
     :param system: further sonames that the target machine is known to have.
     """
-    case = _Case(
+    case = Case(
         wheel=wheel,
         target=target,
         interpreter=interpreter,
@@ -132,29 +81,6 @@ def check_house(
     return tuple(findings)
 
 
-def provided_sonames(wheels: Iterable[Wheel], target: Target) -> dict[str, str]:
-    """Which wheel has which shared library for *target*, by soname and by file name."""
-    return {soname: wheel.filename for wheel in wheels for soname in _sonames(wheel, target.arch)}
-
-
-def system_needs(wheel: Wheel, target: Target) -> frozenset[str]:
-    """The sonames that *wheel* takes from the target's system beyond what every Linux has.
-
-    A policy may allow them (X11, OpenGL, GLib) although a small installation lacks them, so they
-    belong to the stated requirements of a wheelhouse. Includes those of the GPU's driver.
-    """
-    own = frozenset(_sonames(wheel, target.arch))
-    allowed = policy.system_sonames(target.preset.libc, target.arch) | policy.DRIVER_SONAMES
-    needed = {
-        soname
-        for binary in wheel.binaries
-        if binary.machine == target.arch
-        for soname in binary.needed
-    }
-    libc = {name for name in needed if name.startswith("libc.musl-")}
-    return frozenset((needed & allowed) - own - policy.BASE_SONAMES - libc)
-
-
 def lost_extension(wheel: Wheel, *, expected: bool) -> Finding | None:
     """What is wrong if a *built* wheel has no compiled code although it should.
 
@@ -182,7 +108,7 @@ def lost_extension(wheel: Wheel, *, expected: bool) -> Finding | None:
 # --- rules ---------------------------------------------------------------------------------------
 
 
-def _check_tags(case: _Case) -> Iterator[Finding]:
+def _check_tags(case: Case) -> Iterator[Finding]:
     if case.wheel.tags.isdisjoint(case.interpreter.tags) and not _is_too_new(case):
         tags = ", ".join(sorted(map(str, case.wheel.tags)))
         yield case.find(
@@ -192,12 +118,12 @@ def _check_tags(case: _Case) -> Iterator[Finding]:
         )
 
 
-def _is_too_new(case: _Case) -> bool:
+def _is_too_new(case: Case) -> bool:
     """Whether repair has given it the tag of a newer platform, for symbols that are told of."""
     return case.origin == "built" and any(_check_versions(case))
 
 
-def _check_retagged(case: _Case) -> Iterator[Finding]:
+def _check_retagged(case: Case) -> Iterator[Finding]:
     if case.wheel.retagged:
         yield case.find(
             "retagged",
@@ -207,7 +133,7 @@ def _check_retagged(case: _Case) -> Iterator[Finding]:
         )
 
 
-def _check_python(case: _Case) -> Iterator[Finding]:
+def _check_python(case: Case) -> Iterator[Finding]:
     python, version = case.wheel.metadata.requires_python, case.interpreter.full_version
     if python is not None and not python.contains(version, prereleases=True):
         yield case.find(
@@ -217,7 +143,7 @@ def _check_python(case: _Case) -> Iterator[Finding]:
         )
 
 
-def _check_extension_abi(case: _Case) -> Iterator[Finding]:
+def _check_extension_abi(case: Case) -> Iterator[Finding]:
     members = case.wheel.extensions
     if members and not any(_is_importable(case, member) for member in members):
         yield case.find(
@@ -229,7 +155,7 @@ def _check_extension_abi(case: _Case) -> Iterator[Finding]:
         )
 
 
-def _is_importable(case: _Case, member: str) -> bool:
+def _is_importable(case: Case, member: str) -> bool:
     """Whether the target's Python looks for an extension module under this name."""
     if case.interpreter.environment["implementation_name"] != "cpython":
         return True
@@ -253,7 +179,7 @@ def _flavours(interpreter: Interpreter) -> Iterator[str]:
         yield "abi3t"
 
 
-def _check_machine(case: _Case) -> Iterator[Finding]:
+def _check_machine(case: Case) -> Iterator[Finding]:
     for binary in case.wheel.binaries:
         other = binary.machine != case.target.arch
         if other and binary.initializes and _is_importable(case, binary.member):
@@ -265,7 +191,7 @@ def _check_machine(case: _Case) -> Iterator[Finding]:
             )
 
 
-def _check_versions(case: _Case) -> Iterator[Finding]:
+def _check_versions(case: Case) -> Iterator[Finding]:
     limits = policy.symbol_limits(case.target.preset.libc, case.target.preset.glibcxx)
     own = case.own_sonames | case.provided.keys()
     too_new: defaultdict[tuple[str, str], list[Binary]] = defaultdict(list)
@@ -277,10 +203,11 @@ def _check_versions(case: _Case) -> Iterator[Finding]:
                 too_new[soname, name].append(binary)
     for (soname, name), binaries in too_new.items():
         family = name.partition("_")[0]
+        used = _used_by(binaries[0], soname, name)
         yield case.find(
             "symbol-version",
-            f"needs {name} of {soname}{_used_by(binaries[0], name)}; {case.target.preset.title} "
-            f"has at most {family}_{limits[family]}{_and_others(binaries)}",
+            f"needs {name} of {soname}{used}; {case.target.preset.title} has at most "
+            f"{family}_{limits[family]}{and_others(binaries)}",
             member=binaries[0].member,
             hint=case.way_out(
                 f'Build it in an older image: builder = "portable" under [targets.'
@@ -290,152 +217,14 @@ def _check_versions(case: _Case) -> Iterator[Finding]:
         )
 
 
-def _used_by(binary: Binary, version: str) -> str:
+def _used_by(binary: Binary, soname: str, version: str) -> str:
     """`` (hypotf, log and others)``: what it takes of a symbol version."""
-    names = [clip(name, _LONGEST_SYMBOL) for name in binary.symbols.get(version, ())]
+    names = [clip(name, _LONGEST_SYMBOL) for name in binary.symbols.get((soname, version), ())]
     more = " and others" if len(names) > _SHOWN_SYMBOLS else ""
     return f" ({', '.join(names[:_SHOWN_SYMBOLS])}{more})" if names else ""
 
 
-def _check_libraries(case: _Case) -> Iterator[Finding]:
-    missing = _missing_sonames(case)
-    for soname in [name for name in missing if name in policy.DRIVER_SONAMES]:
-        yield _driver(case, soname, missing.pop(soname))
-    if missing and case.origin == "fetched" and not _is_useless_without(case, missing):
-        yield _partly_missing(case, missing)
-        return
-    for soname, members in missing.items():
-        if policy.is_libpython(soname):
-            yield _linked_libpython(case, soname, members)
-        else:
-            yield _missing(case, soname, members)
-
-
-def _missing_sonames(case: _Case) -> dict[str, list[str]]:
-    """The libraries that nobody provides, and the members that need them."""
-    known = (
-        policy.system_sonames(case.target.preset.libc, case.target.arch)
-        | case.own_sonames
-        | case.provided.keys()
-        | frozenset(case.system)
-    )
-    missing: dict[str, list[str]] = {}
-    for binary in case.binaries:
-        for soname in dict.fromkeys(binary.needed):
-            if soname not in known and not policy.is_loader(soname):
-                missing.setdefault(soname, []).append(binary.member)
-    return missing
-
-
-def _is_useless_without(case: _Case, missing: Mapping[str, Sequence[str]]) -> bool:
-    """Whether none of the wheel's extension modules (or binaries, if it has none) would load.
-
-    Authors leave libraries out on purpose where only a part needs them that few use (numba's
-    OpenMP and TBB pools, Qt's plugins). What of it matters, importing in the proof shows.
-    """
-    binaries = list(case.binaries)
-    lame = {member for members in missing.values() for member in members}
-    while True:
-        names = {name for b in binaries if b.member in lame for name in _names(b)}
-        more = {b.member for b in binaries if names.intersection(b.needed)} - lame
-        if not more:
-            break
-        lame |= more
-    entries = {b.member for b in binaries if b.initializes} or {b.member for b in binaries}
-    return entries <= lame
-
-
-def _missing(case: _Case, soname: str, members: Sequence[str]) -> Finding:
-    return case.find(
-        "missing-library",
-        f"needs {soname}, which neither this wheel, another wheel of the house nor the target's "
-        f"platform has{_and_others(members)}",
-        member=members[0],
-        hint=case.way_out(
-            f"Let repair graft it: name the system package that has {soname} in "
-            f"[packages.{case.wheel.name}] system, or require the wheel that has it."
-        ),
-    )
-
-
-def _partly_missing(case: _Case, missing: Mapping[str, Sequence[str]]) -> Finding:
-    names = sorted(missing)
-    shown = ", ".join(names[:_SHOWN_NAMES])
-    more = f" and {len(names) - _SHOWN_NAMES} more" if len(names) > _SHOWN_NAMES else ""
-    return case.find(
-        "missing-library",
-        f"a part of it needs {shown}{more}, which nothing in the house has; it works without "
-        "that part at best",
-        member=next(iter(missing.values()))[0],
-        level="warning",
-        hint="Install these libraries on the machines you deploy to, if you use that part.",
-    )
-
-
-def _linked_libpython(case: _Case, soname: str, members: Sequence[str]) -> Finding:
-    return case.find(
-        "libpython",
-        f"is linked to {soname}, which many Pythons do not have as a file{_and_others(members)}",
-        member=members[0],
-        hint=case.way_out("Build it without linking libpython: an extension needs none."),
-    )
-
-
-def _driver(case: _Case, soname: str, members: Sequence[str]) -> Finding:
-    return case.find(
-        "driver",
-        f"needs {soname} of the GPU's driver{_and_others(members)}",
-        member=members[0],
-        level="warning",
-        hint="Install the NVIDIA driver on the machines you deploy to.",
-    )
-
-
-def _check_search_paths(case: _Case) -> Iterator[Finding]:
-    leading: defaultdict[str, list[str]] = defaultdict(list)
-    for binary in case.binaries:
-        for folder in dict.fromkeys(binary.search):
-            if not folder.startswith(("$ORIGIN", "${ORIGIN}")):
-                leading[folder].append(binary.member)
-    for folder, members in leading.items():
-        level = _search_level(folder, case.origin)
-        if level:
-            yield case.find(
-                "search-path",
-                f"looks for libraries in {_shown_folder(folder)}, which is not part of the wheel"
-                f"{_and_others(members)}",
-                member=members[0],
-                level=level,
-                hint=case.way_out("Build it without that RPATH, or let repair rewrite it."),
-            )
-
-
-def _search_level(folder: str, origin: Origin) -> Level | None:
-    """How bad it is that the loader looks in *folder*.
-
-    Published wheels often keep paths of the machines that made them. Where only root could put a
-    library there, that is harmless (scipy, shapely). A path from the current folder is worth a
-    word, but too common to refuse (LLVM's programs). Our own wheels must be clean.
-    """
-    place = posixpath.normpath(folder) if folder.startswith("/") else None
-    if place is not None and _is_below(place, _SYSTEM_FOLDERS):
-        return None
-    if origin == "built" or (place is not None and _is_below(place, _WORLD_WRITABLE)):
-        return "error"
-    return "warning" if place is None else None
-
-
-def _shown_folder(folder: str) -> str:
-    if not folder:
-        return "the current folder"
-    return folder if folder.startswith("/") else f"{folder}, seen from the current folder"
-
-
-def _is_below(place: str, folders: Iterable[str]) -> bool:
-    return any(place == folder or place.startswith(f"{folder}/") for folder in folders)
-
-
-def _check_stack(case: _Case) -> Iterator[Finding]:
+def _check_stack(case: Case) -> Iterator[Finding]:
     libc = case.target.preset.libc
     if libc.family != "glibc" or libc.version < _NO_EXECUTABLE_STACK:
         return
@@ -449,7 +238,7 @@ def _check_stack(case: _Case) -> Iterator[Finding]:
             )
 
 
-def _check_broken(case: _Case) -> Iterator[Finding]:
+def _check_broken(case: Case) -> Iterator[Finding]:
     for member, reason in case.wheel.broken_binaries:
         level: Level = "error" if extension_stem(member) else "warning"
         yield case.find(
@@ -461,7 +250,7 @@ def _check_broken(case: _Case) -> Iterator[Finding]:
         )
 
 
-def _check_pth(case: _Case) -> Iterator[Finding]:
+def _check_pth(case: Case) -> Iterator[Finding]:
     for member in case.wheel.pth:
         yield case.find(
             "pth",
@@ -472,34 +261,16 @@ def _check_pth(case: _Case) -> Iterator[Finding]:
         )
 
 
-_RULES: tuple[Callable[[_Case], Iterator[Finding]], ...] = (
+_RULES: tuple[Callable[[Case], Iterator[Finding]], ...] = (
     _check_tags,
     _check_retagged,
     _check_python,
     _check_extension_abi,
     _check_machine,
     _check_versions,
-    _check_libraries,
-    _check_search_paths,
+    check_libraries,
+    check_search_paths,
     _check_stack,
     _check_broken,
     _check_pth,
 )
-
-
-def _sonames(wheel: Wheel, arch: str) -> Iterator[str]:
-    for binary in wheel.binaries:
-        if binary.machine == arch and binary.kind == "ET_DYN":
-            yield from _names(binary)
-
-
-def _names(binary: Binary) -> Iterator[str]:
-    """What a library can be asked for by."""
-    yield posixpath.basename(binary.member)
-    if binary.soname:
-        yield binary.soname
-
-
-def _and_others(members: Sequence[object]) -> str:
-    more = len(members) - 1
-    return f" (and so for {more} other file{'s' if more > 1 else ''})" if more else ""

@@ -59,7 +59,7 @@ class Binary:
     :ivar needed: the sonames that the loader must find for it (DT_NEEDED), in order.
     :ivar search: the folders of its RPATH and RUNPATH, in order.
     :ivar versions: (soname, symbol version) pairs that it requires, weak ones left out.
-    :ivar symbols: for each of these versions, the first few symbols that it requires it for.
+    :ivar symbols: for each of these pairs, the first few symbols that it requires it for.
     :ivar interpreter: the loader that it names as a program, or None.
     :ivar executable_stack: whether it asks for one.
     :ivar initializes: whether it exports the ``PyInit_…`` of the module that its name says.
@@ -72,7 +72,7 @@ class Binary:
     needed: tuple[str, ...] = ()
     search: tuple[str, ...] = ()
     versions: tuple[tuple[str, str], ...] = ()
-    symbols: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    symbols: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     interpreter: str | None = None
     executable_stack: bool = False
     initializes: bool = False
@@ -121,7 +121,9 @@ def _read(elf: ELFFile, file: IO[bytes], member: str, module: str | None) -> Bin
         needed=tuple(text for tag, text in strings if tag == "DT_NEEDED"),
         search=tuple(folder for path in search for folder in path.split(":")),
         versions=tuple(dict.fromkeys((soname, version) for soname, version, _ in required)),
-        symbols=image.required_symbols({index: version for _, version, index in required}),
+        symbols=image.required_symbols(
+            {index: (soname, version) for soname, version, index in required}
+        ),
         interpreter=image.interpreter(),
         executable_stack=_wants_executable_stack(segments),
         initializes=module is not None and image.exports(_init_function(module)),
@@ -217,12 +219,14 @@ class _Image:
                 return
             at += following
 
-    def required_symbols(self, versions: Mapping[int, str]) -> dict[str, tuple[str, ...]]:
+    def required_symbols(
+        self, versions: Mapping[int, tuple[str, str]]
+    ) -> dict[tuple[str, str], tuple[str, ...]]:
         """The first few symbols of each of *versions*, which are given by their index.
 
         They only explain; what of them cannot be read is left out.
         """
-        found: defaultdict[str, list[str]] = defaultdict(list)
+        found: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
         with contextlib.suppress(BrokenElfError, struct.error, UnicodeDecodeError):
             for symbol, index in enumerate(self._version_indexes()):
                 names = found[versions[index]] if index in versions else None

@@ -1,0 +1,200 @@
+"""Making one image: found, pulled, bootstrapped or built, by one of all concurrent runs."""
+
+from __future__ import annotations
+
+import os
+import re
+import tarfile
+import tempfile
+import threading
+from collections import deque
+from contextlib import contextmanager, suppress
+from typing import IO, TYPE_CHECKING
+
+from wheelhouse import toolbox
+from wheelhouse.bootstrap import DEFAULT_MIRROR, MIRROR_VARIABLE, checked_mirror, root_archive
+from wheelhouse.errors import ImageError, InterruptedRunError
+from wheelhouse.imagefailures import clean, failure
+from wheelhouse.imagesteps import Kind, Step, base_name, base_recipe, family
+from wheelhouse.targets import OCI_ARCHITECTURES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from wheelhouse.engine import Image
+    from wheelhouse.imagestore import ImageStore
+    from wheelhouse.targets import Place
+
+_PROXY = re.compile(r"(https?|ftp|all|no)_proxy", re.IGNORECASE)
+_KEPT_LINES = 200
+
+
+def proxies(environment: Mapping[str, str]) -> dict[str, str]:
+    """The proxy variables of *environment*, in the spellings in which they occur.
+
+    Engines know these as build arguments without a recipe's asking, and keep them out of the
+    image's history.
+    """
+    return {name: value for name, value in environment.items() if _PROXY.fullmatch(name)}
+
+
+class ImageMaker:
+    """Has single images ready. Its methods may be called from several threads.
+
+    The parameters are those of :class:`wheelhouse.images.TargetImageMaker`. Every method raises
+    InterruptedRunError once :meth:`stop` was called.
+    """
+
+    def __init__(
+        self,
+        store: ImageStore,
+        fetch: Callable[[toolbox.Pin], Path],
+        lock_dir: Path,
+        on_line: Callable[[str], None],
+        *,
+        mirror: str | None,
+        building: Callable[[str], AbstractContextManager[object]],
+    ) -> None:
+        self._store = store
+        self._fetch = fetch
+        self._lock_dir = lock_dir
+        self._on_line = on_line
+        self._building = building
+        self._stopping = threading.Event()
+        self._mirror = checked_mirror(mirror or os.environ.get(MIRROR_VARIABLE) or DEFAULT_MIRROR)
+
+    def stop(self) -> None:
+        """Give up what is being made, or waited for, within a second. From any thread."""
+        self._stopping.set()
+
+    def find(self, name: str, arch: str) -> Image | None:
+        """The image called *name*, if it is there and for *arch*."""
+        return self._store.find(name, _platform(arch))
+
+    def pull(self, reference: str, place: Place) -> Image:
+        """The image *reference*, fetched if it is not there. Raises ImageError."""
+        with self._lock(reference):
+            if image := self.find(reference, place.arch):
+                return image
+            say = self._lines(f"{place.preset.name} base")
+            return self._store.pull(reference, _platform(place.arch), say)
+
+    def bootstrap(self, place: Place, *, refresh: bool = False) -> Image:
+        """The base of *place*, made from packages if it is not there. Raises ImageError.
+
+        :param refresh: make it anew, with today's packages.
+        """
+        recipe, name = base_recipe(place), base_name(place)
+        with self._lock(name):
+            if not refresh and (image := self.find(name, place.arch)):
+                return image
+            self._check_running()
+            say = self._lines(f"{place.preset.name} base", stoppable=False)
+            labels = _labels("base", place) | {
+                "wheelhouse.origin": "bootstrap",
+                "wheelhouse.base": name,
+            }
+            with root_archive(
+                recipe, mirror=self._mirror, on_line=say, stopping=self._stopping
+            ) as archive:
+                return self._store.import_tar(
+                    archive, name, labels=labels, platform=_platform(place.arch)
+                )
+
+    def make(self, step: Step) -> Image:
+        """The image of *step*, built if it is not there. Raises ImageError."""
+        name, arch = step.name, step.place.arch
+        if image := self.find(name, arch):
+            return image
+        with self._lock(name):
+            return self.find(name, arch) or self._build(step)
+
+    def _build(self, step: Step) -> Image:
+        self._check_running()
+        lines: deque[str] = deque(maxlen=_KEPT_LINES)
+        try:
+            with self._building(step.title), tempfile.TemporaryFile() as context:
+                self._write_context(step, context)
+                context.seek(0)
+                return self._store.build(
+                    context,
+                    step.name,
+                    arguments=self._arguments(step),
+                    labels=_labels(step.kind, step.place) | dict(step.labels),
+                    network="default" if step.network else "none",
+                    platform=_platform(step.place.arch),
+                    on_line=self._lines(step.title, lines),
+                )
+        except ImageError as error:
+            if not lines:
+                raise
+            raise failure(step, lines, error.message) from error
+
+    def _write_context(self, step: Step, context: IO[bytes]) -> None:
+        if step.wheels:
+            toolbox.write_context(context, step.wheels, self._fetch, step.files)
+            return
+        with tarfile.open(fileobj=context, mode="w|") as archive:
+            toolbox.write_files(archive, step.files)
+
+    def _arguments(self, step: Step) -> dict[str, str]:
+        arguments = dict(step.inputs)
+        if step.network:
+            arguments |= proxies(os.environ)
+            if self._mirror != DEFAULT_MIRROR and _is_debian(step.place):
+                arguments["DEBIAN_MIRROR"] = self._mirror
+        return arguments
+
+    def _check_running(self) -> None:
+        if self._stopping.is_set():
+            raise InterruptedRunError("stopped")
+
+    def _lines(
+        self, title: str, kept: deque[str] | None = None, *, stoppable: bool = True
+    ) -> Callable[[str], None]:
+        """Passes lines on, and to *kept*; where *stoppable*, raises once the run is stopped."""
+
+        def take(line: str) -> None:
+            if stoppable:
+                self._check_running()
+            if not (line := clean(line)):
+                return
+            if kept is not None:
+                kept.append(line)
+            self._on_line(f"{title}: {line}")
+
+        return take
+
+    @contextmanager
+    def _lock(self, name: str) -> Iterator[None]:
+        from filelock import FileLock, Timeout
+
+        self._lock_dir.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self._lock_dir / (re.sub(r"[^A-Za-z0-9.-]", "_", name) + ".lock"))
+        while not lock.is_locked:
+            self._check_running()  # another run may need minutes for it
+            with suppress(Timeout):
+                lock.acquire(timeout=0.5)
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+def _is_debian(place: Place) -> bool:
+    return family(place.preset.family).manager == "apt"
+
+
+def _platform(arch: str) -> str:
+    return f"linux/{OCI_ARCHITECTURES[arch]}"
+
+
+def _labels(kind: Kind, place: Place) -> dict[str, str]:
+    return {
+        "wheelhouse.image": kind,
+        "wheelhouse.preset": place.preset.name,
+        "wheelhouse.arch": place.arch,
+        "wheelhouse.origin": "derived",
+    }

@@ -1,0 +1,86 @@
+"""What every rule looks at: a wheel in its surroundings. Pure."""
+
+from __future__ import annotations
+
+import posixpath
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from wheelhouse.wheels.findings import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+
+    from wheelhouse.targets import Interpreter, Target
+    from wheelhouse.wheels.archive import Wheel
+    from wheelhouse.wheels.elf import Binary
+    from wheelhouse.wheels.findings import Level, Origin, Rule
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Case:
+    """A wheel in its surroundings: all that a rule may look at."""
+
+    wheel: Wheel
+    target: Target
+    interpreter: Interpreter
+    provided: Mapping[str, str]
+    system: Collection[str]
+    origin: Origin
+
+    @property
+    def binaries(self) -> Iterator[Binary]:
+        """What this target's loader could load; a wheel may carry other machines' files as data."""
+        for binary in self.wheel.binaries:
+            if binary.machine == self.target.arch and binary.is_loadable:
+                yield binary
+
+    @property
+    def own_sonames(self) -> frozenset[str]:
+        """The libraries that the wheel has for this target."""
+        return frozenset(sonames(self.wheel, self.target.arch))
+
+    def find(
+        self,
+        rule: Rule,
+        message: str,
+        *,
+        member: str | None = None,
+        level: Level = "error",
+        hint: str | None = None,
+    ) -> Finding:
+        """A finding about this wheel."""
+        return Finding(
+            wheel=self.wheel.filename,
+            member=member,
+            rule=rule,
+            level=level,
+            message=message,
+            hint=hint,
+        )
+
+    def way_out(self, when_built: str) -> str:
+        """The hint for a wheel that was built here, or that for a fetched one."""
+        if self.origin == "built":
+            return when_built
+        return f'Build it from source: [packages.{self.wheel.name}] source = "sdist".'
+
+
+def sonames(wheel: Wheel, arch: str) -> Iterator[str]:
+    """What the libraries in *wheel* for *arch* can be asked for by."""
+    for binary in wheel.binaries:
+        if binary.machine == arch and binary.kind == "ET_DYN":
+            yield from names_of(binary)
+
+
+def names_of(binary: Binary) -> Iterator[str]:
+    """What the library *binary* can be asked for by."""
+    yield posixpath.basename(binary.member)
+    if binary.soname:
+        yield binary.soname
+
+
+def and_others(members: Sequence[object]) -> str:
+    """A clause on those of *members* that a message does not name: all but the first."""
+    more = len(members) - 1
+    return f" (and so for {more} other file{'s' if more > 1 else ''})" if more else ""

@@ -1,0 +1,145 @@
+"""Unpacking an sdist: inside its folder whatever its links say, and alike on every Python."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import tarfile
+import zipfile
+from typing import TYPE_CHECKING
+
+import pytest
+
+from wheelhouse.agent import sources
+from wheelhouse.agent.errors import JobError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+#: Type, name, and the target of a link, the content of a file, or None.
+Entry = tuple[bytes, str, str | None]
+FILE, FOLDER, LINK, HARD = tarfile.REGTYPE, tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE
+
+
+def sdist(folder: Path, *entries: Entry, mode: int = 0o644) -> str:
+    path = folder / "demo-1.0.tar.gz"
+    with tarfile.open(path, "w:gz") as archive:
+        for kind, name, more in entries:
+            member = tarfile.TarInfo(name)
+            member.type, member.mode, member.mtime, member.uid = kind, mode, 1_500_000_000, 4242
+            content = (more or "").encode() if kind == FILE else b""
+            member.size = len(content)
+            member.linkname = (more or "") if kind != FILE else ""
+            archive.addfile(member, io.BytesIO(content))
+    return str(path)
+
+
+def unpacked(tmp_path: Path, *entries: Entry, mode: int = 0o644) -> Path:
+    top = sources.unpack(sdist(tmp_path, *entries, mode=mode), str(tmp_path / "there"))
+    assert top == str(tmp_path / "there" / "demo-1.0")
+    return tmp_path / "there" / "demo-1.0"
+
+
+def test_files_and_folders_come_with_their_content_and_time(tmp_path: Path) -> None:
+    top = unpacked(
+        tmp_path,
+        (FOLDER, "demo-1.0/", None),
+        (FILE, "./demo-1.0/setup.py", "one"),
+        (FILE, "demo-1.0/src/deep/demo.c", "two"),
+    )
+    assert (top / "setup.py").read_text() == "one"
+    assert (top / "src/deep/demo.c").read_text() == "two"
+    assert (top / "setup.py").stat().st_mtime == 1_500_000_000
+    assert (top / "setup.py").stat().st_uid == os.getuid()
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [(0o777, 0o755), (0o644, 0o644), (0o6755, 0o755), (0o000, 0o600), (0o411, 0o600)],
+)
+def test_rights_are_tamed(tmp_path: Path, given: int, kept: int) -> None:
+    top = unpacked(tmp_path, (FILE, "demo-1.0/configure", "x"), mode=given)
+    assert (top / "configure").stat().st_mode & 0o7777 == kept
+
+
+def test_links_within_the_sdist_are_kept(tmp_path: Path) -> None:
+    top = unpacked(
+        tmp_path,
+        (FILE, "demo-1.0/a/real", "content"),
+        (LINK, "demo-1.0/b", "a"),
+        (LINK, "demo-1.0/a/up", "../b/real"),
+        (HARD, "demo-1.0/twin", "demo-1.0/a/real"),
+    )
+    assert (top / "b").readlink().as_posix() == "a"
+    assert (top / "a/up").read_text() == "content"
+    assert (top / "twin").samefile(top / "a/real")
+
+
+def test_the_last_of_two_members_of_one_name_counts(tmp_path: Path) -> None:
+    top = unpacked(
+        tmp_path,
+        (FILE, "demo-1.0/a", "kept"),
+        (LINK, "demo-1.0/b", "a"),
+        (FILE, "demo-1.0/b", "new"),
+    )
+    assert (top / "a").read_text() == "kept"
+    assert (top / "b").read_text() == "new"
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        [(FILE, "demo-1.0/../../outside", "x")],
+        [(LINK, "demo-1.0/a", "/etc")],
+        [(LINK, "demo-1.0/a", "../../x")],
+        [(LINK, "demo-1.0/a", ".."), (FILE, "demo-1.0/a/evil", "x")],
+        [(LINK, "demo-1.0/a", "b"), (FILE, "demo-1.0/a/evil", "x")],
+        # Where it leads to changes with what another link is replaced by.
+        [(LINK, "demo-1.0/a", "b/../.."), (LINK, "demo-1.0/b", ".")],
+        [(LINK, "demo-1.0/a", "b"), (HARD, "demo-1.0/c", "demo-1.0/a")],
+        [(HARD, "demo-1.0/a", "/etc/hostname")],
+        [(HARD, "demo-1.0/a", "../outside")],
+        [(LINK, "demo-1.0", ".")],
+        [(FILE, "demo-1.0/" + "a/" * 5000, "x")],
+        [(tarfile.FIFOTYPE, "demo-1.0/pipe", None)],
+        [(FILE, "demo-1.0/a", "x"), (FILE, "other", "x")],
+    ],
+)
+def test_what_reaches_outside_is_refused(tmp_path: Path, entries: list[Entry]) -> None:
+    (tmp_path / "outside").write_text("kept")
+    with pytest.raises(JobError) as refused:
+        unpacked(tmp_path, *entries)
+    assert refused.value.stage == "unpack"
+    assert (tmp_path / "outside").read_text() == "kept"
+    assert {each.name for each in tmp_path.iterdir()} == {"demo-1.0.tar.gz", "outside", "there"}
+
+
+@pytest.mark.parametrize("name", ["demo-1.0.tar.gz", "demo-1.0.zip"])
+def test_a_broken_archive_is_told(tmp_path: Path, name: str) -> None:
+    content = bytes(range(256)) * 40
+    path = tmp_path / name
+    if name.endswith(".zip"):
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("demo-1.0/a", content)
+    else:
+        sdist(tmp_path, (FILE, "demo-1.0/a", content.decode("latin-1")))
+    whole = path.read_bytes()
+    for number in range(0, len(whole), 7):
+        path.write_bytes(whole[:number] + bytes([whole[number] ^ 0xFF]) + whole[number + 1 :])
+        with contextlib.suppress(JobError):  # no other error; some bytes do not matter
+            sources.unpack(str(path), str(tmp_path / f"damaged{number}"))
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(JobError, match="cannot be unpacked"):
+        sources.unpack(str(path), str(tmp_path / "cut"))
+
+
+def test_a_zip_stays_inside_too(tmp_path: Path) -> None:
+    path = tmp_path / "demo-1.0.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("demo-1.0/../../outside", "x")
+        archive.writestr("demo-1.0/setup.py", "one")
+    top = tmp_path / "there" / "demo-1.0"
+    assert sources.unpack(str(path), str(tmp_path / "there")) == str(top)
+    assert {each.name for each in top.iterdir()} == {"outside", "setup.py"}
+    assert not (tmp_path / "outside").exists()

@@ -1,0 +1,95 @@
+"""What is said where no base image can be had, or a step of making one failed."""
+
+from __future__ import annotations
+
+import pytest
+
+from wheelhouse.engine import Image
+from wheelhouse.imagefailures import failure, not_pulled, without_image
+from wheelhouse.imagesteps import packages_step
+from wheelhouse.targets import Place, presets
+
+
+def place(preset: str, python: str) -> Place:
+    return Place(preset=presets()[preset], python=python, arch="x86_64")
+
+
+@pytest.mark.parametrize(
+    ("cause", "said"),
+    [
+        (
+            (
+                'Get "https://registry-1.docker.io/v2/": dial tcp: lookup registry-1.docker.io on '
+                "10.0.0.1:53: no such host"
+            ),
+            "registry-1.docker.io: no such host",
+        ),
+        (
+            (
+                'Head "https://quay.io/v2/pypa/m/manifests/latest": dial tcp 192.0.2.1:443: '
+                "connect: connection refused"
+            ),
+            "quay.io: connection refused",
+        ),
+        (
+            (
+                'Get "https://public.ecr.aws/v2/": net/http: request canceled while waiting for '
+                "connection (Client.Timeout exceeded while awaiting headers)"
+            ),
+            (
+                "public.ecr.aws: request canceled while waiting for connection (Client.Timeout "
+                "exceeded while awaiting headers)"
+            ),
+        ),
+        ('Get "https://localhost:5000/v2/": EOF', "localhost:5000: EOF"),
+        ("manifest for ubuntu:24.04 not found", "manifest for ubuntu:24.04 not found"),
+    ],
+)
+def test_of_a_registry_that_does_not_answer_host_and_reason_are_told(cause: str, said: str) -> None:
+    error = not_pulled(place("ubuntu24.04", "3.12"), cause)
+    assert error.message == f"There is no base image for Ubuntu 24.04 (noble): {said}"
+
+
+def test_the_image_to_load_is_named() -> None:
+    hint = not_pulled(place("ubuntu24.04", "3.12"), "no such host").hint or ""
+    assert "`docker load` ubuntu:24.04 there" in hint
+    assert hint.endswith("nothing stands in for Ubuntu 24.04 (noble), Python 3.12, x86_64")
+
+
+def test_pythons_that_have_a_stand_in_are_named() -> None:
+    hint = not_pulled(place("amazonlinux2023", "3.12"), "no such host").hint or ""
+    assert hint.endswith("(there are stand-ins for its Python 3.9, 3.11, 3.13 and 3.14)")
+
+
+def test_a_platform_that_names_no_image_could_name_one() -> None:
+    error = without_image(place("amazonlinux2", "3.9"))
+    assert error.message == "There is no base image for Amazon Linux 2: no image of it is known"
+    assert "`image` of a platform of your own" in (error.hint or "")
+
+
+def test_a_wrong_family_is_told() -> None:
+    base = Image(id="sha256:1", name="base", origin="registry")
+    step = packages_step("runtime", place("almalinux9", "3.11"), base, ["python3.11"])
+    lines = [
+        "Step 5/5 : RUN install",
+        " ---> Running in 17e5fe58dfd2",
+        "/bin/sh: 1: yum: not found",
+        "Removing intermediate container 17e5fe58dfd2",
+    ]
+    error = failure(step, lines, "returned a non-zero code: 127")
+    assert error.message.endswith("cannot be built: /bin/sh: 1: yum: not found")
+    assert "`family`" in (error.hint or "")
+
+
+def test_a_mirror_between_two_days_is_no_missing_network() -> None:
+    base = Image(id="sha256:1", name="base", origin="bootstrap")
+    step = packages_step("system", place("debian12", "3.11"), base, ["libpq-dev"])
+    lines = [
+        "Err:1 http://deb.debian.org/debian forky/main x (tar)",
+        "E: Failed to fetch http://deb.debian.org/x.tar.xz  404  Not Found [IP: 192.0.2.1 80]",
+        "E: Failed to fetch some archives.",
+    ]
+    error = failure(step, lines, "returned a non-zero code: 100")
+    assert "of different days" in (error.hint or "")
+    assert "allow the engine" not in (error.hint or "")
+    assert error.message.count("http") == 1
