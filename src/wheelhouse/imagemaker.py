@@ -15,7 +15,7 @@ from wheelhouse import toolbox
 from wheelhouse.bootstrap import DEFAULT_MIRROR, MIRROR_VARIABLE, checked_mirror, root_archive
 from wheelhouse.errors import ImageError, InterruptedRunError
 from wheelhouse.imagefailures import clean, failure
-from wheelhouse.imagesteps import Kind, Step, base_name, base_recipe, family
+from wheelhouse.imagesteps import Kind, Step, family, root_name
 from wheelhouse.targets import OCI_ARCHITECTURES
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from wheelhouse.bootstrap import Recipe
     from wheelhouse.engine import Image
     from wheelhouse.imagestore import ImageStore
     from wheelhouse.targets import Place
@@ -81,18 +82,20 @@ class ImageMaker:
             say = self._lines(f"{place.preset.name} base")
             return self._store.pull(reference, _platform(place.arch), say)
 
-    def bootstrap(self, place: Place, *, refresh: bool = False) -> Image:
-        """The base of *place*, made from packages if it is not there. Raises ImageError.
+    def bootstrap(
+        self, kind: Kind, place: Place, recipe: Recipe, *, refresh: bool = False
+    ) -> Image:
+        """The image that *recipe* makes from packages, if it is not there. Raises ImageError.
 
         :param refresh: make it anew, with today's packages.
         """
-        recipe, name = base_recipe(place), base_name(place)
+        name = root_name(place, kind, recipe)
         with self._lock(name):
             if not refresh and (image := self.find(name, place.arch)):
                 return image
             self._check_running()
-            say = self._lines(f"{place.preset.name} base", stoppable=False)
-            labels = _labels("base", place) | {
+            say = self._lines(f"{place.preset.name} {kind}", stoppable=False)
+            labels = _labels(kind, place) | {
                 "wheelhouse.origin": "bootstrap",
                 "wheelhouse.base": name,
             }

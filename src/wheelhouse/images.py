@@ -23,15 +23,18 @@ from wheelhouse.imagefailures import BOOTSTRAP_HINT, not_pulled, without_image
 from wheelhouse.imagemaker import ImageMaker
 from wheelhouse.imagesteps import (
     base_name,
+    base_recipe,
     builder_step,
     checked_packages,
     cibuildwheel_step,
     packages_step,
     pinned,
     python_step,
+    root_name,
     runtime_step,
     toolbox_step,
     toolchain_step,
+    unpacked_recipe,
     with_python_step,
 )
 from wheelhouse.targets import Place, presets, stand_in
@@ -87,7 +90,7 @@ class TargetImageMaker:
         proving, lacking = self._settled(target.place)
         building, _ = self._settled(target.build_place)
         with self._pool(1) as pool:
-            tools = pool.submit(self._toolbox, target.arch, self._base)
+            tools = pool.submit(self._toolbox, target.arch)
             runtime = self._runtime(proving, self._base)
             toolchain = self._toolchain(building, self._base)
             builder = self._images.make(builder_step(building, toolchain, tools.result()))
@@ -143,17 +146,22 @@ class TargetImageMaker:
         arches = dict.fromkeys(place.arch for place in places)
         for arch in arches:
             check_host(arch)
-        wanted = dict.fromkeys([*(place.origin for place in places), *map(_tool_place, arches)])
+        wanted = dict.fromkeys(origin for place in places for origin in _origins(place))
         with self._pool(2 * len(wanted) + len(places) + len(arches)) as pool:
             bases = {
-                place: pool.submit(self._images.bootstrap, place, refresh=refresh)
+                place: pool.submit(
+                    self._images.bootstrap, "base", place, base_recipe(place), refresh=refresh
+                )
                 for place in wanted
             }
 
             def base(place: Place) -> Image:
                 return bases[place].result()
 
-            tools = {arch: pool.submit(self._toolbox, arch, base) for arch in arches}
+            tools = {
+                arch: pool.submit(self._bootstrapped_toolbox, arch, refresh=refresh)
+                for arch in arches
+            }
 
             def finish(place: Place) -> list[Image]:
                 runtime = self._runtime(place, base)
@@ -250,15 +258,29 @@ class TargetImageMaker:
         sources = self._runtime(_tool_place(place.arch), base)
         return self._images.make(python_step(place, self._origin_toolchain(place, base), sources))
 
-    def _toolbox(self, arch: str, base: _Bases) -> Image:
+    def _toolbox(self, arch: str) -> Image:
         place = _tool_place(arch)
-        return self._images.make(toolbox_step(place, self._runtime(place, base)))
+        unpacked = self._images.find(root_name(place, "unpacked", unpacked_recipe(place)), arch)
+        return self._images.make(toolbox_step(place, unpacked or self._runtime(place, self._base)))
+
+    def _bootstrapped_toolbox(self, arch: str, *, refresh: bool) -> Image:
+        place = _tool_place(arch)
+        recipe = unpacked_recipe(place)
+        unpacked = self._images.bootstrap("unpacked", place, recipe, refresh=refresh)
+        return self._images.make(toolbox_step(place, unpacked))
 
 
 def _tool_place(arch: str) -> Place:
     """Where the toolbox comes from. It is the newest Debian, so it knows the keys of all."""
     preset = presets()[toolbox.SOURCE_PRESET]
     return Place(preset=preset, python=next(iter(preset.pythons)), arch=arch)
+
+
+def _origins(place: Place) -> tuple[Place, ...]:
+    """The places whose bases the images of *place* are made from."""
+    if place.interpreter.from_source:
+        return place.origin, _tool_place(place.arch)
+    return (place.origin,)
 
 
 def _made_here(place: Place) -> Place:

@@ -3,6 +3,7 @@
 ====================  ===========================================================
 base                  the distribution: an official image, or one bootstrapped here
 python                a CPython built from the distribution's source package
+unpacked              packages that were unpacked and not installed: the toolbox starts from them
 runtime               base + what the server has: Python, and pip for its environments
 toolchain             runtime + compilers and Python's headers
 toolbox               ``/opt/wheelhouse``, the same for all targets (:mod:`.toolbox`)
@@ -22,7 +23,7 @@ import hashlib
 import json
 import re
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -39,7 +40,15 @@ if TYPE_CHECKING:
     from wheelhouse.targets import Place
 
 Kind = Literal[
-    "base", "python", "runtime", "toolchain", "toolbox", "builder", "system", "cibuildwheel"
+    "base",
+    "unpacked",
+    "python",
+    "runtime",
+    "toolchain",
+    "toolbox",
+    "builder",
+    "system",
+    "cibuildwheel",
 ]
 
 #: Debian policy 5.6.1, wider: RPM's names have capitals and underscores. A name that ended in a
@@ -202,8 +211,18 @@ def base_recipe(place: Place) -> Recipe:
 
 
 def base_name(place: Place) -> str:
-    """The name of the bootstrapped base. The mirror is not part of it: contents are signed."""
-    return image_name(place, "base", [base_recipe(place).command(DEFAULT_MIRROR)])
+    """The name of the bootstrapped base."""
+    return root_name(place, "base", base_recipe(place))
+
+
+def unpacked_recipe(place: Place) -> Recipe:
+    """What the toolbox is made from, where no registry has the base of its *place*."""
+    return replace(base_recipe(place), packages=toolbox.SOURCE_PACKAGES, installed=False)
+
+
+def root_name(place: Place, kind: Kind, recipe: Recipe) -> str:
+    """The name of what *recipe* makes. The mirror is not part of it: contents are signed."""
+    return image_name(place, kind, [recipe.command(DEFAULT_MIRROR)])
 
 
 def packages_step(kind: Kind, place: Place, base: Image, packages: Sequence[str]) -> Step:
@@ -264,8 +283,8 @@ def with_python_step(kind: Kind, place: Place, base: Image, python: Image) -> St
     )
 
 
-def toolbox_step(place: Place, runtime: Image) -> Step:
-    """The step that makes the toolbox from the *runtime* of its source platform."""
+def toolbox_step(place: Place, root: Image) -> Step:
+    """The step that makes the toolbox from the runtime of its source platform, or less of it."""
     return Step(
         kind="toolbox",
         place=place,
@@ -273,7 +292,7 @@ def toolbox_step(place: Place, runtime: Image) -> Step:
             "Dockerfile": _recipe("toolbox.Dockerfile"),
             "assemble.sh": _recipe("toolbox-assemble.sh"),
         },
-        inputs={"BASE": runtime.id},
+        inputs={"BASE": root.id},
         wheels=toolbox.pins(place.arch),
     )
 

@@ -39,6 +39,12 @@ TOOL_PATH = "/opt/wheelhouse/bin"
 #: Whose packages the private CPython is made of: the first Debian with Python 3.13.
 SOURCE_PRESET = "debian13"
 
+#: The packages with it, and with what ``images/toolbox-assemble.sh`` calls.
+SOURCE_PACKAGES = (
+    *("base-files", "bash", "coreutils", "dash", "findutils", "grep", "libc-bin", "python3"),
+    "sed",
+)
+
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _SCRIPTS = re.compile(r"[^/]+\.data/scripts/(?P<name>[^/]+)")
 

@@ -224,5 +224,5 @@ def test_terminals_without_unicode() -> None:
 
 def test_a_step_with_a_long_name_is_told_apart_on_a_common_terminal() -> None:
     step = StepStarted(target=None, step="image portable python (3.13)", phase="images")
-    shown = [to_text(each) for each in frame(running(step), 1.0, 100, 20)]
+    shown = [to_text(each) for each in frame(running(step), 1.0, 100, 20, output)]
     assert any("preparing image portable python (3.13)" in each for each in shown)

@@ -173,7 +173,10 @@ class hook:  # noqa: N801  (reads as a statement: `with hook("build"):`)
             )
             raise JobError(self.stage, f"the build backend {how}") from error
         if isinstance(error, BackendUnavailable):
-            raise JobError(self.stage, f"its build backend cannot be imported: {error}") from error
+            # All of it belongs into the log, where causes are looked for.
+            print(error.traceback, file=sys.stderr)
+            why = error.traceback.strip().rpartition("\n")[2] or str(error)
+            raise JobError(self.stage, f"its build backend cannot be imported: {why}") from error
         if isinstance(error, HookMissing):
             raise JobError(
                 self.stage, f"its build backend has no hook {error.hook_name}"

@@ -48,37 +48,52 @@ def bootstrap_images(
 
 def _places(names: list[str], python: str | None, arch: str | None) -> list[Place]:
     """What to bootstrap: the platforms named, else those of the project here, else all Debians."""
-    if names:
-        chosen = [place for name in names for place in _named(name, arch or platform.machine())]
-    elif Path("wheelhouse.toml").is_file():
-        chosen = _of_project(Path("wheelhouse.toml"))
-    else:
-        debians = [name for name, preset in presets().items() if preset.suite]
-        chosen = [place for name in debians for place in _named(name, arch or platform.machine())]
-    found = [
-        place for place in chosen if python in (None, place.python) and arch in (None, place.arch)
-    ]
-    if not found:
-        raise ConfigError(
-            f"there is no {' '.join(filter(None, [python and f'Python {python}', arch]))} among "
-            + ", ".join(str(place) for place in chosen),
-            hint="leave --python or --arch out, or name another platform",
-        )
-    return found
+    if not names and Path("wheelhouse.toml").is_file():
+        return _of_project(Path("wheelhouse.toml"), python, arch)
+    names = names or [name for name, preset in presets().items() if preset.suite]
+    return [place for name in names for place in _named(name, python, arch)]
 
 
-def _named(name: str, arch: str) -> list[Place]:
-    """Every Python of the platform *name* of which images can be made here. Raises ConfigError."""
+def _named(name: str, python: str | None, arch: str | None) -> list[Place]:
+    """The Pythons of the platform *name* of which images can be made here, or *python* alone.
+
+    :raises ConfigError: there is no such platform, or it has no such Python or architecture.
+    """
     preset = known_preset(name)
-    places = [Place(preset=preset, python=python, arch=arch) for python in preset.pythons]
+    arch = arch or platform.machine()
+    if arch not in preset.arches:
+        raise ConfigError(
+            f"{preset.title} has no architecture {quoted(arch)}",
+            hint=f"it has: {', '.join(preset.arches)}",
+        )
+    pythons = [each for each in preset.pythons if python in (None, each)]
+    if not pythons:
+        raise ConfigError(
+            f"{preset.title} has no Python {quoted(python)}"
+            if python
+            else f"{preset.title} has no Python of its own",
+            hint=f"it has: {', '.join(preset.pythons)}"
+            if preset.pythons
+            else "describe yours in wheelhouse.toml, as [platforms.NAME]",
+        )
+    places = [Place(preset=preset, python=each, arch=arch) for each in pythons]
     able = [place for place in places if preset.is_made_here or stand_in(place)]
     return able or places  # whoever makes them tells why it cannot
 
 
-def _of_project(file: Path) -> list[Place]:
+def _of_project(file: Path, python: str | None, arch: str | None) -> list[Place]:
     from wheelhouse.config import load_project
 
-    targets = load_project(file).targets.values()
+    targets = [
+        target
+        for target in load_project(file).targets.values()
+        if python in (None, target.python) and arch in (None, target.arch)
+    ]
+    if not targets:
+        raise ConfigError(
+            f"no target here has {' on '.join(filter(None, [python and f'Python {python}', arch]))}",
+            hint="leave --python or --arch out, or name a platform",
+        )
     return [place for target in targets for place in (target.place, target.build_place)]
 
 
