@@ -106,6 +106,8 @@ def architecture(value: str, known: Iterable[str], of: str = "") -> str:
     names = list(known)
     if value in names:
         return value
+    if of and value in OCI_ARCHITECTURES:
+        raise Refusal(f"{of} has no {value}", hint=f"its architectures are {', '.join(names)}")
     aliases = {alias: name for name, alias in OCI_ARCHITECTURES.items()}
     meant = aliases.get(value.lower())
     clause = f'; did you mean "{meant}"?' if meant in names else did_you_mean(value, names)
@@ -179,8 +181,8 @@ def _python_version(value: str) -> str:
         if value.lower().startswith(beginning):
             raise Refusal(
                 f"{quoted(value)} is {name}, but wheelhouses are made for CPython only",
-                hint='write the version of a CPython there, such as "3.11"; leave it out if there '
-                "is none",
+                hint='write the version of a CPython there, such as "3.11"; leave the target out '
+                "if there is none",
             )
     raise Refusal(
         f"{quoted(value)} is not a Python version of the form MAJOR.MINOR",

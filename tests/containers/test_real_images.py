@@ -29,7 +29,7 @@ from wheelhouse.bootstrap import Recipe, root_archive
 from wheelhouse.engine.docker_images import DockerImages
 from wheelhouse.errors import ImageError
 from wheelhouse.images import TargetImageMaker
-from wheelhouse.imagesteps import base_name
+from wheelhouse.imagesteps import base_name, base_recipe
 from wheelhouse.targets import Place, Target, presets
 
 if TYPE_CHECKING:
@@ -312,7 +312,7 @@ def test_an_unreachable_mirror_is_told(workshop: Workshop, images: dict[str, Tar
 def test_a_suite_that_is_not_there_leaves_no_image(workshop: Workshop) -> None:
     place = elsewhere(suite="no-such-suite")
     with pytest.raises(ImageError, match="no-such-suite for x86_64 failed"):
-        workshop.maker._images.bootstrap(place)
+        workshop.maker._images.bootstrap("base", place, base_recipe(place))
     assert workshop.store.find(base_name(place), AMD64) is None
 
 

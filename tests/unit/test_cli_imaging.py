@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from wheelhouse.cli import imaging
+from wheelhouse.cli import imaging  # noqa: TID251  (it is what is tested)
 from wheelhouse.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PROJECT = """
 requirements = ["requirements.txt"]

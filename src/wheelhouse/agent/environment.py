@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -174,7 +175,7 @@ class hook:  # noqa: N801  (reads as a statement: `with hook("build"):`)
             raise JobError(self.stage, f"the build backend {how}") from error
         if isinstance(error, BackendUnavailable):
             # All of it belongs into the log, where causes are looked for.
-            print(error.traceback, file=sys.stderr)
+            sys.stderr.write(f"{error.traceback}\n")
             why = error.traceback.strip().rpartition("\n")[2] or str(error)
             raise JobError(self.stage, f"its build backend cannot be imported: {why}") from error
         if isinstance(error, HookMissing):

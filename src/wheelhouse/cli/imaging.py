@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from wheelhouse.cli.targets import known_preset
+from wheelhouse.cli.targets import known_preset, one_of
 from wheelhouse.cli.workbench import image_maker, stoppable
 from wheelhouse.engine.cancellation import Cancellation
 from wheelhouse.errors import ConfigError
@@ -60,23 +60,16 @@ def _named(name: str, python: str | None, arch: str | None) -> list[Place]:
     :raises ConfigError: there is no such platform, or it has no such Python or architecture.
     """
     preset = known_preset(name)
-    arch = arch or platform.machine()
-    if arch not in preset.arches:
+    machine = arch or platform.machine()
+    one_of("architecture", machine, preset.arches, preset)
+    one_of("Python", python, preset.pythons, preset)
+    if not preset.pythons:
         raise ConfigError(
-            f"{preset.title} has no architecture {quoted(arch)}",
-            hint=f"it has: {', '.join(preset.arches)}",
+            f"{preset.title} has no Python of its own",
+            hint="describe yours in wheelhouse.toml, as [platforms.NAME]",
         )
-    pythons = [each for each in preset.pythons if python in (None, each)]
-    if not pythons:
-        raise ConfigError(
-            f"{preset.title} has no Python {quoted(python)}"
-            if python
-            else f"{preset.title} has no Python of its own",
-            hint=f"it has: {', '.join(preset.pythons)}"
-            if preset.pythons
-            else "describe yours in wheelhouse.toml, as [platforms.NAME]",
-        )
-    places = [Place(preset=preset, python=each, arch=arch) for each in pythons]
+    pythons = [python] if python else list(preset.pythons)
+    places = [Place(preset=preset, python=each, arch=machine) for each in pythons]
     able = [place for place in places if preset.is_made_here or stand_in(place)]
     return able or places  # whoever makes them tells why it cannot
 
@@ -90,8 +83,9 @@ def _of_project(file: Path, python: str | None, arch: str | None) -> list[Place]
         if python in (None, target.python) and arch in (None, target.arch)
     ]
     if not targets:
+        wanted = " on ".join(filter(None, [python and f"Python {python}", arch]))
         raise ConfigError(
-            f"no target here has {' on '.join(filter(None, [python and f'Python {python}', arch]))}",
+            f"no target here has {wanted}",
             hint="leave --python or --arch out, or name a platform",
         )
     return [place for target in targets for place in (target.place, target.build_place)]

@@ -57,8 +57,8 @@ def show_platform(
     :raises ConfigError: there is no such platform, or it has no such Python or architecture.
     """
     preset = known_preset(name)
-    python = _one_of("Python", python, preset.pythons, preset) or _usual(preset.pythons)
-    arch = _one_of("architecture", arch, preset.arches, preset) or preset.arches[0]
+    python = one_of("Python", python, preset.pythons, preset) or _usual(preset.pythons)
+    arch = one_of("architecture", arch, preset.arches, preset) or preset.arches[0]
     if tags:
         _print_tags(preset, python, arch, as_json=as_json)
     elif as_json:
@@ -100,7 +100,8 @@ def known_preset(name: str) -> Preset:
     return preset
 
 
-def _one_of(what: str, value: str | None, known: Collection[str], preset: Preset) -> str | None:
+def one_of(what: str, value: str | None, known: Collection[str], preset: Preset) -> str | None:
+    """*value*, if it is None or one of *known*, which *preset* has. Raises ConfigError."""
     if value is None or value in known:
         return value
     raise ConfigError(

@@ -4,7 +4,7 @@
 Run it on the server, with the very Python, or the one of the virtual environment, that is to use
 the wheels:
 
-    python3 probe_server.py > web.json
+    python3 probe.py > web.json
 
 It needs that Python (3.6 or later) and nothing else: no network, no root. It prints versions of
 the system and of Python, and the names of shared libraries: no host name, no user, no environment

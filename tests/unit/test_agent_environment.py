@@ -1,0 +1,31 @@
+"""What is said of a build backend that cannot be used."""
+
+from __future__ import annotations
+
+import pytest
+from pyproject_hooks import BackendUnavailable
+
+from wheelhouse.agent.environment import hook
+from wheelhouse.agent.errors import JobError
+
+TRACEBACK = """Traceback (most recent call last):
+  File "/build/env/lib/python3.13/site-packages/setuptools/__init__.py", line 10, in <module>
+    import distutils.core
+ModuleNotFoundError: No module named 'distutils'
+"""
+
+
+def test_why_a_backend_cannot_be_imported_is_one_line_and_the_rest_is_in_the_log(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(JobError) as caught, hook("build"):
+        raise BackendUnavailable(TRACEBACK, message="Cannot import 'setuptools.build_meta'")
+    assert str(caught.value) == (
+        "its build backend cannot be imported: ModuleNotFoundError: No module named 'distutils'"
+    )
+    assert TRACEBACK in capfd.readouterr().err
+
+
+def test_a_backend_without_a_traceback_says_what_it_says() -> None:
+    with pytest.raises(JobError, match="cannot be imported: Cannot import 'nope'"), hook("build"):
+        raise BackendUnavailable("", message="Cannot import 'nope'")
