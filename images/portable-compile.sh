@@ -3,14 +3,13 @@
 set -eu
 
 here=/tmp/python
-version=${PYTHON%t}
 prefix=/opt/python/$PYTHON
 # The standard library's extension modules name their source files, so this one is worth reading.
-build=/usr/src/python$version
+build=/usr/src/python$PYTHON
 
 mkdir -p "$build"
 cd "$build"
-tar -xf "$here"/source/python"$version"_*.orig.tar.* --strip-components=1
+tar -xf "$here"/source/python"$PYTHON"_*.orig.tar.* --strip-components=1
 # What only a person with a screen uses; Tk is not there anyway.
 rm -r Lib/idlelib Lib/tkinter Lib/turtle.py Lib/turtledemo Lib/pydoc_data
 
@@ -22,10 +21,8 @@ export SOURCE_DATE_EPOCH
 # information nor profile-guided or link-time optimization, which costs many minutes: this
 # interpreter starts build backends and imports what they made.
 # Berkeley DB is the one database library that Debian's own Python brings along.
-set -- --prefix="$prefix" --without-ensurepip --disable-test-modules \
+OPT='-fwrapv -O2' ./configure -q --prefix="$prefix" --without-ensurepip --disable-test-modules \
     --enable-loadable-sqlite-extensions --with-dbmliborder=bdb
-[ "$PYTHON" = "$version" ] || set -- "$@" --disable-gil
-OPT='-fwrapv -O2' ./configure -q "$@"
 make -s -j"$(nproc)"
 make -s install
 

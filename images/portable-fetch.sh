@@ -11,8 +11,8 @@ export DEBIAN_FRONTEND=noninteractive
 old=
 case $PYTHON in
     3.11) suite=bookworm ;;
-    3.13 | 3.13t) suite=trixie ;;
-    3.14 | 3.14t) suite=forky old='-o Acquire::Check-Valid-Until=false' ;;
+    3.13) suite=trixie ;;
+    3.14) suite=forky old='-o Acquire::Check-Valid-Until=false' ;;
     *) echo "no release of Debian is known that has the source package of Python $PYTHON"; exit 1 ;;
 esac
 
@@ -42,5 +42,5 @@ echo "deb-src [signed-by=$here/keys/debian-archive-keyring.gpg] $debian $suite m
 # An option with its value, or nothing.
 # shellcheck disable=SC2086
 with source $old update
-with source source --download-only --tar-only "python${PYTHON%t}"
+with source source --download-only --tar-only "python$PYTHON"
 rm -r "$here/lists"

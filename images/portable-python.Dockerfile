@@ -16,7 +16,7 @@ ARG SOURCES
 ARG TOOLCHAIN
 FROM ${SOURCES} AS sources
 FROM ${TOOLCHAIN}
-# Such as 3.11, or 3.14t for the free-threaded build.
+# Such as 3.11.
 ARG PYTHON
 # Replaces http://deb.debian.org/debian, and with "-security" appended the security archive.
 ARG DEBIAN_MIRROR=

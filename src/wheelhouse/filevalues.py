@@ -107,7 +107,7 @@ def architecture(value: str, known: Iterable[str], of: str = "") -> str:
     if value in names:
         return value
     if of and value in OCI_ARCHITECTURES:
-        raise Refusal(f"{of} has no {value}", hint=f"its architectures are {', '.join(names)}")
+        raise Refusal(f"{of} has no {value}", hint=f"it has: {', '.join(names)}")
     aliases = {alias: name for name, alias in OCI_ARCHITECTURES.items()}
     meant = aliases.get(value.lower())
     clause = f'; did you mean "{meant}"?' if meant in names else did_you_mean(value, names)

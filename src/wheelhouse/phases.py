@@ -36,14 +36,16 @@ def phase(run: Run, target: Target, name: str, *, total: int | None = None) -> I
 
 def tell_stand_in(run: Run, target: Target, images: TargetImages) -> None:
     """Report if *target* is proven elsewhere than on its own platform."""
-    if images.place != target.place:
-        run.reporter.emit(
-            Notice(
-                target=target.name,
-                message=f"{images.lacking}; so it is proven in {images.place.preset.title}"
-                + _difference(target.preset.libc, images.place.preset.libc),
-            )
-        )
+    if message := stand_in_message(target, images):
+        run.reporter.emit(Notice(target=target.name, message=message))
+
+
+def stand_in_message(target: Target, images: TargetImages) -> str | None:
+    """Where *target* is proven and why, if that is not on its own platform."""
+    if images.place == target.place:
+        return None
+    difference = _difference(target.preset.libc, images.place.preset.libc)
+    return f"{images.lacking}; so it is proven in {images.place.preset.title}{difference}"
 
 
 def _difference(own: Libc, other: Libc) -> str:

@@ -381,6 +381,10 @@ pythons = { "3.11" = "python3.11", "3.12" = 12, "pypy3.11" = "/usr/bin/pypy3" }
         OWN + 'arch = "arm64"\n' + ALONE,
         ['4: targets.web.arch: unknown architecture "arm64"'],
     ),
+    "architecture that one's own platform could have": (
+        OWN + 'arch = "aarch64"\n' + ALONE,
+        ["4: targets.web.arch: own has no aarch64"],
+    ),
     "PyPy": (
         TARGET.replace("3.11", "pypy3.11"),
         ['3: targets.web.python: "pypy3.11" is PyPy, but wheelhouses are made for CPython only'],
@@ -434,6 +438,7 @@ BEYOND_SCHEMA = {
     "target of a platform whose name is none",
     "packages without their family",
     "Python that one's own platform has not",
+    "architecture that one's own platform could have",
 }
 
 

@@ -18,8 +18,8 @@ from wheelhouse.engine import Image
 from wheelhouse.errors import PlanError, SeveralErrors
 from wheelhouse.locking.candidates import TagRanks
 from wheelhouse.locking.model import BuildRequirement, Lock, LockedBuild, LockedPackage
-from wheelhouse.plan import Built, Circumstances, Plan, best_wheel, plan_target
-from wheelhouse.targets import presets
+from wheelhouse.plan import Built, Circumstances, Plan, Planned, best_wheel, plan_target
+from wheelhouse.targets import Target, presets
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -334,8 +334,29 @@ def built(name: str = "demo") -> LockedPackage:
 
 
 def test_emulated_builds_are_told_with_what_they_may_take(here: Project) -> None:
-    plan = plan_target(lock(built(), built("other")), here, circumstances())
-    first, *_ = plan_text(plan).splitlines()
+    plan = planned(plan_target(lock(built(), built("other")), here, circumstances()))
+    first, second, *_ = plan_text(plan).splitlines()
     assert first == "web: 2 packages (2 to build; builds are emulated: about 2 min of work)"
-    native = replace(plan, emulated=False)
+    assert second.startswith("  build")
+    native = replace(plan, plan=replace(plan.plan, emulated=False))
     assert "emulated" not in plan_text(native)
+
+
+def test_a_plan_tells_of_the_stand_in(here: Project) -> None:
+    plan = planned(plan_target(lock(built()), here, circumstances()))
+    elsewhere = Target(name="web", preset=presets()["portable"], python="3.11").place
+    lent = replace(plan.images, place=elsewhere, lacking="There is no image of it")
+    assert plan_text(replace(plan, images=lent)).splitlines()[1] == (
+        "  note: There is no image of it; so it is proven in Portable Linux (glibc 2.31), "
+        "with glibc 2.31 instead of glibc 2.36"
+    )
+
+
+def planned(plan: Plan) -> Planned:
+    return Planned(
+        target=target(),
+        images=images(),
+        interpreter=interpreter(),
+        lock=lock(),
+        plan=plan,
+    )

@@ -265,10 +265,15 @@ def plan(
     chosen = _chosen(project, targets)
     freshness = Freshness.REQUIRE if locked else Freshness.RENEW_IF_STALE
     with workbench(project, engine, SilentReporter(), jobs=jobs) as run:
-        plans = for_each(run, chosen, lambda target: plan_one(run, target, freshness).plan)
+        plans = for_each(run, chosen, lambda target: plan_one(run, target, freshness))
     if as_json:
         found = [
-            {"target": each.target, "steps": [step.to_dict() for step in each.steps]}
+            {
+                "target": each.target.name,
+                "place": str(each.images.place),
+                "emulated": each.plan.emulated,
+                "steps": [step.to_dict() for step in each.plan.steps],
+            }
             for each in plans
         ]
         click.echo(json.dumps({"targets": found}, indent=2))

@@ -6,17 +6,19 @@ import math
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from wheelhouse.phases import stand_in_message
 from wheelhouse.text import human_size
 
 if TYPE_CHECKING:
     from wheelhouse.house import House
-    from wheelhouse.plan import Action, Plan, Step
+    from wheelhouse.plan import Action, Planned, Step
 
 ORDER: tuple[Action, ...] = ("build", "reuse", "fetch")
 
 
-def plan_text(plan: Plan) -> str:
+def plan_text(planned: Planned) -> str:
     """The plan of one target: what is built first, then the rest."""
+    plan = planned.plan
     steps = sorted(plan.steps, key=lambda step: (ORDER.index(step.action), step.package.name))
     width = max((len(str(step.package)) for step in steps), default=0)
     counts = Counter(step.action for step in steps)
@@ -24,6 +26,8 @@ def plan_text(plan: Plan) -> str:
     if plan.emulated and counts["build"]:
         told += f"; builds are emulated: about {math.ceil(plan.seconds / 60)} min of work"
     lines = [f"{plan.target}: {len(steps)} packages ({told})"]
+    if message := stand_in_message(planned.target, planned.images):
+        lines.append(f"  note: {message}")
     lines += [_line(step, width) for step in steps]
     return "\n".join(lines)
 
