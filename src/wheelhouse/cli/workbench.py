@@ -6,8 +6,8 @@ import os
 import signal
 import socket
 import threading
-from contextlib import contextmanager, nullcontext
-from typing import TYPE_CHECKING
+from contextlib import contextmanager, nullcontext, suppress
+from typing import TYPE_CHECKING, NoReturn
 
 from wheelhouse.engine.cancellation import Cancellation
 from wheelhouse.errors import InterruptedRunError
@@ -111,7 +111,17 @@ def _watch(signals: socket.socket, cancellation: Cancellation) -> None:
         except TimeoutError:
             again = first
         if again:
-            os._exit(128 + again)
+            _leave(again)
+
+
+def _leave(number: int) -> NoReturn:
+    """End at once, whatever hangs; it is said past the display, which may be what does."""
+    shown = "\x1b[?25h\r\n" if os.isatty(2) else ""
+    name = signal.Signals(number).name
+    text = f"{shown}error[interrupted]: ended by {name} at once; what was finished is kept\n"
+    with suppress(OSError):
+        os.write(2, text.encode())
+    os._exit(128 + number)
 
 
 def _next(signals: socket.socket) -> int | None:

@@ -14,9 +14,7 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
-import requests
-from docker.errors import DockerException
-
+from wheelhouse.engine.docker_container import UNREACHABLE
 from wheelhouse.errors import EngineError
 
 if TYPE_CHECKING:
@@ -85,9 +83,9 @@ class DockerCommand:
         /,
     ) -> None:
         """Remove what is left of its containers."""
-        with contextlib.suppress(DockerException, requests.exceptions.RequestException):
+        with contextlib.suppress(*UNREACHABLE):
             for found in self._client.containers(all=True, filters={"label": self._label}):
-                with contextlib.suppress(DockerException):  # it is just removing itself
+                with contextlib.suppress(*UNREACHABLE):  # it is just removing itself
                     self._client.remove_container(found["Id"], force=True, v=True)
 
     def out_of_memory(self) -> bool:
@@ -99,7 +97,7 @@ class DockerCommand:
         filters = {"label": self._label, "event": "oom"}
         try:
             return any(self._client.events(**span, filters=filters, decode=True))
-        except (DockerException, requests.exceptions.RequestException):
+        except UNREACHABLE:
             return False
 
 
