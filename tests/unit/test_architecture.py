@@ -22,8 +22,8 @@ LAYERS = (
     platformtable projectfile projectpaths recipes reporting scheduler store tags targettable
     tomlsource toolbox wording""",
     """bootstrap building emulation engine.docker engine.docker_archive engine.docker_command
-    engine.docker_container engine.docker_images engine.local engine.session imagefailures imagemaker
-    images imagestore imagesteps locking.candidates locking.index plan wheels""",
+    engine.docker_container engine.docker_images engine.local engine.session imagefailures
+    imagemaker images imagestore imagesteps locking.candidates locking.index plan wheels""",
     "house locking manifest obtain probe prove publish story",
     "phases pipeline run uptodate",
     "cli __main__",
