@@ -96,7 +96,7 @@ class Baseline:
         return self._measured(output)
 
     def _image(self) -> str:
-        return self.workplace.maker.with_system(TARGET, self.system).id
+        return self.workplace.maker.with_system(self.workplace.images, self.system).id
 
     def _measured(self, output: str) -> Measured:
         marks = [(name, float(at)) for name, at in _MARK.findall(output)]

@@ -289,11 +289,6 @@ def _preset(said: _Said, libc: Libc, arch: str) -> Preset:
         family=said.os_release.family,
         libc=libc,
         glibcxx=glibcxx,
-        image=None,
-        suite=None,
-        base=None,
-        toolchain=None,
-        end_of_life=None,
         arches=(arch,),
         pythons={said.short_version: PresetPython(path=said.python.executable, pip=pip)},
     )

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wheelhouse.engine import MIB, ContainerSpec, Limits
-from wheelhouse.targets import OCI_ARCHITECTURES
+from wheelhouse.targets import OCI_ARCHITECTURES, oci_platform
 
 if TYPE_CHECKING:
     from wheelhouse.engine import Engine
@@ -76,7 +76,7 @@ def runs_in(engine: Engine, images: ImageStore, arch: str) -> bool:
     :param images: those of *engine*. One of a few hundred bytes stays there.
     :raises EngineError: it is not known, as no container can be started.
     """
-    platform = f"linux/{OCI_ARCHITECTURES[arch]}"
+    platform = oci_platform(arch)
     root = _root(arch)
     name = f"wheelhouse/{_NAME}-{arch}:{hashlib.sha256(root).hexdigest()[:12]}"
     image = images.find(name, platform) or images.import_tar(

@@ -16,7 +16,7 @@ from wheelhouse.bootstrap import DEFAULT_MIRROR, MIRROR_VARIABLE, checked_mirror
 from wheelhouse.errors import ImageError, InterruptedRunError
 from wheelhouse.imagefailures import clean, failure
 from wheelhouse.imagesteps import Kind, Step, family, root_name
-from wheelhouse.targets import OCI_ARCHITECTURES
+from wheelhouse.targets import oci_platform
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -72,7 +72,7 @@ class ImageMaker:
 
     def find(self, name: str, arch: str) -> Image | None:
         """The image called *name*, if it is there and for *arch*."""
-        return self._store.find(name, _platform(arch))
+        return self._store.find(name, oci_platform(arch))
 
     def pull(self, reference: str, place: Place) -> Image:
         """The image *reference*, fetched if it is not there. Raises ImageError."""
@@ -80,7 +80,7 @@ class ImageMaker:
             if image := self.find(reference, place.arch):
                 return image
             say = self._lines(f"{place.preset.name} base")
-            return self._store.pull(reference, _platform(place.arch), say)
+            return self._store.pull(reference, oci_platform(place.arch), say)
 
     def bootstrap(
         self, kind: Kind, place: Place, recipe: Recipe, *, refresh: bool = False
@@ -103,7 +103,7 @@ class ImageMaker:
                 recipe, mirror=self._mirror, on_line=say, stopping=self._stopping
             ) as archive:
                 return self._store.import_tar(
-                    archive, name, labels=labels, platform=_platform(place.arch)
+                    archive, name, labels=labels, platform=oci_platform(place.arch)
                 )
 
     def make(self, step: Step) -> Image:
@@ -127,7 +127,7 @@ class ImageMaker:
                     arguments=self._arguments(step),
                     labels=_labels(step.kind, step.place) | dict(step.labels),
                     network="default" if step.network else "none",
-                    platform=_platform(step.place.arch),
+                    platform=oci_platform(step.place.arch),
                     on_line=self._lines(step.title, lines),
                 )
         except ImageError as error:
@@ -188,10 +188,6 @@ class ImageMaker:
 
 def _is_debian(place: Place) -> bool:
     return family(place.preset.family).manager == "apt"
-
-
-def _platform(arch: str) -> str:
-    return f"linux/{OCI_ARCHITECTURES[arch]}"
 
 
 def _labels(kind: Kind, place: Place) -> dict[str, str]:

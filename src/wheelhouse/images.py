@@ -37,7 +37,7 @@ from wheelhouse.imagesteps import (
     unpacked_recipe,
     with_python_step,
 )
-from wheelhouse.targets import Place, presets, stand_in
+from wheelhouse.targets import Place, made_here, presets, stand_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -106,32 +106,30 @@ class TargetImageMaker:
             lacking=lacking,
         )
 
-    def with_system(self, target: Target, packages: tuple[str, ...]) -> Image:
-        """The builder of *target* with the distribution's *packages* in it.
+    def with_system(self, images: TargetImages, packages: tuple[str, ...]) -> Image:
+        """The builder among *images* with the distribution's *packages* in it.
 
         :raises ConfigError: what is asked for cannot be a package's name.
         :raises ImageError: the distribution has no such package, or a step failed.
         """
-        return self._with_system(self.prepare(target), packages)
-
-    def for_cibuildwheel(self, target: Target, packages: tuple[str, ...], folder: str) -> Image:
-        """The same with the target's Python in *folder*, where cibuildwheel looks for it.
-
-        :raises ConfigError: what is asked for cannot be a package's name.
-        :raises ImageError: the distribution has no such package, or a step failed.
-        """
-        images = self.prepare(target)
-        builder = self._with_system(images, packages)
-        step = cibuildwheel_step(images.build_place, builder, images.builder_python, folder)
-        return self._images.make(step)
-
-    def _with_system(self, images: TargetImages, packages: tuple[str, ...]) -> Image:
         packages = checked_packages(packages)
         if not packages:
             return images.builder
         return self._images.make(
             packages_step("system", images.build_place, images.builder, packages)
         )
+
+    def for_cibuildwheel(
+        self, images: TargetImages, packages: tuple[str, ...], folder: str
+    ) -> Image:
+        """The same with the target's Python in *folder*, where cibuildwheel looks for it.
+
+        :raises ConfigError: what is asked for cannot be a package's name.
+        :raises ImageError: the distribution has no such package, or a step failed.
+        """
+        builder = self.with_system(images, packages)
+        step = cibuildwheel_step(images.build_place, builder, images.builder_python, folder)
+        return self._images.make(step)
 
     def bootstrap(self, places: Sequence[Place], *, refresh: bool = False) -> list[Image]:
         """Make the base images of *places* from packages, and all images on top of them.
@@ -142,7 +140,7 @@ class TargetImageMaker:
         :return: base, runtime and builder of each place, in the order of *places*.
         :raises ImageError: this machine cannot bootstrap, or a step failed. All failures are told.
         """
-        places = tuple(dict.fromkeys(_made_here(place) for place in places))
+        places = tuple(dict.fromkeys(_makeable(place) for place in places))
         arches = dict.fromkeys(place.arch for place in places)
         for arch in arches:
             check_host(arch)
@@ -283,9 +281,9 @@ def _origins(place: Place) -> tuple[Place, ...]:
     return (place.origin,)
 
 
-def _made_here(place: Place) -> Place:
+def _makeable(place: Place) -> Place:
     """*place*, or what stands in for it, of which images need no registry. Raises ImageError."""
-    made = place if place.preset.is_made_here else stand_in(place)
+    made = made_here(place)
     if made is None:
         raise ImageError(
             f"{place} cannot be made from packages, and nothing that can be stands in for it",

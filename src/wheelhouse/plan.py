@@ -214,7 +214,6 @@ def _recipe(
     assert package.sdist is not None
     assert package.build is not None
     system = _system(package, project, here)
-    image = here.builder(system) if system else here.images.builder
     python, cibuildwheel = here.images.builder_python, None
     if settings.builder == "cibuildwheel":
         tag = here.interpreter.tags[0]
@@ -226,6 +225,8 @@ def _recipe(
             index=project.index,
             version=here.cibuildwheel(),
         )
+    else:
+        image = here.builder(system) if system else here.images.builder
     return Recipe(
         sdist=package.sdist,
         image=image.id,

@@ -289,11 +289,6 @@ def _blank(name: str) -> Preset:
         family="other",  # no recipes are for it; and none are asked for, where there is no image
         libc=Libc(family="glibc", version=(2, 0)),
         glibcxx=None,
-        image=None,
-        suite=None,
-        base=None,
-        toolchain=None,
-        end_of_life=None,
         arches=("x86_64",),
         pythons={},
     )

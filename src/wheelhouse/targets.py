@@ -86,11 +86,11 @@ class Preset:
     family: str
     libc: Libc
     glibcxx: Version | None
-    image: str | None
-    suite: str | None
-    base: str | None
-    toolchain: tuple[str, ...] | None
-    end_of_life: date | None
+    image: str | None = None
+    suite: str | None = None
+    base: str | None = None
+    toolchain: tuple[str, ...] | None = None
+    end_of_life: date | None = None
     arches: tuple[str, ...]
     pythons: Mapping[str, PresetPython] = field(hash=False)
     note: str | None = None
@@ -280,6 +280,16 @@ def presets() -> Mapping[str, Preset]:
         name: _preset(name, tables.get(data.get("like"), {}) | data)
         for name, data in tables.items()
     }
+
+
+def made_here(place: Place) -> Place | None:
+    """*place*, if its images need no registry; else what stands in for it; None if nothing."""
+    return place if place.preset.is_made_here else stand_in(place)
+
+
+def oci_platform(arch: str) -> str:
+    """*arch* as container engines name it: ``linux/amd64``."""
+    return f"linux/{OCI_ARCHITECTURES[arch]}"
 
 
 def stand_in(place: Place) -> Place | None:

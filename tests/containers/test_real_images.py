@@ -271,14 +271,17 @@ def test_images_say_what_they_are(workshop: Workshop, images: dict[str, TargetIm
 def test_system_packages_are_added_once_by_concurrent_runs(
     workshop: Workshop, images: dict[str, TargetImages]
 ) -> None:
-    first = workshop.maker.with_system(target("debian12"), ("libpq-dev",))
+    first = workshop.maker.with_system(workshop.maker.prepare(target("debian12")), ("libpq-dev",))
     run(first, "pg_config --version; /opt/wheelhouse/bin/uv --version")
     workshop.remove(first.name)
     workshop.lines.clear()
     makers = [workshop.make() for _ in range(4)]
     with ThreadPoolExecutor() as pool:
         again = list(
-            pool.map(lambda maker: maker.with_system(target("debian12"), ("libpq-dev",)), makers)
+            pool.map(
+                lambda maker: maker.with_system(maker.prepare(target("debian12")), ("libpq-dev",)),
+                makers,
+            )
         )
     assert len(set(again)) == 1
     assert sum(": Step 1/" in line for line in workshop.lines) == 1
@@ -290,7 +293,9 @@ def test_unknown_packages_are_named(
 ) -> None:
     # Apt would take the second for a regular expression, which libpq-dev matches.
     with pytest.raises(ImageError, match=r"has no package libno-such-dev, libpq\.dev") as caught:
-        workshop.maker.with_system(target(preset), ("libcap-dev", "libpq.dev", "libno-such-dev"))
+        workshop.maker.with_system(
+            workshop.maker.prepare(target(preset)), ("libcap-dev", "libpq.dev", "libno-such-dev")
+        )
     assert f"packages.debian.org/{presets()[preset].suite}" in (caught.value.hint or "")
 
 
@@ -298,14 +303,14 @@ def test_a_virtual_package_names_its_providers(
     workshop: Workshop, images: dict[str, TargetImages]
 ) -> None:
     with pytest.raises(ImageError, match="libcurl-dev is no package") as caught:
-        workshop.maker.with_system(target("debian12"), ("libcurl-dev",))
+        workshop.maker.with_system(workshop.maker.prepare(target("debian12")), ("libcurl-dev",))
     assert "libcurl4-openssl-dev" in (caught.value.hint or "")
 
 
 def test_an_unreachable_mirror_is_told(workshop: Workshop, images: dict[str, TargetImages]) -> None:
     maker = workshop.make(mirror="http://127.0.0.1:9/debian")
     with pytest.raises(ImageError) as caught:
-        maker.with_system(target("debian13"), ("libbluetooth-dev",))
+        maker.with_system(maker.prepare(target("debian13")), ("libbluetooth-dev",))
     assert "WHEELHOUSE_DEBIAN_MIRROR" in (caught.value.hint or "")
 
 
@@ -363,7 +368,7 @@ maker = TargetImageMaker(
     DockerImages(docker.APIClient()), None, Path(sys.argv[1]), lambda line: print(line, flush=True)
 )
 target = Target(name="t", preset=preset, python="3.11")
-maker.with_system(target, ("libbluetooth-dev", "libgtk-3-dev"))
+maker.with_system(maker.prepare(target), ("libbluetooth-dev", "libgtk-3-dev"))
 """
 
 

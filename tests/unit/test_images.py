@@ -283,14 +283,14 @@ def test_another_base_makes_other_images(store: MemoryStore, maker: TargetImageM
 
 def test_with_system_is_a_step_of_its_own(store: MemoryStore, maker: TargetImageMaker) -> None:
     builder = maker.prepare(target()).builder
-    image = maker.with_system(target(), ("libpq-dev", "libcap-dev"))
+    image = maker.with_system(maker.prepare(target()), ("libpq-dev", "libcap-dev"))
     name, arguments, network = store.built[-1]
     assert name == image.name
     assert arguments["PACKAGES"] == "libcap-dev libpq-dev"
     assert arguments["BASE"] == builder.id
     assert network == "default"
-    assert maker.with_system(target(), ("libcap-dev", "libpq-dev")) == image
-    assert maker.with_system(target(), ()) == builder
+    assert maker.with_system(maker.prepare(target()), ("libcap-dev", "libpq-dev")) == image
+    assert maker.with_system(maker.prepare(target()), ()) == builder
 
 
 def test_proxies_and_mirror_are_build_arguments_and_no_part_of_names(
@@ -316,7 +316,7 @@ def test_one_of_concurrent_callers_builds(store: MemoryStore, maker: TargetImage
 
     def ask(_: int) -> Image:
         barrier.wait()
-        return maker.with_system(target(), ("libpq-dev",))
+        return maker.with_system(maker.prepare(target()), ("libpq-dev",))
 
     with ThreadPoolExecutor(8) as pool:
         assert len(set(pool.map(ask, range(8)))) == 1
@@ -393,7 +393,7 @@ def test_a_registry_that_does_not_answer_is_asked_once(
 
     monkeypatch.setattr(store, "pull", pull)
     maker.prepare(target("amazonlinux2023", python="3.11"))
-    maker.with_system(target("amazonlinux2023", python="3.11"), ("libpq-dev",))
+    maker.with_system(maker.prepare(target("amazonlinux2023", python="3.11")), ("libpq-dev",))
     assert len(asked) == 1
 
 
@@ -407,7 +407,7 @@ def test_a_builder_of_its_own_builds_and_the_target_proves(
     assert images.runtime_python == "/usr/bin/python3.11"
     assert images.builder_python == "/opt/python/3.11/bin/python3.11"
     assert "debian12-toolchain" not in kinds(store)
-    system = maker.with_system(wanted, ("libpq-dev",))
+    system = maker.with_system(maker.prepare(wanted), ("libpq-dev",))
     assert system.name.startswith("wheelhouse/portable-system:")
 
 
@@ -469,7 +469,7 @@ def test_a_failed_step_names_its_cause_and_the_next_step(
     maker.prepare(target())
     store.failing = lines
     with pytest.raises(ImageError) as caught:
-        maker.with_system(target(), ("libnope-dev",))
+        maker.with_system(maker.prepare(target()), ("libnope-dev",))
     assert message in caught.value.message
     assert hint in (caught.value.hint or "")
 

@@ -4,65 +4,28 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from packaging.specifiers import SpecifierSet
-from packaging.utils import parse_wheel_filename
 from packaging.version import Version
-from wheelfactory import cpython311, debian12
+from wheelfactory import FAST, NATIVE, binary, cpython311, debian12, wheel
 
 from wheelhouse.errors import CheckError, SeveralErrors
 from wheelhouse.targets import Libc, Target, presets
 from wheelhouse.wheels.archive import Wheel, WheelMetadata, read_wheel
 from wheelhouse.wheels.check import check_house, check_wheel, lost_extension
-from wheelhouse.wheels.elf import Binary
 from wheelhouse.wheels.findings import refuse
 from wheelhouse.wheels.libraries import provided_sonames, system_needs
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from wheelhouse.wheels.elf import Binary
     from wheelhouse.wheels.findings import Finding, Origin
 
 TARGET = debian12()
 PYTHON = cpython311()
-NATIVE = "demo-1.0-cp311-cp311-manylinux_2_28_x86_64.whl"
-FAST = "demo/fast.cpython-311-x86_64-linux-gnu.so"
-
-
-def binary(member: str = FAST, **facts: object) -> Binary:
-    base = Binary(
-        member=member,
-        machine="x86_64",
-        kind="ET_DYN",
-        needed=("libc.so.6",),
-        versions=(("libc.so.6", "GLIBC_2.28"),),
-        initializes="lib" not in member,
-    )
-    return replace(base, **facts)  # type: ignore[arg-type]
-
-
-def wheel(*binaries: Binary, filename: str = NATIVE, **facts: object) -> Wheel:
-    name, version, build, tags = parse_wheel_filename(filename)
-    base = Wheel(
-        path=Path(filename),
-        filename=filename,
-        size=1,
-        name=name,
-        version=version,
-        build=build,
-        tags=tags,
-        metadata=WheelMetadata(name=name, version=Version("1.0")),
-        retagged=False,
-        root_is_purelib=False,
-        files=tuple(each.member for each in binaries),
-        modules=("demo",),
-        extensions=tuple(each.member for each in binaries if each.initializes),
-        binaries=binaries,
-        broken_binaries=(),
-        pth=(),
-    )
-    return replace(base, **facts)  # type: ignore[arg-type]
 
 
 def findings(each: Wheel, target: Target = TARGET, origin: Origin = "fetched") -> list[Finding]:

@@ -6,18 +6,13 @@ import platform
 import sys
 from dataclasses import replace
 from importlib.machinery import EXTENSION_SUFFIXES
-from pathlib import Path
 
 import pytest
-from packaging.utils import parse_wheel_filename
-from packaging.version import Version
-from wheelfactory import debian12
+from wheelfactory import binary, debian12, wheel
 
 from wheelhouse.tags import tags_of
 from wheelhouse.targets import Interpreter
-from wheelhouse.wheels.archive import Wheel, WheelMetadata
 from wheelhouse.wheels.check import check_wheel
-from wheelhouse.wheels.elf import Binary
 
 #: What stands between a module's name and ``.so`` where each Python finds it, and may load it:
 #: `importlib.machinery.EXTENSION_SUFFIXES` as these Pythons have it, but for ``abi3`` where it is
@@ -56,36 +51,13 @@ def interpreter(python: str) -> Interpreter:
 
 def is_found(python: str, flavour: str) -> bool:
     """Whether a wheel with an extension module of that name alone passes the check."""
-    binary = Binary(
-        member=f"demo/fast.{flavour}.so" if flavour else "demo/fast.so",
-        machine="x86_64",
-        kind="ET_DYN",
-        needed=("libc.so.6",),
-        versions=(),
-        initializes=True,
-    )
-    filename = "demo-1.0-py3-none-manylinux_2_28_x86_64.whl"
-    name, version, build, tags = parse_wheel_filename(filename)
-    wheel = Wheel(
-        path=Path(filename),
-        filename=filename,
-        size=1,
-        name=name,
-        version=version,
-        build=build,
-        tags=tags,
-        metadata=WheelMetadata(name=name, version=Version("1.0")),
-        retagged=False,
-        root_is_purelib=False,
-        files=(binary.member,),
-        modules=("demo",),
-        extensions=(binary.member,),
-        binaries=(binary,),
-        broken_binaries=(),
-        pth=(),
+    member = f"demo/fast.{flavour}.so" if flavour else "demo/fast.so"
+    found = wheel(
+        binary(member, versions=(), initializes=True),
+        filename="demo-1.0-py3-none-manylinux_2_28_x86_64.whl",
     )
     target = replace(debian12(), python=python)
-    rules = [each.rule for each in check_wheel(wheel, target, interpreter(python), {})]
+    rules = [each.rule for each in check_wheel(found, target, interpreter(python), {})]
     assert rules in ([], ["extension-abi"])
     return not rules
 

@@ -9,18 +9,25 @@ import shutil
 import struct
 import subprocess
 import zipfile
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from packaging.tags import compatible_tags, cpython_tags
+from packaging.utils import parse_wheel_filename
+from packaging.version import Version
 
 from wheelhouse.targets import Interpreter, Libc, Target, presets
+from wheelhouse.wheels.archive import Wheel, WheelMetadata
+from wheelhouse.wheels.elf import Binary
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
 INFO = "demo-1.0.dist-info"
+NATIVE = "demo-1.0-cp311-cp311-manylinux_2_28_x86_64.whl"
+FAST = "demo/fast.cpython-311-x86_64-linux-gnu.so"
 
 Member = tuple[str | zipfile.ZipInfo, bytes]
 
@@ -114,3 +121,40 @@ def cpython311(arch: str = "x86_64") -> Interpreter:
         libc=Libc.parse("glibc 2.36"),
         pip="23.0.1",
     )
+
+
+def binary(member: str = FAST, **facts: object) -> Binary:
+    """What is known of an extension module, or of a library if its name says so."""
+    base = Binary(
+        member=member,
+        machine="x86_64",
+        kind="ET_DYN",
+        needed=("libc.so.6",),
+        versions=(("libc.so.6", "GLIBC_2.28"),),
+        initializes="lib" not in member,
+    )
+    return replace(base, **facts)  # type: ignore[arg-type]
+
+
+def wheel(*binaries: Binary, filename: str = NATIVE, **facts: object) -> Wheel:
+    """What is known of a sound wheel with these *binaries*, but for *facts*."""
+    name, version, build, tags = parse_wheel_filename(filename)
+    base = Wheel(
+        path=Path(filename),
+        filename=filename,
+        size=1,
+        name=name,
+        version=version,
+        build=build,
+        tags=tags,
+        metadata=WheelMetadata(name=name, version=Version("1.0")),
+        retagged=False,
+        root_is_purelib=False,
+        files=tuple(each.member for each in binaries),
+        modules=("demo",),
+        extensions=tuple(each.member for each in binaries if each.initializes),
+        binaries=binaries,
+        broken_binaries=(),
+        pth=(),
+    )
+    return replace(base, **facts)  # type: ignore[arg-type]

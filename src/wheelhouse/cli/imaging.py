@@ -15,7 +15,7 @@ from wheelhouse.engine.cancellation import Cancellation
 from wheelhouse.errors import ConfigError
 from wheelhouse.fetch import Client, Fetcher
 from wheelhouse.store import Store, default_root
-from wheelhouse.targets import Place, presets, stand_in
+from wheelhouse.targets import Place, made_here, presets
 from wheelhouse.text import clip, human_duration, sanitize
 
 
@@ -70,7 +70,7 @@ def _named(name: str, python: str | None, arch: str | None) -> list[Place]:
         )
     pythons = [python] if python else list(preset.pythons)
     places = [Place(preset=preset, python=each, arch=machine) for each in pythons]
-    able = [place for place in places if preset.is_made_here or stand_in(place)]
+    able = [place for place in places if made_here(place)]
     return able or places  # whoever makes them tells why it cannot
 
 

@@ -29,7 +29,12 @@ from docker.utils import kwargs_from_env
 
 from wheelhouse.emulation import hint, runs_in
 from wheelhouse.engine.docker_command import DockerCommand
-from wheelhouse.engine.docker_container import UNREACHABLE, DockerContainer
+from wheelhouse.engine.docker_container import (
+    UNREACHABLE,
+    DockerContainer,
+    remove,
+    remove_labelled,
+)
 from wheelhouse.engine.docker_images import DockerImages
 from wheelhouse.engine.jobs import ROOT
 from wheelhouse.errors import EngineError, ImageError
@@ -191,18 +196,17 @@ class DockerEngine:
 
     def with_system(self, target: Target, packages: tuple[str, ...]) -> Image:
         """See :class:`wheelhouse.engine.Engine`."""
-        return self._images.with_system(target, packages)
+        return self._images.with_system(self.images(target), packages)
 
     def for_cibuildwheel(self, target: Target, packages: tuple[str, ...], folder: str) -> Image:
         """See :class:`wheelhouse.engine.Engine`."""
-        return self._images.for_cibuildwheel(target, packages, folder)
+        return self._images.for_cibuildwheel(self.images(target), packages, folder)
 
     def command(self, purpose: str, limits: Limits, *, network: bool) -> EngineCommand:
         """See :class:`wheelhouse.engine.Engine`."""
-        labels = {LABEL: self._run, OWNER: self._owner, "dev.wheelhouse.job": purpose}
         return DockerCommand(
             self._client,
-            labels,
+            self._labels(purpose),
             limits,
             cpus=self.cpus,
             network=network,
@@ -257,7 +261,7 @@ class DockerEngine:
             "entrypoint": [],
             "environment": dict(spec.environment),
             "host_config": host,
-            "labels": {LABEL: self._run, OWNER: self._owner, "dev.wheelhouse.job": spec.purpose},
+            "labels": self._labels(spec.purpose),
             "network_disabled": True,
             "stdin_open": True,
             "tty": False,
@@ -266,14 +270,13 @@ class DockerEngine:
             "working_dir": "/",
         }
 
+    def _labels(self, purpose: str) -> dict[str, str]:
+        return {LABEL: self._run, OWNER: self._owner, "dev.wheelhouse.job": purpose}
+
     def remove_later(self, container_id: str) -> None:
         """Remove a container in the background; :meth:`close` waits for it."""
         with contextlib.suppress(RuntimeError):  # already closing, which removes what is left
-            self._undertaker.submit(self._remove, container_id)
-
-    def _remove(self, container_id: str) -> None:
-        with contextlib.suppress(*UNREACHABLE):  # it has removed itself, or its engine is gone
-            self._client.remove_container(container_id, force=True, v=True)
+            self._undertaker.submit(remove, self._client, container_id)
 
     def notices(self) -> list[str]:
         """See :class:`wheelhouse.engine.Engine`."""
@@ -285,18 +288,14 @@ class DockerEngine:
         with contextlib.suppress(*UNREACHABLE):
             for found in self._client.containers(all=True, filters={"label": LABEL}):
                 if is_orphan(found["Labels"].get(OWNER, ""), self._owner):
-                    self._remove(found["Id"])
+                    remove(self._client, found["Id"])
                     left += 1
         return left
 
     def close(self) -> None:
         """Wait until every container of this run is gone."""
         self._undertaker.shutdown(wait=True)
-        with contextlib.suppress(*UNREACHABLE):
-            for found in self._client.containers(
-                all=True, filters={"label": f"{LABEL}={self._run}"}
-            ):
-                self._remove(found["Id"])
+        remove_labelled(self._client, f"{LABEL}={self._run}")
         self._client.close()
 
 

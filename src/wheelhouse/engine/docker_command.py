@@ -6,7 +6,6 @@ tell which containers it made. So each carries a label, by which it is held to i
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import shutil
@@ -14,7 +13,7 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from wheelhouse.engine.docker_container import UNREACHABLE
+from wheelhouse.engine.docker_container import UNREACHABLE, remove_labelled
 from wheelhouse.errors import EngineError
 
 if TYPE_CHECKING:
@@ -83,10 +82,7 @@ class DockerCommand:
         /,
     ) -> None:
         """Remove what is left of its containers."""
-        with contextlib.suppress(*UNREACHABLE):
-            for found in self._client.containers(all=True, filters={"label": self._label}):
-                with contextlib.suppress(*UNREACHABLE):  # it is just removing itself
-                    self._client.remove_container(found["Id"], force=True, v=True)
+        remove_labelled(self._client, self._label)
 
     def out_of_memory(self) -> bool:
         """See :class:`wheelhouse.engine.EngineCommand`."""

@@ -32,6 +32,19 @@ MARGIN = 0.25
 UNREACHABLE = (DockerException, requests.exceptions.RequestException, OSError)
 
 
+def remove(client: docker.APIClient, container_id: str) -> None:
+    """Remove a container, whether it runs or not, unless it is gone already."""
+    with contextlib.suppress(*UNREACHABLE):  # it has removed itself, or its engine is gone
+        client.remove_container(container_id, force=True, v=True)
+
+
+def remove_labelled(client: docker.APIClient, label: str) -> None:
+    """Remove every container that carries *label*, as far as the engine answers."""
+    with contextlib.suppress(*UNREACHABLE):
+        for found in client.containers(all=True, filters={"label": label}):
+            remove(client, found["Id"])
+
+
 class DockerContainer:
     """Implements :class:`wheelhouse.engine.Container` over an attached socket."""
 

@@ -82,10 +82,7 @@ def system_sonames(libc: Libc, arch: str) -> frozenset[str]:
     The highest policy that is not above *libc* decides; where *libc* is newer than all policies,
     that is the newest of them.
     """
-    fitting = [policy for policy in _policies(libc.family) if policy[0] <= libc.version]
-    if not fitting:
-        return frozenset()
-    names = max(fitting)[1]
+    _, names = _highest(libc)
     return frozenset(_musl_name(name, arch) for name in names) if libc.family == "musl" else names
 
 
@@ -93,8 +90,7 @@ def repair_policy(target: Target) -> str:
     """The highest of auditwheel's policies whose wheels run there: ``manylinux_2_36_x86_64``."""
     libc = target.preset.libc
     kind = "musllinux" if libc.family == "musl" else "manylinux"
-    fitting = [policy[0] for policy in _policies(libc.family) if policy[0] <= libc.version]
-    major, minor = max(fitting, default=libc.version)
+    (major, minor), _ = _highest(libc)
     return f"{kind}_{major}_{minor}_{target.arch}"
 
 
@@ -136,6 +132,15 @@ def is_loader(soname: str) -> bool:
 def is_libpython(soname: str) -> bool:
     """Whether *soname* is Python's own library, which most Pythons do not have as a file."""
     return bool(_LIBPYTHON.match(soname))
+
+
+def _highest(libc: Libc) -> tuple[tuple[int, int], frozenset[str]]:
+    """The highest policy not above *libc*: its libc's version, and the sonames it provides.
+
+    Below all policies it is *libc* itself, which provides nothing that is known.
+    """
+    fitting = [policy for policy in _policies(libc.family) if policy[0] <= libc.version]
+    return max(fitting, default=(libc.version, frozenset()))
 
 
 @cache
