@@ -58,6 +58,11 @@ class PackageSettings:
     :ivar skip_imports: top-level modules that the proof need not import.
     :ivar builder: ``cibuildwheel`` builds it by its maintainers' own recipe.
     :ivar network: that recipe may use the network.
+    :ivar requires: requirements that it has and does not declare.
+    :ivar build_requires: build requirements that it does not declare, or limits to those it does.
+    :ivar build_against: packages that its build gets in the version that is locked.
+    :ivar runtime_system: the distribution's packages that the server must have for it; for all
+        families of distributions, or by family. See :meth:`runtime_system_for`.
     """
 
     source: Literal["any", "wheel", "sdist"] = "any"
@@ -68,12 +73,24 @@ class PackageSettings:
     skip_imports: tuple[str, ...] = ()
     builder: Literal["wheelhouse", "cibuildwheel"] = "wheelhouse"
     network: bool = False
+    requires: tuple[str, ...] = ()
+    build_requires: tuple[str, ...] = ()
+    build_against: tuple[NormalizedName, ...] = ()
+    runtime_system: tuple[str, ...] | Mapping[str, tuple[str, ...]] = ()
 
     def system_for(self, family: str) -> tuple[str, ...]:
         """The packages that its build needs on a distribution of *family*, such as ``debian``."""
-        if isinstance(self.system, tuple):
-            return self.system
-        return self.system.get(family, ())
+        return _for_family(self.system, family)
+
+    def runtime_system_for(self, family: str) -> tuple[str, ...]:
+        """The packages that it needs on a server of *family*."""
+        return _for_family(self.runtime_system, family)
+
+
+def _for_family(
+    packages: tuple[str, ...] | Mapping[str, tuple[str, ...]], family: str
+) -> tuple[str, ...]:
+    return packages if isinstance(packages, tuple) else packages.get(family, ())
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,6 +106,8 @@ class Project:
     :ivar targets: by name, in the file's order; at least one.
     :ivar packages: only those that the file has settings for; see :meth:`settings`.
     :ivar jobs: containers at one time, or None to go by the engine's size.
+    :ivar auto_system: a build that lacks something of the distribution gets its package.
+    :ivar auto_requires: a package that lacks an undeclared requirement gets it.
     """
 
     root: Path
@@ -101,6 +120,8 @@ class Project:
     limits: Limits
     jobs: int | None
     captures: tuple[Path, ...] = ()
+    auto_system: bool = True
+    auto_requires: bool = False
 
     def settings(self, name: str) -> PackageSettings:
         """The settings of package *name*, in any spelling; the defaults if it has none."""
@@ -255,6 +276,8 @@ def _project(file: ProjectFile, path: Path, found: Found, platforms: Platforms) 
         packages={canonicalize_name(name): _package(t) for name, t in file.packages.items()},
         limits=replace(Limits(), **file.limits.model_dump(exclude_unset=True)),
         jobs=file.jobs,
+        auto_system=file.auto_system,
+        auto_requires=file.auto_requires,
     )
 
 
@@ -276,6 +299,7 @@ def _target(
         preset = platforms[table.platform or ""]
         assert preset is not None
         target = Target(name=name, preset=preset, python=table.python, arch=table.arch)
+    target = replace(target, runtime_system=table.runtime_system)
     builder = platforms[table.builder] if table.builder else None
     return target if builder in (None, target.preset) else replace(target, builder=builder)
 
@@ -283,11 +307,7 @@ def _target(
 def _package(table: PackageTable) -> PackageSettings:
     return PackageSettings(
         source=table.source,
-        system=(
-            {family: _sorted(names) for family, names in sorted(table.system.items())}
-            if isinstance(table.system, dict)
-            else _sorted(table.system)
-        ),
+        system=_by_family(table.system),
         env=table.env,
         config_settings={
             key: tuple(value) if isinstance(value, list) else value
@@ -297,7 +317,19 @@ def _package(table: PackageTable) -> PackageSettings:
         skip_imports=tuple(table.skip_imports),
         builder=table.builder,
         network=table.network,
+        requires=_sorted(table.requires),
+        build_requires=_sorted(table.build_requires),
+        build_against=tuple(sorted({canonicalize_name(name) for name in table.build_against})),
+        runtime_system=_by_family(table.runtime_system),
     )
+
+
+def _by_family(
+    packages: Sequence[str] | Mapping[Any, Sequence[str]],
+) -> tuple[str, ...] | Mapping[str, tuple[str, ...]]:
+    if isinstance(packages, dict):
+        return {family: _sorted(names) for family, names in sorted(packages.items())}
+    return _sorted(list(packages))
 
 
 def _sorted(names: Sequence[str]) -> tuple[str, ...]:

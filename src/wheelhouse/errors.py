@@ -23,17 +23,32 @@ class WheelhouseError(Exception):
     :param message: what happened, in one sentence that names the file, package or target.
     :param hint: the next step, as an imperative; omitted only where there is none.
     :param log: a file with the whole story (a build's output), if there is one.
+    :param context: what else a person asks first, as pairs such as ``asked for by`` and who.
+    :param evidence: the few lines of the log that show the cause.
+    :param fix: the exact lines for `wheelhouse.toml`, where the hint says to add some.
     :ivar target: the name of the target it happened to, once that is known.
     """
 
     code: ClassVar[str] = "error"
     exit_status: ClassVar[int] = 1
 
-    def __init__(self, message: str, *, hint: str | None = None, log: Path | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        log: Path | None = None,
+        context: Sequence[tuple[str, str]] = (),
+        evidence: Sequence[str] = (),
+        fix: str | None = None,
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
         self.log = log
+        self.context = tuple(context)
+        self.evidence = tuple(evidence)
+        self.fix = fix
         self.target: str | None = None
 
 

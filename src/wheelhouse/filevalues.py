@@ -225,6 +225,19 @@ def matching(pattern: str, message: str, hint: str | None = None) -> AfterValida
     return AfterValidator(check)
 
 
+def _requirement(value: str) -> str:
+    try:
+        found = Requirement(value)
+    except InvalidRequirement as error:
+        raise Refusal(
+            f"is not a requirement: {str(error).splitlines()[0]}",
+            hint='write a name and versions, such as "setuptools<82"',
+        ) from None
+    if found.url is not None:
+        raise Refusal("names a file, not versions on the index", hint="name versions instead")
+    return str(found)
+
+
 def _variable(value: str) -> str:
     if not re.fullmatch(VARIABLE, value):
         raise Refusal("is not a valid name of an environment variable")
@@ -316,6 +329,11 @@ Module = Annotated[
         'write the name that "import" takes, or "*" for all of them',
     ),
     WithJsonSchema({"type": "string", "pattern": MODULE}),
+]
+
+
+RequirementLine = Annotated[
+    str, AfterValidator(_requirement), WithJsonSchema({"type": "string", "minLength": 1})
 ]
 
 

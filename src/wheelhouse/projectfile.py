@@ -25,6 +25,7 @@ from wheelhouse.filevalues import (
     PackageName,
     PlatformName,
     Refusal,
+    RequirementLine,
     SettingValue,
     SystemPackage,
     Table,
@@ -65,6 +66,26 @@ class PackageTable(Table):
         default=[],
         description="System packages that its build needs, as the builder's distribution names "
         "them; or a table of such lists by the family of the distribution.",
+    )
+    runtime_system: SystemPackages = Field(
+        default=[],
+        description="System packages that the server must have for it, such as drivers and "
+        "programs that it calls; the proof installs them. A list, or a table of lists by family.",
+    )
+    requires: list[RequirementLine] = Field(
+        default=[],
+        description="Requirements that it has and does not declare, such as "
+        '"setuptools<82"; they are locked and installed with it.',
+    )
+    build_requires: list[RequirementLine] = Field(
+        default=[],
+        description="Requirements of its build that it does not declare, or limits to those it "
+        'does, such as "setuptools<82" or "cython<3".',
+    )
+    build_against: list[PackageName] = Field(
+        default=[],
+        description="Packages that its build needs in the very version that is locked for the "
+        'target, such as "torch".',
     )
     env: dict[Variable, VariableValue] = Field(
         default={},
@@ -167,6 +188,16 @@ class ProjectFile(Table):
         le=1024,
         description="How many containers may run at one time; as many as the engine has room "
         "for, if not given.",
+    )
+    auto_system: bool = Field(
+        default=True,
+        description="Whether a build that lacks a header, library or program of the distribution "
+        "gets its package and is tried again; if not, the package is only named.",
+    )
+    auto_requires: bool = Field(
+        default=False,
+        description="Whether a package that fails to import for want of a requirement that it "
+        "does not declare gets it; if not, the requirement is only named.",
     )
     platforms: dict[PlatformName, PlatformTable] = Field(
         default={}, description="Platforms of your own, by a name of your own."

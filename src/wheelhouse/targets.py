@@ -147,6 +147,7 @@ class Target:
     :ivar arch: as `platform.machine()` says, such as ``x86_64``.
     :ivar builder: the platform to build on, if not its own.
     :ivar captured: what a probe on the deployed machine itself said, if there was one.
+    :ivar runtime_system: whether the server may be asked to have packages of the distribution.
     """
 
     name: str
@@ -155,6 +156,7 @@ class Target:
     arch: str = "x86_64"
     builder: Preset | None = None
     captured: Capture | None = None
+    runtime_system: bool = True
 
     @property
     def place(self) -> Place:

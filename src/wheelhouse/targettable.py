@@ -91,6 +91,11 @@ class TargetTable(Table):
         "not newer.",
         json_schema_extra=_platforms,
     )
+    runtime_system: bool = Field(
+        default=True,
+        description="Whether packages of the distribution may be asked of the server, beside "
+        "Python; if not, a package that cannot do without is refused.",
+    )
 
     @field_validator("platform")
     @classmethod

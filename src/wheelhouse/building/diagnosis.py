@@ -13,14 +13,37 @@ if TYPE_CHECKING:
 
     from wheelhouse.building.runner import Failure
     from wheelhouse.engine import Limits
+    from wheelhouse.missing import Missing
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Diagnosis:
-    """One sentence for what happened, one for what to do."""
+    """What a failure's text says.
 
+    :ivar kind: a stable name of the kind of failure, such as ``missing-header``.
+    :ivar cause: what happened, in one sentence.
+    :ivar hint: what to do, in one sentence.
+    :ivar evidence: the few lines of the log that show it.
+    :ivar fix: the exact lines for `wheelhouse.toml`, if some help.
+    :ivar missing: what of the distribution was not there.
+    :ivar constraints: limits to build requirements that are known to help, such as
+        ``setuptools<82``.
+    :ivar requires: build requirements that the sdist needs and does not declare.
+    :ivar imports: modules that its metadata step or build imports and that belong to a
+        requirement of the package itself, such as ``torch``: for `build-against`.
+    :ivar dated: whether build requirements of the sdist's own time may help.
+    """
+
+    kind: str
     cause: str
     hint: str
+    evidence: tuple[str, ...] = ()
+    fix: str | None = None
+    missing: tuple[Missing, ...] = ()
+    constraints: tuple[str, ...] = ()
+    requires: tuple[str, ...] = ()
+    imports: tuple[str, ...] = ()
+    dated: bool = False
 
 
 def diagnose(failure: Failure, package: str, limits: Limits) -> Diagnosis:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from wheelhouse.store import Store
 
 #: Bytes of a log's end in which a failure's cause is looked for.
-TAIL = 64 * 1024
+TAIL = 256 * 1024
 
 
 class Failure(Exception):  # noqa: N818  (what failed is data for a diagnosis)

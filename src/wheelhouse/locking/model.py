@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from packaging.utils import NormalizedName
@@ -30,12 +31,42 @@ class LockedFile:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Provision:
+    """What a build is given although nobody asked for it: what its failures have taught.
+
+    :ivar system: by the name of the builder's platform, packages of that distribution, sorted.
+    :ivar constraints: on its build requirements, such as ``setuptools<82``, sorted.
+    :ivar requires: build requirements that it needs and does not declare, sorted.
+    :ivar before: its build requirements were all on the index before this time.
+    """
+
+    system: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    constraints: tuple[str, ...] = ()
+    requires: tuple[str, ...] = ()
+    before: datetime | None = None
+
+    def with_system(self, platform: str, packages: Iterable[str]) -> Provision:
+        """The same with *packages* of *platform* too."""
+        known = {*self.system.get(platform, ()), *packages}
+        return replace(self, system={**self.system, platform: tuple(sorted(known))})
+
+
+#: A build that got nothing but what it asked for.
+NOTHING_MORE = Provision()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class BuildRequirement:
-    """One distribution of a build environment: always a wheel."""
+    """One distribution of a build environment.
+
+    :ivar file: its wheel; or, where none fits the builder, the sdist that is built first.
+    :ivar build: what building that sdist takes; None for a wheel.
+    """
 
     name: NormalizedName
     version: Version
-    wheel: LockedFile
+    file: LockedFile
+    build: LockedBuild | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,12 +78,44 @@ class LockedBuild:
     :ivar environment: the closure of both.
     :ivar system: the distribution's packages its builder has in addition, where that is of the
         declared platform; a stand-in's may be called otherwise.
+    :ivar provision: what it got beyond all that, and how *environment* was chosen.
     """
 
     static: tuple[str, ...]
     dynamic: tuple[str, ...]
     environment: tuple[BuildRequirement, ...]
     system: tuple[str, ...] = ()
+    provision: Provision = NOTHING_MORE
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SystemRequirement:
+    """A package of the distribution that the server must have beside Python.
+
+    :ivar platform: the name of the platform whose package it is.
+    :ivar libraries: sonames that it is needed for; :ivar programs: names of commands.
+    :ivar required_by: the locked packages that need it.
+    """
+
+    package: str
+    platform: str
+    libraries: tuple[str, ...] = ()
+    programs: tuple[str, ...] = ()
+    required_by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AddedRequirement:
+    """A requirement that a package has and does not declare, as the proof has shown.
+
+    :ivar package: the locked package that needs it.
+    :ivar requirement: such as ``setuptools<82``.
+    :ivar module: what it failed to import without it.
+    """
+
+    package: NormalizedName
+    requirement: str
+    module: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -98,6 +161,8 @@ class Lock:
     :ivar inputs: digest of what it was made from; another digest now means it is stale.
     :ivar environment: the target's marker environment, as its image says.
     :ivar refused: files that earlier builds have found out; nothing of it is made of them.
+    :ivar system: what the server needs, as proofs have shown and settings say.
+    :ivar added: requirements that earlier proofs have found to be missing.
     """
 
     target: str
@@ -107,6 +172,8 @@ class Lock:
     packages: tuple[LockedPackage, ...]
     requested: tuple[str, ...] = field(default=())
     refused: tuple[RefusedFile, ...] = ()
+    system: tuple[SystemRequirement, ...] = ()
+    added: tuple[AddedRequirement, ...] = ()
 
     def package(self, name: NormalizedName) -> LockedPackage | None:
         """The package of that name, if it is locked."""
