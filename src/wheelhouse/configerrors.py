@@ -64,6 +64,7 @@ def check(data: Mapping[str, Any], platforms: Platforms) -> tuple[ProjectFile | 
     """
     issues = _twins(data, "packages", canonicalize_name, "is the same package as")
     issues += _twins(data, "targets", str.casefold, "differs only in case from")
+    issues += _in_a_circle(data)
     try:
         return ProjectFile.model_validate(data, context=platforms), issues
     except ValidationError as error:
@@ -103,6 +104,31 @@ def _twins(
     return issues
 
 
+def _in_a_circle(data: Mapping[str, Any]) -> list[Issue]:
+    """Packages that are to require, or to be built against, themselves."""
+    tables = data.get("packages")
+    return [
+        Issue(path=("packages", name, key, number), message="is the package itself", hint=hint)
+        for name, table in (tables.items() if isinstance(tables, dict) else ())
+        for key, hint in _OF_OTHERS.items()
+        for number, entry in enumerate(_list(table, key))
+        if (match := re.match(r"\s*([A-Za-z0-9._-]+)", str(entry)))
+        and canonicalize_name(match[1]) == canonicalize_name(name)
+    ]
+
+
+#: Keys that name other packages, and what to do where it is the package itself.
+_OF_OTHERS: Final = {
+    "requires": "ask for its versions and extras in the requirements file",
+    "build-against": "leave it out",
+}
+
+
+def _list(table: object, key: str) -> list[object]:
+    values = table.get(key) if isinstance(table, dict) else None
+    return values if isinstance(values, list) else []
+
+
 def format_path(path: KeyPath) -> str:
     """A path as a user would write it: ``packages."a.b".env.X``, ``requirements[0]``."""
     text = ""
@@ -123,7 +149,7 @@ def _path(error: ErrorDetails) -> KeyPath:
     path = error["loc"]
     marked = error["type"] == "value_error" and path[-1] == "[key]" and len(path) > 1
     path = path[:-1] if marked else path
-    if path[0::2][:2] == ("packages", "system") and path[3:4] in {(LIST,), (BY_FAMILY,)}:
+    if path[0] == "packages" and path[3:4] in {(LIST,), (BY_FAMILY,)}:
         path = (*path[:3], *path[4:])
     return path
 

@@ -40,7 +40,13 @@ PLATFORM_NAME: Final = "^[a-z0-9]+([._-][a-z0-9]+)*$"
 PYTHON: Final = "^3\\.(0|[1-9][0-9]*)t?$"
 IMAGE: Final = r"^[A-Za-z0-9]([A-Za-z0-9._:/@-]|\{python\}|\{arch\})*$"
 INTERPRETER: Final = "^(/[A-Za-z0-9._+-]+)+$"
+_VERSIONS: Final = r"(===|[=!~<>]=|[<>])\s*[A-Za-z0-9][A-Za-z0-9.!+*_-]*"
 PACKAGE_NAME: Final = "^([A-Za-z0-9]|[A-Za-z0-9][A-Za-z0-9._-]*[A-Za-z0-9])$"
+#: A name, extras, versions, and any marker; `packaging` has the last word.
+REQUIREMENT: Final = (
+    rf"^\s*{PACKAGE_NAME[1:-1]}\s*(\[[A-Za-z0-9._,\s-]*\])?\s*"
+    rf"\(?\s*({_VERSIONS}(\s*,\s*{_VERSIONS})*,?)?\s*\)?\s*(;.+)?$"
+)
 SYSTEM_PACKAGE: Final = "^[A-Za-z0-9][A-Za-z0-9+._-]*$"
 VARIABLE: Final = "^[A-Za-z_][A-Za-z0-9_]*$"
 FREE_VARIABLE: Final = (
@@ -214,7 +220,10 @@ def _package_name(value: str) -> str:
     try:
         return canonicalize_name(value, validate=True)
     except InvalidName:
-        raise Refusal("is not a valid name of a Python package") from None
+        raise Refusal(
+            "is not a valid name of a Python package",
+            hint="write its name alone, without versions and extras",
+        ) from None
 
 
 def matching(pattern: str, message: str, hint: str | None = None) -> AfterValidator:
@@ -229,14 +238,14 @@ def matching(pattern: str, message: str, hint: str | None = None) -> AfterValida
 def _requirement(value: str) -> str:
     try:
         found = Requirement(value)
-    except InvalidRequirement as error:
-        raise Refusal(
-            f"is not a requirement: {str(error).splitlines()[0]}",
-            hint='write a name and versions, such as "setuptools<82"',
-        ) from None
+    except InvalidRequirement:
+        raise Refusal(f"{quoted(value)} is not a requirement", hint=_REQUIREMENT_HINT) from None
     if found.url is not None:
-        raise Refusal("names a file, not versions on the index", hint="name versions instead")
+        raise Refusal(f"{quoted(value)} names a file", hint=_REQUIREMENT_HINT)
     return str(found)
+
+
+_REQUIREMENT_HINT = 'write a name, and versions on the index, such as "setuptools<82"'
 
 
 def _variable(value: str) -> str:
@@ -331,10 +340,10 @@ Module = Annotated[
     ),
     WithJsonSchema({"type": "string", "pattern": MODULE}),
 ]
-
-
 RequirementLine = Annotated[
-    str, AfterValidator(_requirement), WithJsonSchema({"type": "string", "minLength": 1})
+    str,
+    AfterValidator(_requirement),
+    WithJsonSchema({"type": "string", "pattern": REQUIREMENT}),
 ]
 
 

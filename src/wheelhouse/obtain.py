@@ -7,8 +7,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from wheelhouse.building.build import build_wheel
-from wheelhouse.errors import CheckError, SeveralErrors
+from wheelhouse.errors import (
+    CheckError,
+    InterruptedRunError,
+    SeveralErrors,
+    WheelhouseError,
+    raise_all,
+)
 from wheelhouse.events import Notice
 from wheelhouse.events import step as report_step
 from wheelhouse.locking.model import RefusedFile
@@ -19,14 +24,13 @@ from wheelhouse.wheels import Wheel, check_house, check_wheel, lost_extension, r
 from wheelhouse.wheels.findings import TAG_RULES, as_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from concurrent.futures import Future
     from contextlib import AbstractContextManager
     from pathlib import Path
 
     from wheelhouse.building.runner import Runner
     from wheelhouse.config import Project
-    from wheelhouse.errors import WheelhouseError
     from wheelhouse.events import Reporter
     from wheelhouse.events import Step as Report
     from wheelhouse.fetch import Fetcher
@@ -34,6 +38,7 @@ if TYPE_CHECKING:
     from wheelhouse.scheduler import Scheduler
     from wheelhouse.targets import Interpreter, Target
     from wheelhouse.wheels import Finding
+    from wheelhouse.workshop import Workshop
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,30 +68,73 @@ def obtain(
     target: Target,
     interpreter: Interpreter,
     *,
-    runner: Runner,
+    workshop: Workshop,
     fetcher: Fetcher,
     scheduler: Scheduler,
 ) -> list[Obtained]:
     """Do every step of *plan*, in parallel; a failed one stops no other.
 
+    What has been learned from failures is in *workshop* afterwards, and in the steps returned.
+
     :raises UntrueTagsError: wheels of the index are not what they say.
     :raises WheelhouseError: everything that failed, all at once.
     """
     work = _Work(
-        project=project, target=target, interpreter=interpreter, runner=runner, fetcher=fetcher
+        project=project,
+        target=target,
+        interpreter=interpreter,
+        workshop=workshop,
+        fetcher=fetcher,
     )
+    first = _build_first(plan, work, scheduler)
     futures: list[Future[Obtained]] = []
     for step in plan.steps:
         if step.action == "build":
+            assert step.recipe is not None
+            after = [first[tool.key] for tool in step.recipe.built if tool.key in first]
             build = partial(work.build, step)
-            futures.append(scheduler.submit("containers", build, cost=step.seconds))
+            futures.append(scheduler.submit("containers", build, cost=step.seconds, after=after))
         elif step.action == "reuse":
             # Over in a moment, unless a bit has flipped in the store: then it is a build.
             futures.append(scheduler.submit("containers", partial(work.reuse, step), cost=math.inf))
         else:
             futures.append(scheduler.submit("downloads", partial(work.fetch, step)))
-    obtained = gather(futures)
-    _check(obtained, target, interpreter, runner.reporter)
+    obtained = _gather_all(futures, first.values())
+    _check(obtained, target, interpreter, workshop.runner.reporter)
+    return obtained
+
+
+def _build_first(plan: Plan, work: _Work, scheduler: Scheduler) -> dict[str | None, Future[Built]]:
+    """By their keys, the builds of build requirements, each after those that it takes itself."""
+    futures: dict[str | None, Future[Built]] = {}
+    for tool in plan.first:
+        if tool.action == "build":
+            assert tool.recipe is not None
+            after = [futures[each.key] for each in tool.recipe.built if each.key in futures]
+            build = partial(work.build_tool, tool)
+            futures[tool.key] = scheduler.submit("containers", build, cost=math.inf, after=after)
+    return futures
+
+
+def _gather_all(
+    futures: Sequence[Future[Obtained]], first: Iterable[Future[Built]]
+) -> list[Obtained]:
+    """The results of *futures*. A failure of one of *first* is theirs, too, and told once."""
+    errors: list[WheelhouseError] = []
+    obtained: list[Obtained] = []
+    try:
+        gather(first)
+    except InterruptedRunError:
+        raise
+    except WheelhouseError as error:
+        errors.append(error)
+    try:
+        obtained = gather(futures)
+    except InterruptedRunError:
+        raise
+    except WheelhouseError as error:
+        errors.append(error)
+    raise_all(errors)
     return obtained
 
 
@@ -97,8 +145,12 @@ class _Work:
     project: Project
     target: Target
     interpreter: Interpreter
-    runner: Runner
+    workshop: Workshop
     fetcher: Fetcher
+
+    @property
+    def runner(self) -> Runner:
+        return self.workshop.runner
 
     def fetch(self, step: Step) -> Obtained:
         with self._reporting(step, "fetch"):
@@ -118,14 +170,17 @@ class _Work:
         return Obtained(step=step, wheel=wheel, sha256=built.sha256, built=built)
 
     def build(self, step: Step) -> Obtained:
-        runner, pure = self.runner, self._may_be_pure(step)
         with self._reporting(step, "build") as report:
-            built = build_wheel(
-                step, self.target, allow_pure=pure, runner=runner, fetcher=self.fetcher
-            )
+            done, built = self.workshop.build(step)
             report.detail = _told(built.facts["grafted"])
-            wheel = self._read_built(runner.store.blob(built.sha256), built, step)
-        return Obtained(step=step, wheel=wheel, sha256=built.sha256, built=built)
+            wheel = self._read_built(self.runner.store.blob(built.sha256), built, done)
+        return Obtained(step=done, wheel=wheel, sha256=built.sha256, built=built)
+
+    def build_tool(self, step: Step) -> Built:
+        """The wheel of a build requirement; it never enters the wheelhouse."""
+        with self._reporting(step, "build") as report:
+            report.detail = "for other builds"
+            return self.workshop.build_as_planned(step, tool=True)
 
     def _reporting(self, step: Step, phase: str) -> AbstractContextManager[Report]:
         self.runner.cancellation.check()

@@ -13,15 +13,17 @@ from wheelhouse.building.cibuildwheel_config import identifier, python_folder
 from wheelhouse.building.recipe import ByCibuildwheel, Recipe
 from wheelhouse.errors import PlanError, WheelhouseError, raise_all
 from wheelhouse.locking.candidates import TagRanks
+from wheelhouse.locking.model import NOTHING_MORE, LockedPackage
+from wheelhouse.locking.provision import provision_fields
 from wheelhouse.wheels.policy import repair_policy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from wheelhouse.building.durations import Pace
-    from wheelhouse.config import PackageSettings, Project
+    from wheelhouse.config import Project
     from wheelhouse.engine import Image, TargetImages
-    from wheelhouse.locking.model import Lock, LockedFile, LockedPackage
+    from wheelhouse.locking.model import BuildRequirement, Lock, LockedFile
     from wheelhouse.targets import Interpreter, Target
 
 Action = Literal["fetch", "build", "reuse"]
@@ -67,9 +69,18 @@ class Step:
             "sha256": self.file.sha256,
             "reason": self.reason,
             "required-by": list(self.package.required_by),
+            "system": list(self.recipe.system) if self.recipe else [],
+            "provision": _provision(self.package),
             "key": self.key,
             "expected-seconds": round(self.seconds),
         }
+
+
+def _provision(package: LockedPackage) -> dict[str, Any]:
+    """What its build gets beyond what it asks for, as the lock has it, in JSON's types."""
+    fields = provision_fields(package.build.provision if package.build else NOTHING_MORE)
+    before = fields.get("before")
+    return {**fields, "before": before.isoformat()} if before else fields
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,6 +94,16 @@ class Plan:
     steps: tuple[Step, ...]
     emulated: bool = False
 
+    @property
+    def first(self) -> tuple[Step, ...]:
+        """The steps of build requirements that have no wheel, each before those that need it."""
+        return tuple(_tools(self.steps).values())
+
+    @property
+    def work(self) -> int:
+        """How many steps there are to do, those for build requirements included."""
+        return len(self.steps) + sum(step.action == "build" for step in self.first)
+
     def count(self, action: Action) -> int:
         """How many steps have this action."""
         return sum(step.action == action for step in self.steps)
@@ -91,6 +112,17 @@ class Plan:
     def seconds(self) -> float:
         """How long all builds will take, one after another."""
         return sum(step.seconds for step in self.steps)
+
+
+def _tools(steps: Iterable[Step]) -> dict[str, Step]:
+    """By its key, each build that one of *steps* takes, innermost first."""
+    found: dict[str, Step] = {}
+    for step in steps:
+        if step.recipe is not None and step.action == "build":
+            for tool in step.recipe.built:
+                assert tool.key is not None
+                found |= {**_tools([tool]), tool.key: tool}
+    return found
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -156,7 +188,10 @@ def _step(package: LockedPackage, project: Project, here: Circumstances, ranks: 
             f"{package} has no file that {here.target.describe()} can use",
             hint="run `wheelhouse lock`; if that does not help, pin another version",
         )
-    return _build(package, project, here, asked=source == "sdist")
+    asked = source == "sdist"
+    why = 'asked for: source = "sdist"' if asked else "no wheel on the index fits the target"
+    pure = project.settings(package.name).allow_pure
+    return build_step(package, project, here, why, may_be_pure=pure)
 
 
 def best_wheel(wheels: Sequence[LockedFile], ranks: TagRanks) -> LockedFile | None:
@@ -171,18 +206,19 @@ def _why_this_wheel(package: LockedPackage, wheel: LockedFile) -> str:
     return "its wheel fits everywhere" if tag.endswith("none-any") else "its wheel fits the target"
 
 
-def _build(package: LockedPackage, project: Project, here: Circumstances, *, asked: bool) -> Step:
+def build_step(
+    package: LockedPackage, project: Project, here: Circumstances, why: str, *, may_be_pure: bool
+) -> Step:
+    """The step that builds *package* from its sdist, or takes what an earlier run has built so.
+
+    :param why: it is built, in one clause.
+    :param may_be_pure: whether a wheel without the sdist's C extension will do.
+    """
     assert package.sdist is not None
-    assert package.build is not None
-    settings = project.settings(package.name)
-    recipe = _recipe(package, project, settings, here)
+    recipe = recipe_of(package, project, here)
     key = recipe.key(
-        "build",
-        policy=repair_policy(here.target),
-        pure=settings.allow_pure,
-        **dict(here.versions),
+        "build", policy=repair_policy(here.target), pure=may_be_pure, **dict(here.versions)
     )
-    why = 'asked for: source = "sdist"' if asked else "no wheel on the index fits the target"
     if recipe.cibuildwheel:
         with_network = ", with a network" if recipe.cibuildwheel.network else ""
         why += f"; built by its maintainers' recipe for cibuildwheel{with_network}"
@@ -202,20 +238,27 @@ def _build(package: LockedPackage, project: Project, here: Circumstances, *, ask
 def _system(package: LockedPackage, project: Project, here: Circumstances) -> tuple[str, ...]:
     """The locked packages of the distribution, under the names that they have in the builder."""
     assert package.build is not None
-    family = here.images.build_place.preset.family
-    if family == here.target.build_place.preset.family:
-        return package.build.system
-    return project.system(package.name, family)
+    preset = here.images.build_place.preset
+    if preset.family == here.target.build_place.preset.family:
+        declared = package.build.system
+    else:
+        declared = project.system(package.name, preset.family)
+    return tuple(sorted({*declared, *package.build.provision.system.get(preset.name, ())}))
 
 
-def _recipe(
-    package: LockedPackage, project: Project, settings: PackageSettings, here: Circumstances
+def recipe_of(
+    package: LockedPackage, project: Project, here: Circumstances, *, plain: bool = False
 ) -> Recipe:
+    """All inputs of running the backend of *package*'s sdist, by its locked build.
+
+    :param plain: do without its maintainers' own recipe, also where that is asked for.
+    """
     assert package.sdist is not None
     assert package.build is not None
+    settings = project.settings(package.name)
     system = _system(package, project, here)
     python, cibuildwheel = here.images.builder_python, None
-    if settings.builder == "cibuildwheel":
+    if settings.builder == "cibuildwheel" and not plain:
         tag = here.interpreter.tags[0]
         folder = python_folder(tag)
         image, python = here.for_cibuildwheel(system, folder), f"{folder}/bin/python"
@@ -227,15 +270,36 @@ def _recipe(
         )
     else:
         image = here.builder(system) if system else here.images.builder
+    environment = package.build.environment
     return Recipe(
         sdist=package.sdist,
         image=image.id,
         python=python,
         tool_python=here.images.tool_python,
         tool_path=here.images.tool_path,
-        environment=package.build.environment,
+        environment=environment,
+        built=tuple(
+            _built_first(each, package, project, here) for each in environment if each.build
+        ),
         env=settings.env,
         config_settings=settings.config_settings,
         cibuildwheel=cibuildwheel,
         system=system,
+        search=package.build.provision.search,
     )
+
+
+def _built_first(
+    requirement: BuildRequirement, package: LockedPackage, project: Project, here: Circumstances
+) -> Step:
+    """The step for a build requirement of *package* that has no wheel."""
+    locked = LockedPackage(
+        name=requirement.name,
+        version=requirement.version,
+        sdist=requirement.file,
+        required_by=(f"the build of {package.name}",),
+        build=requirement.build,
+    )
+    # It is a tool here, and no part of the wheelhouse: if its slower form works, that will do.
+    why = "a build requirement that has no wheel for the builder"
+    return build_step(locked, project, here, why, may_be_pure=True)

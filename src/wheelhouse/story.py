@@ -94,7 +94,7 @@ def _built_story(obtained: Obtained, project: Project, target: Target) -> BuiltS
         cache_key=step.key,
         build_requirements=tuple(
             BuildRequirementFacts(
-                name=each.name, version=str(each.version), sha256=each.wheel.sha256
+                name=each.name, version=str(each.version), sha256=each.file.sha256
             )
             for each in recipe.environment
         ),

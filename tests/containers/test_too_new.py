@@ -11,7 +11,7 @@ from packaging.version import Version
 from projects import LocalIndex, ProjectSdist, write_project
 
 import liars
-from wheelhouse import pipeline
+from wheelhouse import planning, supplying
 from wheelhouse.cli.workbench import workbench
 from wheelhouse.config import load_project
 from wheelhouse.errors import CheckError
@@ -57,14 +57,14 @@ def test_what_is_built_on_a_newer_platform_is_refused(
     )
     for action in ("build", "reuse"):
         with workbench(project, "docker", SilentReporter()) as run:
-            here = pipeline.plan_one(run, target, Freshness.RENEW_IF_STALE)
+            here = planning.plan_one(run, target, Freshness.RENEW_IF_STALE)
             older = replace(target, preset=preset)
-            planned = pipeline._plan(
+            planned = planning.plan_with(
                 run, older, here.images, _without_newest_tags(here.interpreter), here.lock
             )
             assert [step.action for step in planned.plan.steps] == [action]
             with pytest.raises(CheckError) as told:
-                pipeline._supply(run, planned, Freshness.RENEW_IF_STALE)
+                supplying.supply(run, planned, Freshness.RENEW_IF_STALE)
         assert told.value.message == (
             "alpha-1.0-cp311-cp311-manylinux_2_36_x86_64.whl must not enter the wheelhouse: "
             "alpha/_native.so: needs GLIBC_2.36 of libc.so.6 (arc4random); "

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from packaging.version import Version
 
     from wheelhouse.locking.candidates import Release, Source
+    from wheelhouse.missing import Missing
     from wheelhouse.store import Store
 
 UPLOADED = datetime(2024, 5, 1, 12, 30, tzinfo=UTC)
@@ -183,6 +184,14 @@ class NoBuilder:
     def metadata(self, name: NormalizedName, release: Release, sdist: Path) -> str:
         """Fail."""
         raise AssertionError(f"the backend of {name} {release.version} was run for {sdist}")
+
+
+class NoPackages:
+    """A distribution that has nothing. Implements `PackageFinder`."""
+
+    def find(self, missing: Sequence[Missing]) -> Mapping[Missing, tuple[str, ...]]:
+        """Nothing."""
+        return dict.fromkeys(missing, ())
 
 
 class FakeMetadata(MetadataSource):

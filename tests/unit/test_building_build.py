@@ -19,7 +19,7 @@ from packaging.version import Version
 
 from wheelhouse.building.build import build_wheel, known_build
 from wheelhouse.building.durations import EMULATION, Pace
-from wheelhouse.building.recipe import EARLIEST, Recipe
+from wheelhouse.building.recipe import EARLIEST, Recipe, Supply
 from wheelhouse.building.runner import TAIL, Failure, Runner, tail
 from wheelhouse.engine import Exit, Limits
 from wheelhouse.engine.cancellation import Cancellation
@@ -33,7 +33,7 @@ from wheelhouse.errors import (
 )
 from wheelhouse.events import Event, StepOutput
 from wheelhouse.fetch import Client, Fetcher
-from wheelhouse.locking.model import BuildRequirement, LockedPackage
+from wheelhouse.locking.model import BuildRequirement, LockedBuild, LockedPackage
 from wheelhouse.plan import Step
 from wheelhouse.store import Store
 
@@ -64,7 +64,7 @@ def setuptools() -> BuildRequirement:
     return BuildRequirement(
         name=canonicalize_name("setuptools"),
         version=Version("80.1"),
-        wheel=locked("setuptools-80.1-py3-none-any.whl", sha256=sha(TOOL)),
+        file=locked("setuptools-80.1-py3-none-any.whl", sha256=sha(TOOL)),
     )
 
 
@@ -84,7 +84,8 @@ def recipe(**more: Any) -> Recipe:
 
 def a_step(key: str = "c" * 64) -> Step:
     made = recipe()
-    package = LockedPackage(name=NAME, version=Version("1.0"))
+    build = LockedBuild(static=(), dynamic=(), environment=made.environment)
+    package = LockedPackage(name=NAME, version=Version("1.0"), build=build)
     return Step(
         action="build", package=package, file=made.sdist, reason="why", recipe=made, key=key
     )
@@ -246,8 +247,14 @@ def test_no_zip_at_all_is_for_the_check_to_tell(shop: Workshop) -> None:
 
 def test_what_a_container_gets(tmp_path: Path) -> None:
     made = recipe(env={"CFLAGS": "-O1"}, config_settings={"a": ("1", "2")})
-    files = {sha(SDIST): tmp_path / "sdist", sha(TOOL): tmp_path / "tool"}
-    job = made.job("build", files, policy="manylinux_2_36_x86_64")
+    tool = Supply(
+        name=setuptools().name,
+        version=setuptools().version,
+        filename=setuptools().file.filename,
+        sha256=sha(TOOL),
+        path=tmp_path / "tool",
+    )
+    job = made.job("build", tmp_path / "sdist", [tool], policy="manylinux_2_36_x86_64")
     assert [each.name for each in job.inputs] == [
         "sdist/demo-1.0.tar.gz",
         "requires/setuptools-80.1-py3-none-any.whl",

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 import pytest
 from configfolder import SERVER, TARGET, Folder, parsed
+from packaging.utils import canonicalize_name
 
 from wheelhouse.config import MINIMAL, PackageSettings, find_project, json_schema, load_project
 from wheelhouse.engine import GIB, MIB, Limits
@@ -52,6 +53,9 @@ def test_minimal_file(folder: Folder) -> None:
     assert project.packages == {}
     assert project.limits == Limits()
     assert project.jobs is None
+    assert project.auto_system
+    assert not project.auto_requires
+    assert project.targets["web"].runtime_system
 
 
 def test_defaults_are_those_of_the_minimal_file(folder: Folder) -> None:
@@ -68,11 +72,17 @@ def test_everything_said(folder: Folder) -> None:
             output = "../houses of mine"
             index = "http://127.0.0.1:8080/root/pypi/+simple/"
             jobs = 3
+            auto-system = false
+            auto-requires = true
             targets.b = { platform = "debian13", python = "3.13", arch = "aarch64" }
-            targets.A_1-x = { platform = "debian12", python = "3.11" }
+            targets.A_1-x = { platform = "debian12", python = "3.11", runtime-system = false }
             [packages."Foo.Bar_baz"]
             source = "sdist"
             system = ["libz-dev", "libpq-dev", "libz-dev", "g++"]
+            runtime-system = ["tdsodbc", "graphviz"]
+            requires = ["Setuptools < 82", "six[x] ; python_version >= '3.12'", "six"]
+            build-requires = ["numpy", "cython<3,>=0.29", "numpy"]
+            build-against = ["torch", "NumPy", "Torch"]
             env = { CFLAGS = "-g0", X = "", PYTHON = "x" }
             config-settings = { one = "1", "--many" = ["a", "b"], none = [] }
             allow-pure = true
@@ -92,11 +102,19 @@ def test_everything_said(folder: Folder) -> None:
     assert project.output == root.parent / "houses of mine"
     assert project.index == "http://127.0.0.1:8080/root/pypi/+simple"
     assert project.jobs == 3
+    assert not project.auto_system
+    assert project.auto_requires
     assert list(project.targets) == ["b", "A_1-x"]
     assert project.targets["b"].arch == "aarch64"
+    assert project.targets["b"].runtime_system
+    assert not project.targets["A_1-x"].runtime_system
     expected = PackageSettings(
         source="sdist",
         system=("g++", "libpq-dev", "libz-dev"),
+        runtime_system=("graphviz", "tdsodbc"),
+        requires=("Setuptools<82", "six", 'six[x]; python_version >= "3.12"'),
+        build_requires=("cython<3,>=0.29", "numpy"),
+        build_against=(canonicalize_name("numpy"), canonicalize_name("torch")),
         env={"CFLAGS": "-g0", "X": "", "PYTHON": "x"},
         config_settings={"one": "1", "--many": ("a", "b"), "none": ()},
         allow_pure=True,
@@ -378,6 +396,26 @@ FAULTS: dict[str, tuple[str | bytes, list[str]]] = {
     "many jobs": ("jobs = 1025\n" + TARGET, ["1: jobs: must be at most 1024"]),
     "jobs in quotes": ('jobs = "4"\n' + TARGET, ["1: jobs: must be an integer, not a string"]),
     "jobs as a boolean": ("jobs = true\n" + TARGET, ["1: jobs: must be an integer, not a boolean"]),
+    "automatic things in quotes": (
+        'auto-system = "no"\nauto-requires = 1\n' + TARGET,
+        [
+            "1: auto-system: must be true or false, not a string",
+            "2: auto-requires: must be true or false, not an integer",
+        ],
+    ),
+    "automatic things of one package": (
+        TARGET + "[packages.x]\nauto-system = false\n",
+        [
+            (
+                "5: packages.x.auto-system: unknown key; it belongs at the top of the file, "
+                "before the first [table]"
+            )
+        ],
+    ),
+    "system packages of a target": (
+        TARGET + 'runtime-system = ["graphviz"]\n',
+        ["4: targets.web.runtime-system: must be true or false, not a list"],
+    ),
     "package twice": (
         TARGET + "[packages.foo-bar]\n[packages.Foo_Bar]\n[packages.'FOO.BAR']\n",
         [
@@ -403,6 +441,61 @@ FAULTS: dict[str, tuple[str | bytes, list[str]]] = {
             '5: packages.x.system[0]: "-o=x" is not a valid name of a system package',
             '5: packages.x.system[1]: "libpq-dev=1" is not a valid name of a system package',
             '5: packages.x.system[3]: "" is not a valid name of a system package',
+        ],
+    ),
+    "system packages of the server": (
+        TARGET + '[packages.x]\nruntime-system = ["-o=x", "graphviz", 3]\n[packages.y]\n'
+        'runtime-system = "graphviz"\n[packages.z]\nruntime-system = true\n',
+        [
+            '5: packages.x.runtime-system[0]: "-o=x" is not a valid name of a system package',
+            "5: packages.x.runtime-system[2]: must be a string, not an integer",
+            "7: packages.y.runtime-system: must be a list, not a string",
+            "9: packages.z.runtime-system: must be a list, not a boolean",
+        ],
+    ),
+    "system packages of the server by family": (
+        TARGET + '[packages.x.runtime-system]\ndebain = ["graphviz"]\nalpine = ["a b"]\n',
+        [
+            '5: packages.x.runtime-system.debain: unknown family "debain"; did you mean "debian"?',
+            '6: packages.x.runtime-system.alpine[0]: "a b" is not a valid name of a system package',
+        ],
+    ),
+    "requirements of packages": (
+        TARGET + '[packages.x]\nrequires = ["setuptools<<82", "", "y @ https://z.org/y.whl", 3]\n'
+        'build-requires = ["-r more.txt", "cython"]\n',
+        [
+            '5: packages.x.requires[0]: "setuptools<<82" is not a requirement',
+            '5: packages.x.requires[1]: "" is not a requirement',
+            '5: packages.x.requires[2]: "y @ https://z.org/y.whl" names a file',
+            "5: packages.x.requires[3]: must be a string, not an integer",
+            '6: packages.x.build-requires[0]: "-r more.txt" is not a requirement',
+        ],
+    ),
+    "versions that are none": (
+        TARGET + '[packages.x]\nrequires = ["setuptools<new"]\nbuild-requires = ["y; foo"]\n',
+        [
+            '5: packages.x.requires[0]: "setuptools<new" is not a requirement',
+            '6: packages.x.build-requires[0]: "y; foo" is not a requirement',
+        ],
+    ),
+    "requirements of packages as a string": (
+        TARGET + '[packages.x]\nrequires = "a"\nbuild-requires = "b"\nbuild-against = "c"\n',
+        [
+            "5: packages.x.requires: must be a list, not a string",
+            "6: packages.x.build-requires: must be a list, not a string",
+            "7: packages.x.build-against: must be a list, not a string",
+        ],
+    ),
+    "versions of what is built against": (
+        TARGET + '[packages.x]\nbuild-against = ["torch", "torch<3"]\n',
+        ["5: packages.x.build-against[1]: is not a valid name of a Python package"],
+    ),
+    "package that needs itself": (
+        TARGET + '[packages.Foo_Bar]\nrequires = ["a", "foo.bar [b] >=1"]\n'
+        'build-against = ["foo-bar"]\nbuild-requires = ["foo-bar<2", "foo-bar-baz"]\n',
+        [
+            "5: packages.Foo_Bar.requires[1]: is the package itself",
+            "6: packages.Foo_Bar.build-against[0]: is the package itself",
         ],
     ),
     "environment values": (
@@ -601,7 +694,7 @@ def test_exit_status(folder: Folder) -> None:
         (TARGET.replace("3.11", "3.0"), "no platform has Python 3.0"),
         (TARGET.replace('"3.11"', "3"), 'write it in quotes: "3"'),
         (TARGET.replace('"3.11"', "3.10"), "write it in quotes"),  # "3.1" would be wrong
-        (TARGET + "x = 1\n", "the keys here are captured, platform, python, arch, builder"),
+        (TARGET + "x = 1\n", "the keys here are captured, platform, python, arch, builder, runtime-system"),
         ('requirements = "a.txt"\n' + TARGET, 'write ["a.txt"]'),
         ('jobs = "4"\n' + TARGET, "write 4 without quotes"),
         ('requirements = ["requirement.txt"]\n' + TARGET, 'did you mean "requirements.txt"?'),
@@ -612,6 +705,20 @@ def test_exit_status(folder: Folder) -> None:
                 "names)"
             ),
         ),
+        (
+            TARGET + '[packages.x]\nrequires = ["./y.whl"]\n',
+            'write a name, and versions on the index, such as "setuptools<82"',
+        ),
+        (
+            TARGET + '[packages.x]\nrequires = ["x[more]"]\n',
+            "ask for its versions and extras in the requirements file",
+        ),
+        (
+            TARGET + '[packages.x]\nbuild-against = ["torch==2.9"]\n',
+            "write its name alone, without versions and extras",
+        ),
+        (TARGET + '[packages.x]\nbuild-against = ["x"]\n', "leave it out"),
+        (TARGET + '[packages.x]\nruntime-system = "y"\n', 'write ["y"]'),
         (
             TARGET + "[limits]\nmemory = 4\n",
             'a bare number counts bytes; write "4GiB" for gibibytes',
@@ -953,6 +1060,8 @@ BEYOND_SCHEMA = {
     "index without a host",
     "targets differ in case",
     "package twice",
+    "versions that are none",
+    "package that needs itself",
     "deadline out of range",
 }
 

@@ -381,7 +381,7 @@ def test_an_sdist_has_its_build_environment_locked(world: World) -> None:
     build = build_of(lock)
     assert (build.static, build.dynamic, build.system) == (("hatchling",), (), ())
     assert [str(each.version) for each in build.environment] == ["1.27"]
-    assert build.environment[0].wheel.sha256 == sha(b"the wheel of hatchling-1.27")
+    assert build.environment[0].file.sha256 == sha(b"the wheel of hatchling-1.27")
     assert world.jobs() == ["metadata demo"]
 
 

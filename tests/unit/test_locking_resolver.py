@@ -23,7 +23,7 @@ from wheelhouse.errors import (
     SeveralErrors,
 )
 from wheelhouse.locking.resolver import explain, resolve
-from wheelhouse.locking.view import WHEELS_ONLY, Policy, View
+from wheelhouse.locking.view import Policy, View
 from wheelhouse.store import Store
 
 if TYPE_CHECKING:
@@ -208,7 +208,6 @@ def test_the_newest_is_chosen_although_only_an_older_one_has_wheels(tmp_path: Pa
 def test_where_only_wheels_will_do_an_older_one_is_taken(tmp_path: Path) -> None:
     world = Resolving(tmp_path, a_newer_sdist())
     assert world.pins("demo", policy=source("wheel")) == {"demo": "1.0"}
-    assert world.pins("demo", policy=WHEELS_ONLY) == {"demo": "1.0"}
 
 
 def test_where_only_sdists_will_do_wheels_do_not_count(tmp_path: Path) -> None:

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 from fakeengine import FakeContainer, FakeEngine, file_frame, frame
-from lockingfactory import interpreter, locked, project, sha, target
+from lockingfactory import NoPackages, images, interpreter, locked, project, sha, target
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 from wheelfactory import members, zip_bytes
 
 from wheelhouse.building.build import known_build
+from wheelhouse.building.circumstances import circumstances
+from wheelhouse.building.mending import Mender
 from wheelhouse.building.recipe import Recipe
 from wheelhouse.building.runner import Runner
 from wheelhouse.config import PackageSettings
@@ -20,22 +22,28 @@ from wheelhouse.engine.cancellation import Cancellation
 from wheelhouse.errors import CheckError
 from wheelhouse.events import StepFinished
 from wheelhouse.fetch import Client, Fetcher
-from wheelhouse.locking.model import LockedPackage
+from wheelhouse.locking.model import LockedBuild, LockedPackage
 from wheelhouse.obtain import Obtained, obtain
 from wheelhouse.plan import Plan, Step
 from wheelhouse.scheduler import Scheduler
 from wheelhouse.store import Store
+from wheelhouse.workshop import Workshop
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from wheelhouse.events import Event, Outcome
+    from wheelhouse.locking.requires import BuildInspector
     from wheelhouse.plan import Action
 
 SDIST = b"an sdist"
 KEY = "c" * 64
 PURE = "demo-1.0-py3-none-any.whl"
+
+
+def _nobody() -> BuildInspector:
+    raise AssertionError("nothing is to be inspected")
 
 
 class Shop:
@@ -62,7 +70,11 @@ class Shop:
         action: Action = "reuse" if built else "build"
         return Step(
             action=action,
-            package=LockedPackage(name=canonicalize_name(name), version=Version("1.0")),
+            package=LockedPackage(
+                name=canonicalize_name(name),
+                version=Version("1.0"),
+                build=LockedBuild(static=(), dynamic=(), environment=()),
+            ),
             file=sdist,
             reason="why",
             recipe=Recipe(
@@ -78,14 +90,27 @@ class Shop:
 
     def obtain(self, step: Step, packages: Mapping[str, PackageSettings] | None = None) -> Obtained:
         stop = Cancellation()
+        runner = Runner(self.engine, self.store, Limits(), self, stop)
+        fetcher = Fetcher(Client(), self.store, stop.check)
+        wanted = project(self.root, packages)
+        workshop = Workshop(
+            wanted,
+            circumstances(runner, target(), images(), interpreter()),
+            runner=runner,
+            fetcher=fetcher,
+            mender=Mender(
+                target(), images(), NoPackages(), self, auto_system=True, learning=False
+            ),
+            inspector=_nobody,
+        )
         with Scheduler(1) as scheduler:
             (found,) = obtain(
                 Plan(target="web", steps=(step,)),
-                project(self.root, packages),
+                wanted,
                 target(),
                 interpreter(),
-                runner=Runner(self.engine, self.store, Limits(), self, stop),
-                fetcher=Fetcher(Client(), self.store, stop.check),
+                workshop=workshop,
+                fetcher=fetcher,
                 scheduler=scheduler,
             )
         return found

@@ -22,7 +22,7 @@ from lockingfactory import (
 )
 
 import liars
-from wheelhouse import pipeline
+from wheelhouse import planning, supplying
 from wheelhouse.building.runner import Runner
 from wheelhouse.engine import Limits
 from wheelhouse.engine.cancellation import Cancellation
@@ -114,7 +114,7 @@ class World:
         lock = current_lock(
             *(run.locker, run.project, target(), interpreter(), images()), Freshness.RENEW_IF_STALE
         )
-        return pipeline._plan(run, target(), images(), interpreter(), lock)
+        return planning.plan_with(run, target(), images(), interpreter(), lock)
 
     def present(self) -> Lock:
         lock = load_lock(lock_path(self.root, "web"))
@@ -135,7 +135,7 @@ def test_what_is_not_as_its_tag_says_is_replaced_until_something_is(world: World
     lies = [world.wheel("3.0"), world.wheel("3.0", tag=WORSE), world.wheel("2.0")]
     world.wheel("1.0", honest=True)
     with world.run() as run:
-        planned, lock_sha256, wheels = pipeline._supply(
+        planned, lock_sha256, wheels = supplying.supply(
             run, world.planned(run), Freshness.RENEW_IF_STALE
         )
     assert files(planned.plan) == [f"demo-1.0-{liars.TAG}.whl"]
@@ -162,7 +162,7 @@ def test_the_search_ends(world: World) -> None:
     with world.run() as run:
         planned = world.planned(run)
         with pytest.raises(UntrueTagsError) as told:
-            pipeline._supply(run, planned, Freshness.RENEW_IF_STALE, rounds=2)
+            supplying.supply(run, planned, Freshness.RENEW_IF_STALE, rounds=2)
     (error,) = told.value.errors
     assert error.message.startswith(f"demo-2.0-{liars.TAG}.whl must not enter the wheelhouse: ")
     assert [each.filename[:8] for each in world.present().refused] == ["demo-3.0", "demo-4.0"]
@@ -175,7 +175,7 @@ def test_a_lock_that_is_required_stays_as_it_is(world: World) -> None:
         planned = world.planned(run)
         before = lock_path(world.root, "web").read_bytes()
         with pytest.raises(StaleLockError, match=r"cannot be used: demo-2\.0-py3") as told:
-            pipeline._supply(run, planned, Freshness.REQUIRE)
+            supplying.supply(run, planned, Freshness.REQUIRE)
     assert told.value.hint is not None
     assert "without --locked" in told.value.hint
     assert lock_path(world.root, "web").read_bytes() == before
@@ -186,7 +186,7 @@ def test_what_another_run_has_found_out_meanwhile_is_taken(world: World) -> None
     world.wheel("1.0", honest=True)
     with world.run() as run:
         stale = world.planned(run)
-        done, _, _ = pipeline._supply(run, stale, Freshness.RENEW_IF_STALE)
+        done, _, _ = supplying.supply(run, stale, Freshness.RENEW_IF_STALE)
         world.index.asked.clear()
         again = lock_without(
             done.lock.refused, run.locker, run.project, stale, Freshness.RENEW_IF_STALE

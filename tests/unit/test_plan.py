@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 SETUPTOOLS = BuildRequirement(
     name=canonicalize_name("setuptools"),
     version=Version("80.1"),
-    wheel=locked("setuptools-80.1-py3-none-any.whl"),
+    file=locked("setuptools-80.1-py3-none-any.whl"),
 )
 BUILD = LockedBuild(static=("setuptools",), dynamic=(), environment=(SETUPTOOLS,))
 SDIST = locked("demo-1.0.tar.gz")
@@ -252,7 +252,7 @@ def key_of(
 
 def _another_requirement(**more: Any) -> LockedBuild:
     wheel = locked("setuptools-80.1-py3-none-any.whl", **more)
-    return replace(BUILD, environment=(replace(SETUPTOOLS, wheel=wheel),))
+    return replace(BUILD, environment=(replace(SETUPTOOLS, file=wheel),))
 
 
 def _another_builder() -> Any:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pyproject_hooks import BackendUnavailable, BuildBackendHookCaller, HookMissing
 
+from . import search
 from .errors import JobError
 
 if TYPE_CHECKING:
@@ -110,6 +111,7 @@ def _variables(job: Mapping[str, Any], root: str, folder: str) -> dict[str, str]
         "TZ": "UTC",
         "VIRTUAL_ENV": folder,
         **dict.fromkeys(PARALLEL, os.environ.get(CPUS, "1")),
+        **search.variables(job["search"]),
         **own,
     }
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from wheelhouse.building import cibuildwheel
 from wheelhouse.building.diagnosis import diagnose
 from wheelhouse.building.durations import Pace
+from wheelhouse.building.failed import FailedBuildError
+from wheelhouse.building.recipe import Files, Supply
 from wheelhouse.building.runner import Failure, Made
 from wheelhouse.errors import BuildError
 from wheelhouse.plan import Built
@@ -19,13 +21,23 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from wheelhouse.building.recipe import Recipe
     from wheelhouse.building.runner import Runner
+    from wheelhouse.engine import Limits
     from wheelhouse.fetch import Fetcher
+    from wheelhouse.locking.model import BuildRequirement
     from wheelhouse.plan import Step
     from wheelhouse.store import Store
     from wheelhouse.targets import Target
 
 KIND = "build"
+
+#: What a build was at, by the agent's stage.
+_PHASES = {
+    "environment": "making its build environment",
+    "repair": "repairing its wheel",
+    "unpack": "unpacking its sdist",
+}
 
 #: Where auditwheel tells what it grafted, and how many bytes of that are read at most.
 SBOM = ".dist-info/sboms/auditwheel.cdx.json"
@@ -57,6 +69,9 @@ def build_wheel(
 ) -> Built:
     """Build and repair the wheel of *step*, unless another run has done so meanwhile.
 
+    What its environment has no wheel of is built before it.
+
+    :raises FailedBuildError: its backend, or its repair, failed.
     :raises BuildError: it cannot be built.
     :raises FetchError: the sdist or a build requirement cannot be had.
     """
@@ -68,12 +83,48 @@ def build_wheel(
         return _build(step, target, allow_pure, runner, fetcher)
 
 
+def supplies(recipe: Recipe, target: Target, runner: Runner, fetcher: Fetcher) -> list[Supply]:
+    """The wheels of the *recipe*'s environment, each fetched and verified, or built.
+
+    Raises as :func:`build_wheel` does.
+    """
+    steps = {step.package.name: step for step in recipe.built}
+    return [
+        _supply(each, steps.get(each.name), target, runner, fetcher) for each in recipe.environment
+    ]
+
+
+def _supply(
+    requirement: BuildRequirement,
+    step: Step | None,
+    target: Target,
+    runner: Runner,
+    fetcher: Fetcher,
+) -> Supply:
+    filename, sha256 = requirement.file.filename, requirement.file.sha256
+    if step is None:
+        path = fetcher.fetch(requirement.file.url, sha256)
+    else:
+        built = build_wheel(step, target, allow_pure=True, runner=runner, fetcher=fetcher)
+        filename, sha256 = built.filename, built.sha256
+        path = runner.store.blob(sha256)
+    return Supply(
+        name=requirement.name,
+        version=requirement.version,
+        filename=filename,
+        sha256=sha256,
+        path=path,
+    )
+
+
 def _build(step: Step, target: Target, allow_pure: bool, runner: Runner, fetcher: Fetcher) -> Built:
     recipe = step.recipe
     assert recipe is not None
     assert step.key is not None
-    wanted = [recipe.sdist, *(each.wheel for each in recipe.environment)]
-    files = {file.sha256: fetcher.fetch(file.url, file.sha256) for file in wanted}
+    files = Files(
+        sdist=fetcher.fetch(recipe.sdist.url, recipe.sdist.sha256),
+        supplies=tuple(supplies(recipe, target, runner, fetcher)),
+    )
     with runner.store.workspace() as folder:
         try:
             if recipe.cibuildwheel:
@@ -81,10 +132,7 @@ def _build(step: Step, target: Target, allow_pure: bool, runner: Runner, fetcher
             else:
                 made = _in_container(step, target, allow_pure, runner, files, folder)
         except Failure as failure:
-            found = diagnose(failure, step.package.name, runner.limits)
-            raise BuildError(
-                f"{step.package}: {found.cause}", hint=found.hint, log=failure.log
-            ) from failure
+            raise _failed(step, failure, runner.limits) from failure
         filename = made.path.name
         facts = {
             "seconds": made.seconds,
@@ -102,19 +150,32 @@ def _build(step: Step, target: Target, allow_pure: bool, runner: Runner, fetcher
     return built
 
 
+def _failed(step: Step, failure: Failure, limits: Limits) -> FailedBuildError:
+    assert step.package.build is not None
+    return FailedBuildError(
+        str(step.package),
+        _PHASES.get(failure.stage, "building its wheel"),
+        diagnose(failure, step.package.name, limits),
+        step.package.build.provision,
+        failure.log,
+        asked_by=step.package.required_by,
+    )
+
+
 def _in_container(
     step: Step,
     target: Target,
     allow_pure: bool,
     runner: Runner,
-    files: Mapping[str, Path],
+    files: Files,
     folder: Path,
 ) -> Made:
     recipe = step.recipe
     assert recipe is not None
     job = recipe.job(
         "build",
-        files,
+        files.sdist,
+        files.supplies,
         policy=repair_policy(target),
         exclude=[],
         allow_pure=allow_pure,

@@ -41,7 +41,7 @@ from wheelhouse.wheels.policy import repair_policy
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from wheelhouse.building.recipe import ByCibuildwheel, Recipe
+    from wheelhouse.building.recipe import ByCibuildwheel, Files, Recipe
     from wheelhouse.building.runner import Runner
     from wheelhouse.engine import EngineCommand
     from wheelhouse.plan import Step
@@ -75,12 +75,10 @@ def version() -> str:
     return digest.hexdigest()
 
 
-def build(
-    step: Step, target: Target, runner: Runner, files: Mapping[str, Path], folder: Path
-) -> Made:
+def build(step: Step, target: Target, runner: Runner, files: Files, folder: Path) -> Made:
     """The wheel of *step*, as its maintainers' recipe builds and repairs it.
 
-    :param files: the verified file for each hash of the recipe.
+    :param files: what the recipe takes.
     :param folder: empty; everything is done below it.
     :raises Failure: the recipe failed, or was stopped.
     :raises BuildError: the sdist cannot be unpacked, or its recipe has a wrong form.
@@ -89,7 +87,7 @@ def build(
     recipe = step.recipe
     assert recipe is not None
     terms, started = _terms(recipe), time.monotonic()
-    source = _unpacked(step, files[recipe.sdist.sha256], folder / "source")
+    source = _unpacked(step, files.sdist, folder / "source")
     table = _table(step, source)
     _tell(step, target, runner, table)
     _pack(step, target, source / LUGGAGE, files)
@@ -176,20 +174,20 @@ def _tell(step: Step, target: Target, runner: Runner, table: Mapping[str, Any]) 
         )
 
 
-def _pack(step: Step, target: Target, luggage: Path, files: Mapping[str, Path]) -> None:
+def _pack(step: Step, target: Target, luggage: Path, files: Files) -> None:
     """Put into the project what travels with it: the agent, its job, the build requirements."""
     recipe = step.recipe
     assert recipe is not None
     if os.path.lexists(luggage):
         raise _unusable(step, f"its sdist has an entry named {LUGGAGE}")
-    job = recipe.job("cibuildwheel", files, policy=repair_policy(target))
+    job = recipe.job("cibuildwheel", files.sdist, files.supplies, policy=repair_policy(target))
     agent = luggage / "agent" / "wheelhouse_agent"
     agent.mkdir(parents=True)
     for name, data in agent_files():
         (agent / name).write_bytes(data)
     (luggage / "requires").mkdir()
-    for each in recipe.environment:
-        shutil.copyfile(files[each.wheel.sha256], luggage / "requires" / each.wheel.filename)
+    for each in files.supplies:
+        shutil.copyfile(each.path, luggage / "requires" / each.filename)
     requirements = "".join(f"{line}\n" for line in job.parameters["requirements"])
     (luggage / "build-requirements.txt").write_text(requirements, "utf-8")
     (luggage / "job.json").write_text(json.dumps(dict(job.parameters)), "utf-8")

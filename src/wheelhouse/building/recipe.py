@@ -9,10 +9,14 @@ from wheelhouse.engine.jobs import BOOTSTRAP, ROOT, Input, Job
 from wheelhouse.store import digest_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from packaging.utils import NormalizedName
+    from packaging.version import Version
+
     from wheelhouse.locking.model import BuildRequirement, LockedFile
+    from wheelhouse.plan import Step
 
 #: The first time that a zip archive can hold, also for sdists of which no upload time is known,
 #: and the last.
@@ -40,11 +44,32 @@ class ByCibuildwheel:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Supply:
+    """A wheel for a build environment, at hand: verified, or built before."""
+
+    name: NormalizedName
+    version: Version
+    filename: str
+    sha256: str
+    path: Path
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Files:
+    """The verified files of a build."""
+
+    sdist: Path
+    supplies: tuple[Supply, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Recipe:
     """All inputs of running a backend, apart from limits: two equal recipes give one result.
 
     :ivar image: the builder's ID.
+    :ivar built: the builds of those requirements in *environment* that have no wheel.
     :ivar system: the distribution's packages that were added to it, which its ID covers.
+    :ivar search: see :class:`~wheelhouse.locking.model.Provision`.
     """
 
     sdist: LockedFile
@@ -53,10 +78,12 @@ class Recipe:
     tool_python: str
     tool_path: str
     environment: tuple[BuildRequirement, ...] = ()
+    built: tuple[Step, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     config_settings: Mapping[str, Any] = field(default_factory=dict)
     cibuildwheel: ByCibuildwheel | None = None
     system: tuple[str, ...] = ()
+    search: tuple[str, ...] = ()
 
     def variables(self) -> dict[str, str]:
         """Environment variables of the hooks; the user's own come last and so win."""
@@ -73,27 +100,33 @@ class Recipe:
                 "sdist": self.sdist.sha256,
                 "image": self.image,
                 "python": self.python,
-                "environment": sorted(each.wheel.sha256 for each in self.environment),
+                "environment": sorted(self._environment_keys()),
                 "variables": self.variables(),
                 "config-settings": dict(self.config_settings),
                 "cibuildwheel": asdict(self.cibuildwheel) if self.cibuildwheel else None,
+                **({"search": self.search} if self.search else {}),
                 **more,
             }
         )
+
+    def _environment_keys(self) -> Iterator[str]:
+        """What tells the wheels of the environment: the hash of each, or the key of its build."""
+        yield from (each.file.sha256 for each in self.environment if each.build is None)
+        for step in self.built:
+            assert step.key is not None
+            yield step.key
 
     def argv(self) -> tuple[str, ...]:
         """Process 1: the agent on our own Python."""
         return (self.tool_python, "-I", "-c", BOOTSTRAP, ROOT)
 
-    def job(self, kind: str, files: Mapping[str, Path], **more: object) -> Job:
-        """The job. *files* maps each hash of the recipe to the verified file."""
-        sdist = f"sdist/{self.sdist.filename}"
-        inputs = [Input(name=sdist, source=files[self.sdist.sha256])]
-        for each in self.environment:
-            name = f"requires/{each.wheel.filename}"
-            inputs.append(Input(name=name, source=files[each.wheel.sha256]))
+    def job(self, kind: str, sdist: Path, supplies: Sequence[Supply], **more: object) -> Job:
+        """The job. *sdist* and *supplies* are the verified files."""
+        name = f"sdist/{self.sdist.filename}"
+        inputs = [Input(name=name, source=sdist)]
+        inputs += [Input(name=f"requires/{each.filename}", source=each.path) for each in supplies]
         parameters = {
-            "sdist": sdist,
+            "sdist": name,
             "python": self.python,
             "tools": {
                 "uv": f"{self.tool_path}/uv",
@@ -101,10 +134,10 @@ class Recipe:
                 "path": self.tool_path,
             },
             "requirements": [
-                f"{each.name}=={each.version} --hash=sha256:{each.wheel.sha256}"
-                for each in self.environment
+                f"{each.name}=={each.version} --hash=sha256:{each.sha256}" for each in supplies
             ],
             "env": self.variables(),
+            "search": list(self.search),
             "config_settings": dict(self.config_settings),
             **more,
         }

@@ -259,7 +259,7 @@ def plan(
     from wheelhouse.events import SilentReporter
     from wheelhouse.locking.current import Freshness
     from wheelhouse.phases import for_each
-    from wheelhouse.pipeline import plan_one
+    from wheelhouse.planning import plan_one
 
     project = _project(config)
     chosen = _chosen(project, targets)
@@ -272,6 +272,7 @@ def plan(
                 "target": each.target.name,
                 "place": str(each.images.place),
                 "emulated": each.plan.emulated,
+                "first": [step.to_dict() for step in each.plan.first],
                 "steps": [step.to_dict() for step in each.plan.steps],
             }
             for each in plans

@@ -6,10 +6,13 @@ import math
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from wheelhouse.locking.provision import told
 from wheelhouse.phases import stand_in_message
-from wheelhouse.text import human_size
+from wheelhouse.text import counted, human_size
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from wheelhouse.house import House
     from wheelhouse.plan import Action, Planned, Step
 
@@ -18,27 +21,38 @@ ORDER: tuple[Action, ...] = ("build", "reuse", "fetch")
 
 def plan_text(planned: Planned) -> str:
     """The plan of one target: what is built first, then the rest."""
-    plan = planned.plan
+    plan, first = planned.plan, planned.plan.first
     steps = sorted(plan.steps, key=lambda step: (ORDER.index(step.action), step.package.name))
-    width = max((len(str(step.package)) for step in steps), default=0)
+    width = max((len(str(step.package)) for step in (*first, *steps)), default=0)
     counts = Counter(step.action for step in steps)
-    told = ", ".join(f"{counts[action]} to {action}" for action in ORDER if counts[action])
+    summary = ", ".join(f"{counts[action]} to {action}" for action in ORDER if counts[action])
+    if first:
+        summary += f"; first {counted(len(first), 'build requirement')} without a wheel"
     if plan.emulated and counts["build"]:
-        told += f"; builds are emulated: about {math.ceil(plan.seconds / 60)} min of work"
-    lines = [f"{plan.target}: {len(steps)} packages ({told})"]
+        summary += f"; builds are emulated: about {math.ceil(plan.seconds / 60)} min of work"
+    lines = [f"{plan.target}: {counted(len(steps), 'package')} ({summary})"]
     if message := stand_in_message(planned.target, planned.images):
         lines.append(f"  note: {message}")
-    lines += [_line(step, width) for step in steps]
+    platform = planned.images.build_place.preset.name
+    for step in (*first, *steps):
+        name = str(step.package).ljust(width)
+        lines.append(f"  {step.action:5}  {name}  {step.file.filename}")
+        lines += [" " * (width + 11) + why for why in _reasons(step, platform, first)]
     return "\n".join(lines)
 
 
-def _line(step: Step, width: int) -> str:
-    system = step.recipe.system if step.recipe else ()
-    extra = f"; with {', '.join(system)}" if system else ""
-    name = str(step.package).ljust(width)
-    return (
-        f"  {step.action:5}  {name}  {step.file.filename}\n{' ' * (width + 11)}{step.reason}{extra}"
-    )
+def _reasons(step: Step, platform: str, first: Sequence[Step]) -> Iterator[str]:
+    """Why it is done so, and on *platform* with what. Those of *first* are for others' builds."""
+    recipe, build = step.recipe, step.package.build
+    if recipe is None or build is None:
+        yield step.reason
+        return
+    learned = build.provision.system.get(platform, ())
+    system = ", ".join(name for name in recipe.system if name not in learned)
+    for_whom = f"; needed by {', '.join(step.package.required_by)}" if step in first else ""
+    yield step.reason + for_whom + (f"; with {system}" if system else "")
+    if known := told(build.provision, platform):
+        yield f"learned from failures: {known}"
 
 
 def verify_text(house: House) -> str:

@@ -33,7 +33,10 @@ main(root)
 
 #: The agent's modules that every kind of job goes through.
 COMMON_MODULES = frozenset(
-    ["__init__.py", "channel.py", "environment.py", "errors.py", "main.py", "sources.py"]
+    [
+        *("__init__.py", "channel.py", "environment.py", "errors.py", "main.py"),
+        *("search.py", "sources.py"),
+    ]
 )
 
 BLOCK = 1 << 20

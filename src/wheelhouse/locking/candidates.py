@@ -20,6 +20,7 @@ from wheelhouse.locking.model import is_file_name
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
+    from datetime import datetime
 
     from packaging.specifiers import SpecifierSet
     from packaging.tags import Tag
@@ -59,6 +60,12 @@ class Release:
     others: tuple[IndexFile, ...]
     requires_python: SpecifierSet | None
     yanked: str | None
+
+    @property
+    def uploaded(self) -> datetime | None:
+        """When the first of its files came to the index, if that says so."""
+        times = (file.upload_time for file in (*self.files("any"), *self.others))
+        return min((time for time in times if time is not None), default=None)
 
     def usable(self, source: Source) -> bool:
         """Whether there is a file that *source* allows."""

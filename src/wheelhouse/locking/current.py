@@ -6,6 +6,7 @@ import contextlib
 import os
 import threading
 import time
+from dataclasses import replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -17,13 +18,15 @@ from wheelhouse.locking.requirements import read_requirements
 from wheelhouse.store import storage_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
+
+    from packaging.utils import NormalizedName
 
     from wheelhouse.config import Project
     from wheelhouse.engine import TargetImages
     from wheelhouse.locking.lock import Locker
-    from wheelhouse.locking.model import Lock, RefusedFile
+    from wheelhouse.locking.model import Lock, LockedPackage, RefusedFile
     from wheelhouse.locking.requirements import Requirements
     from wheelhouse.plan import Planned
     from wheelhouse.targets import Interpreter, Target
@@ -67,7 +70,7 @@ def current_lock(
             return old  # another run has just made it
         kept = None if freshness is Freshness.UPGRADE else old
         refused = old.refused if old else ()
-        lock = locker.lock(target, interpreter, images, requirements, kept, refused)
+        lock = locker.lock(target, interpreter, images, requirements, kept, refused, taught=old)
         write_lock(path, dump_lock(lock))
     return lock
 
@@ -101,6 +104,37 @@ def lock_without(
         lock = locker.lock(target, planned.interpreter, planned.images, requirements, old, known)
         write_lock(path, dump_lock(lock))
     return lock
+
+
+def lock_learned(
+    learned: Mapping[NormalizedName, LockedPackage],
+    locker: Locker,
+    project: Project,
+    planned: Planned,
+) -> Lock:
+    """The lock of *planned* with packages as they were built in the end; written.
+
+    :raises StorageError: the folder cannot be written to.
+    """
+    target = planned.target
+    path = lock_path(project.root, target.name)
+    requirements = read_requirements(project.root, project.requirements)
+    with locker.alone(path):
+        present = load_lock(path)
+        if present is None or not _is_fresh(present, project, target, requirements):
+            present = planned.lock  # somebody has changed what is asked for; this is of before
+        packages = tuple(_as_built(each, learned) for each in present.packages)
+        lock = replace(present, packages=packages)
+        write_lock(path, dump_lock(lock))
+    return lock
+
+
+def _as_built(
+    package: LockedPackage, learned: Mapping[NormalizedName, LockedPackage]
+) -> LockedPackage:
+    built = learned.get(package.name)
+    same = built is not None and built.sdist == package.sdist and package.build is not None
+    return replace(package, build=built.build) if built is not None and same else package
 
 
 def _is_fresh(

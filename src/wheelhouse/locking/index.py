@@ -19,6 +19,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from wheelhouse.errors import FetchError
 from wheelhouse.fetch import redacted
+from wheelhouse.locking.model import LockedFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,6 +56,17 @@ class IndexFile:
     upload_time: datetime | None
     size: int | None
     metadata: bool
+
+    def locked(self) -> LockedFile:
+        """As a lock has it; it has a hash, or it would not be a candidate."""
+        assert self.sha256 is not None
+        return LockedFile(
+            filename=self.filename,
+            url=self.url,
+            sha256=self.sha256,
+            size=self.size,
+            upload_time=self.upload_time,
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

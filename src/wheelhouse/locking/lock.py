@@ -12,12 +12,16 @@ from packaging.metadata import parse_email
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 
+from wheelhouse.building.circumstances import circumstances
+from wheelhouse.building.mending import Mender
 from wheelhouse.errors import LockError, WheelhouseError, raise_all
 from wheelhouse.events import Notice, step
+from wheelhouse.finding import DistributionFinder
+from wheelhouse.locking.experience import Experience
 from wheelhouse.locking.metadata import MetadataSource
 from wheelhouse.locking.model import Lock, LockedPackage
 from wheelhouse.locking.refusal import broken_promise, project_of, standing
-from wheelhouse.locking.requires import BuildInspector, locked_file
+from wheelhouse.locking.requires import BuildInspector, Sdist
 from wheelhouse.locking.resolver import Pin, resolve
 from wheelhouse.locking.view import Policy, View
 from wheelhouse.probe import probe_builder
@@ -25,12 +29,12 @@ from wheelhouse.scheduler import gather
 from wheelhouse.store import digest_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from contextlib import AbstractContextManager
     from pathlib import Path
 
     from wheelhouse.building.runner import Runner
-    from wheelhouse.config import Project
+    from wheelhouse.config import PackageSettings, Project
     from wheelhouse.engine import TargetImages
     from wheelhouse.fetch import Fetcher
     from wheelhouse.locking.candidates import Release
@@ -41,6 +45,9 @@ if TYPE_CHECKING:
     from wheelhouse.scheduler import Scheduler
     from wheelhouse.targets import Interpreter, Target
 
+
+#: How often versions are chosen until those that others are built against stay the same.
+ROUNDS = 4
 
 #: Before all builds of other targets: over soon, and everything of its own target waits for it.
 SOON = math.inf
@@ -53,10 +60,20 @@ def inputs_digest(project: Project, target: Target, requirements: Requirements) 
         for path, digest in requirements.files.items()
     }
     packages = {
-        name: [each.source, each.system, dict(each.env), dict(each.config_settings)]
+        name: [each.source, each.system, dict(each.env), dict(each.config_settings), *_more(each)]
         for name, each in project.packages.items()
     }
     return digest_of([files, packages, _described(target), project.index])
+
+
+def _more(settings: PackageSettings) -> list[object]:
+    """What else of *settings* a lock is made from: nothing where nothing is said, as ever."""
+    said = {
+        "requires": settings.requires,
+        "build-requires": settings.build_requires,
+        "build-against": settings.build_against,
+    }
+    return [{key: value for key, value in said.items() if value}] if any(said.values()) else []
 
 
 def _described(target: Target) -> list[object]:
@@ -116,25 +133,18 @@ class Locker:
         requirements: Requirements,
         old: Lock | None,
         refused: Iterable[RefusedFile] = (),
+        taught: Lock | None = None,
     ) -> Lock:
         """Resolve and pin everything, build requirements included.
 
         :param old: the present lock, whose pins are kept where nothing speaks against them.
         :param refused: wheels that were found out not to be what they say; none is used.
+        :param taught: the lock that remembers what builds have taught, if not *old*.
         :raises LockError: something cannot be found, or conflicts.
         :raises BuildError: a backend fails to say what it needs.
         """
-        inspector = BuildInspector(
-            self._project,
-            target,
-            probe_builder(self._runner, target, images, interpreter),
-            images,
-            index=self._index,
-            fetcher=self._fetcher,
-            runner=self._runner,
-        )
+        inspector = self.inspector(target, interpreter, images, taught or old)
         metadata = MetadataSource(self._fetcher, _InTurn(inspector, self._scheduler))
-        inspector.use(metadata)
         refused = standing(refused, target)
         policy = Policy(
             source=lambda name: self._project.settings(name).source,
@@ -142,10 +152,11 @@ class Locker:
             refused={file.sha256 for file in refused},
         )
         view = View(self._index, interpreter, metadata, policy)
-        pins = self._resolve(view, interpreter, requirements, old, refused)
+        resolve_again = partial(self._resolve, view, interpreter, requirements, old, refused)
+        pins = self._settled(resolve_again, inspector)
         wanted_by = required_by(pins, view, interpreter, requirements)
         drafts = [_package(pin, view, wanted_by[pin.name]) for pin in pins]
-        packages = self._with_builds(target, drafts, view, inspector)
+        packages = self._with_builds(target, drafts, inspector)
         self._warn(target, packages)
         return Lock(
             target=target.name,
@@ -156,6 +167,70 @@ class Locker:
             requested=tuple(sorted({str(each.requirement) for each in requirements.asked})),
             refused=tuple(file for file in refused if not view.has_lost(file)),
         )
+
+    def mender(self, target: Target, images: TargetImages, *, learning: bool = True) -> Mender:
+        """What failed builds for *target* are given.
+
+        :param learning: whether that may be anything.
+        """
+        return Mender(
+            target,
+            images,
+            DistributionFinder(self._runner, target, images, "builder"),
+            self._runner.reporter,
+            auto_system=self._project.auto_system,
+            learning=learning,
+        )
+
+    def inspector(
+        self,
+        target: Target,
+        interpreter: Interpreter,
+        images: TargetImages,
+        taught: Lock | None,
+        *,
+        learning: bool = True,
+    ) -> BuildInspector:
+        """What finds out how sdists are built for *target*.
+
+        :param taught: the lock that remembers what builds have taught.
+        :param learning: whether a failed one may be tried with what that does not have.
+        """
+        runner = self._runner
+        return BuildInspector(
+            self._project,
+            circumstances(runner, target, images, interpreter),
+            probe_builder(runner, target, images, interpreter),
+            index=self._index,
+            fetcher=self._fetcher,
+            runner=runner,
+            mender=self.mender(target, images, learning=learning),
+            experience=Experience(taught, interpreter.environment["python_version"]),
+        )
+
+    def _settled(
+        self, resolve_again: Callable[[], tuple[Pin, ...]], inspector: BuildInspector
+    ) -> tuple[Pin, ...]:
+        """The pins, chosen again until what some are to be built against is what is chosen.
+
+        What such packages need is known once there is something to build them against. So they
+        are first taken to need nothing.
+        """
+        against = {name for each in self._project.packages.values() for name in each.build_against}
+        pins = resolve_again()
+        for _ in range(ROUNDS if against else 0):
+            chosen = {pin.name: pin.version for pin in pins if pin.name in against}
+            if inspector.builds_against(chosen):
+                return pins
+            inspector.build_against(chosen)
+            pins = resolve_again()
+        if against:
+            raise LockError(
+                f"no version of {', '.join(sorted(against))} stays the chosen one while others "
+                "are built against it",
+                hint="pin it in the requirements",
+            )
+        return pins
 
     def _resolve(
         self,
@@ -184,15 +259,20 @@ class Locker:
         self,
         target: Target,
         drafts: list[LockedPackage],
-        view: View,
         inspector: BuildInspector,
     ) -> list[LockedPackage]:
         """*drafts* with their build requirements, where they will be built; in parallel."""
 
         def inspect(draft: LockedPackage) -> LockedPackage:
             with step(self._runner.reporter, target.name, f"requirements of {draft.name}", "lock"):
-                found = inspector.inspect(draft.name, view.release(draft.name, draft.version))
-            return replace(draft, build=found.build)
+                assert draft.sdist is not None
+                sdist = Sdist(
+                    name=draft.name,
+                    version=draft.version,
+                    file=draft.sdist,
+                    wanted_by=draft.required_by,
+                )
+                return replace(draft, build=inspector.inspect(sdist).build)
 
         futures = [
             self._scheduler.submit("containers", partial(inspect, draft), cost=SOON)
@@ -222,8 +302,8 @@ def _package(pin: Pin, view: View, wanted_by: tuple[str, ...]) -> LockedPackage:
     return LockedPackage(
         name=pin.name,
         version=pin.version,
-        wheels=tuple(locked_file(file) for file in files if file is not release.sdist),
-        sdist=locked_file(release.sdist) if release.sdist and release.sdist in files else None,
+        wheels=tuple(file.locked() for file in files if file is not release.sdist),
+        sdist=release.sdist.locked() if release.sdist and release.sdist in files else None,
         required_by=wanted_by,
         yanked=release.yanked,
     )

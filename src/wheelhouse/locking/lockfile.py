@@ -1,12 +1,12 @@
 """`pylock.TARGET.toml`: a lock as PEP 751 has it, and back.
 
 The specification: https://packaging.python.org/en/latest/specifications/pylock-toml/. What it has
-no field for stands under ``[tool.wheelhouse]`` and ``[packages.tool.wheelhouse]``.
+no field for stands under ``[tool.wheelhouse]`` and ``[packages.tool.wheelhouse]``, what nothing
+is known of is left out.
 """
 
 from __future__ import annotations
 
-import re
 import tomllib
 from typing import TYPE_CHECKING, Any
 
@@ -17,14 +17,15 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from wheelhouse.errors import LockError
+from wheelhouse.locking.buildtable import build_fields, locked_build
+from wheelhouse.locking.lockvalues import requirement, sound, system_package, text, texts
 from wheelhouse.locking.model import (
-    BuildRequirement,
+    AddedRequirement,
     Lock,
-    LockedBuild,
     LockedFile,
     LockedPackage,
     RefusedFile,
-    is_file_name,
+    SystemRequirement,
 )
 
 if TYPE_CHECKING:
@@ -73,6 +74,12 @@ def _own_tables(lock: Lock) -> dict[str, Any]:
     }
     if lock.refused:
         own["refused"] = [_refused_fields(file) for file in lock.refused]
+    if lock.system:
+        needed = sorted(lock.system, key=lambda each: (each.platform, each.package))
+        own["system"] = [_system_fields(each) for each in needed]
+    if lock.added:
+        added = sorted(lock.added, key=lambda each: (each.package, each.requirement))
+        own["added"] = [_added_fields(each) for each in added]
     return own
 
 
@@ -83,6 +90,21 @@ def _refused_fields(file: RefusedFile) -> dict[str, Any]:
         "reason": file.reason,
         "platform": file.platform,
     }
+
+
+def _system_fields(needed: SystemRequirement) -> dict[str, Any]:
+    fields = {
+        "package": needed.package,
+        "platform": needed.platform,
+        "libraries": list(needed.libraries),
+        "programs": list(needed.programs),
+        "required-by": list(needed.required_by),
+    }
+    return {name: value for name, value in fields.items() if value}
+
+
+def _added_fields(added: AddedRequirement) -> dict[str, Any]:
+    return {"package": added.package, "requirement": added.requirement, "module": added.module}
 
 
 def load_lock(path: Path) -> Lock | None:
@@ -96,6 +118,8 @@ def load_lock(path: Path) -> Lock | None:
         return None
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise _unreadable(path, str(error)) from error
+    except RecursionError as error:
+        raise _unreadable(path, "its values are nested too deeply") from error
     try:
         return _lock(Pylock.from_dict(data))
     except (PylockValidationError, LookupError, TypeError, ValueError, AttributeError) as error:
@@ -116,35 +140,43 @@ def _lock(pylock: Pylock) -> Lock:
     if own["format"] != FORMAT:
         raise ValueError(f"its format is {own['format']}, this version reads {FORMAT}")
     return Lock(
-        target=_text(own["target"]),
-        inputs=_text(own["inputs"]),
-        python=_text(own["python"]),
-        environment={_text(name): _text(value) for name, value in own["environment"].items()},
+        target=text(own["target"]),
+        inputs=text(own["inputs"]),
+        python=text(own["python"]),
+        environment={text(name): text(value) for name, value in own["environment"].items()},
         packages=tuple(_locked_package(package) for package in pylock.packages),
-        requested=_texts(own["requested"]),
+        requested=texts(own["requested"]),
         refused=tuple(_refused_file(each) for each in own.get("refused", [])),
+        system=tuple(_system_requirement(each) for each in own.get("system", [])),
+        added=tuple(_added_requirement(each) for each in own.get("added", [])),
     )
 
 
 def _refused_file(own: Mapping[str, Any]) -> RefusedFile:
     return RefusedFile(
-        filename=_text(own["name"]),
-        sha256=_text(own["hashes"]["sha256"]),
-        reason=_text(own["reason"]),
-        platform=_text(own["platform"]),
+        filename=text(own["name"]),
+        sha256=text(own["hashes"]["sha256"]),
+        reason=text(own["reason"]),
+        platform=text(own["platform"]),
     )
 
 
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{value!r} is no text")
-    return value
+def _system_requirement(own: Mapping[str, Any]) -> SystemRequirement:
+    return SystemRequirement(
+        package=system_package(own["package"]),
+        platform=text(own["platform"]),
+        libraries=texts(own.get("libraries", [])),
+        programs=texts(own.get("programs", [])),
+        required_by=texts(own.get("required-by", [])),
+    )
 
 
-def _texts(values: object) -> tuple[str, ...]:
-    if not isinstance(values, list):
-        raise TypeError(f"{values!r} is no list")
-    return tuple(_text(value) for value in values)
+def _added_requirement(own: Mapping[str, Any]) -> AddedRequirement:
+    return AddedRequirement(
+        package=canonicalize_name(text(own["package"]), validate=True),
+        requirement=requirement(own["requirement"]),
+        module=text(own["module"]),
+    )
 
 
 def _package(package: LockedPackage) -> Package:
@@ -173,30 +205,8 @@ def _own(package: LockedPackage) -> dict[str, Any]:
     if package.yanked is not None:
         own["yanked"] = package.yanked
     if package.build is not None:
-        build = package.build
-        own["build"] = {
-            "requires": list(build.static),
-            "requires-dynamic": list(build.dynamic),
-            "system": list(build.system),
-            "environment": [_build_requirement(each) for each in build.environment],
-        }
+        own["build"] = build_fields(package.build)
     return own
-
-
-def _build_requirement(requirement: BuildRequirement) -> dict[str, Any]:
-    wheel = requirement.wheel
-    fields = {
-        "name": wheel.filename,
-        "upload-time": wheel.upload_time,
-        "url": wheel.url,
-        "size": wheel.size,
-        "hashes": {"sha256": wheel.sha256},
-    }
-    return {
-        "name": str(requirement.name),
-        "version": str(requirement.version),
-        "wheel": {name: value for name, value in fields.items() if value is not None},
-    }
 
 
 def _locked_package(package: Package) -> LockedPackage:
@@ -208,16 +218,16 @@ def _locked_package(package: Package) -> LockedPackage:
         version=package.version,
         wheels=tuple(_locked_file(wheel) for wheel in package.wheels or ()),
         sdist=_locked_file(package.sdist) if package.sdist else None,
-        required_by=_texts(own["required-by"]),
-        build=_locked_build(own["build"]) if "build" in own else None,
-        yanked=_text(own["yanked"]) if "yanked" in own else None,
+        required_by=texts(own["required-by"]),
+        build=locked_build(own["build"]) if "build" in own else None,
+        yanked=text(own["yanked"]) if "yanked" in own else None,
     )
 
 
 def _locked_file(file: PackageWheel | PackageSdist) -> LockedFile:
     if file.url is None:
         raise ValueError(f"{file.name} has no url")
-    return _sound(
+    return sound(
         LockedFile(
             filename=file.filename,
             url=file.url,
@@ -225,39 +235,4 @@ def _locked_file(file: PackageWheel | PackageSdist) -> LockedFile:
             size=file.size,
             upload_time=file.upload_time,
         )
-    )
-
-
-def _sound(file: LockedFile) -> LockedFile:
-    """*file*, of which neither name nor hash can lead out of a folder. Raises ValueError."""
-    if not is_file_name(file.filename):
-        raise ValueError(f"{file.filename!r} is no name of a file")
-    if not re.fullmatch(r"[0-9a-f]{64}", file.sha256):
-        raise ValueError(f"{file.filename}: {file.sha256!r} is no SHA-256")
-    return file
-
-
-def _locked_build(own: Mapping[str, Any]) -> LockedBuild:
-    return LockedBuild(
-        static=_texts(own["requires"]),
-        dynamic=_texts(own["requires-dynamic"]),
-        system=_texts(own["system"]),
-        environment=tuple(_locked_requirement(each) for each in own["environment"]),
-    )
-
-
-def _locked_requirement(own: Mapping[str, Any]) -> BuildRequirement:
-    wheel = own["wheel"]
-    return BuildRequirement(
-        name=canonicalize_name(own["name"]),
-        version=Version(own["version"]),
-        wheel=_sound(
-            LockedFile(
-                filename=_text(wheel["name"]),
-                url=_text(wheel["url"]),
-                sha256=_text(wheel["hashes"]["sha256"]),
-                size=wheel.get("size"),
-                upload_time=wheel.get("upload-time"),
-            )
-        ),
     )

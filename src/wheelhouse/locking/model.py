@@ -38,12 +38,17 @@ class Provision:
     :ivar constraints: on its build requirements, such as ``setuptools<82``, sorted.
     :ivar requires: build requirements that it needs and does not declare, sorted.
     :ivar before: its build requirements were all on the index before this time.
+    :ivar relaxed: upper limits and pins that it sets to its build requirements do not count.
+    :ivar search: headers and libraries that the builder has where compilers do not look, such as
+        ``header hdf5.h``, sorted; their folders are added to where they do.
     """
 
     system: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     constraints: tuple[str, ...] = ()
     requires: tuple[str, ...] = ()
     before: datetime | None = None
+    relaxed: bool = False
+    search: tuple[str, ...] = ()
 
     def with_system(self, platform: str, packages: Iterable[str]) -> Provision:
         """The same with *packages* of *platform* too."""

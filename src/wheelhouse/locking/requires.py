@@ -3,45 +3,68 @@
 An sdist names its static build requirements in pyproject.toml; its backend may ask for more, and
 says so only when it is run: in a container without network, in which the static ones are
 installed. So: resolve, run the hook, resolve again with what it asked for, until nothing is
-missing. Only wheels serve as build requirements here.
+missing. A hook that fails is tried again with what its failure calls for: see
+:mod:`wheelhouse.building.mending`.
 """
 
 from __future__ import annotations
 
-import threading
-from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import NormalizedName, canonicalize_name
+
+from wheelhouse.building.build import supplies
 from wheelhouse.building.diagnosis import diagnose
-from wheelhouse.building.recipe import Recipe
+from wheelhouse.building.failed import FailedBuildError
+from wheelhouse.building.ladder import relaxed
+from wheelhouse.building.mending import Mender, Subject
 from wheelhouse.building.runner import Failure
 from wheelhouse.engine.jobs import agent_digest
-from wheelhouse.errors import BuildError, LockError
-from wheelhouse.locking.model import BuildRequirement, LockedBuild, LockedFile
-from wheelhouse.locking.resolver import resolve
+from wheelhouse.errors import BuildError
+from wheelhouse.locking.environments import Environments, Wish
+from wheelhouse.locking.model import LockedBuild, LockedFile, LockedPackage
 from wheelhouse.locking.sdist import read_sdist
-from wheelhouse.locking.view import WHEELS_ONLY, View
+from wheelhouse.plan import recipe_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from packaging.utils import NormalizedName
+    from packaging.version import Version
 
+    from wheelhouse.building.recipe import Recipe
     from wheelhouse.building.runner import Runner
-    from wheelhouse.config import PackageSettings, Project
-    from wheelhouse.engine import TargetImages
+    from wheelhouse.config import Project
     from wheelhouse.fetch import Fetcher
     from wheelhouse.locking.candidates import Release
-    from wheelhouse.locking.index import Index, IndexFile
-    from wheelhouse.locking.metadata import MetadataSource
-    from wheelhouse.targets import Interpreter, Target
+    from wheelhouse.locking.experience import Experience
+    from wheelhouse.locking.index import Index
+    from wheelhouse.locking.model import BuildRequirement, Provision
+    from wheelhouse.plan import Circumstances
+    from wheelhouse.targets import Interpreter
 
 #: Rounds of "resolve, ask the hook". Real backends need two.
 ROUNDS = 4
 
 KIND = "inspection"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sdist:
+    """The sdist to inspect.
+
+    :ivar wanted_by: who asked for it, as far as that is known by now.
+    """
+
+    name: NormalizedName
+    version: Version
+    file: LockedFile
+    wanted_by: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.version}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,133 +75,198 @@ class Inspection:
     metadata: str | None
 
 
-def locked_file(file: IndexFile) -> LockedFile:
-    """The index's file as a lock has it; it has a hash, or it would not be a candidate."""
-    assert file.sha256 is not None
-    return LockedFile(
-        filename=file.filename,
-        url=file.url,
-        sha256=file.sha256,
-        size=file.size,
-        upload_time=file.upload_time,
-    )
-
-
 class BuildInspector:
     """Inspects the sdists of one target. Implements :class:`~.metadata.MetadataBuilder`.
 
     :param interpreter: the builder's, on which backends and their requirements run.
+    :param experience: what earlier builds have taught; it gets to know what this one does.
     """
 
     def __init__(
         self,
         project: Project,
-        target: Target,
+        here: Circumstances,
         interpreter: Interpreter,
-        images: TargetImages,
         *,
         index: Index,
         fetcher: Fetcher,
         runner: Runner,
+        mender: Mender,
+        experience: Experience,
     ) -> None:
         self._project = project
-        self._target = target
+        self._here = here
         self._interpreter = interpreter
-        self._images = images
-        self._index = index
         self._fetcher = fetcher
         self._runner = runner
-        self._metadata: MetadataSource | None = None
-        self._environments: dict[tuple[str, ...], Future[tuple[BuildRequirement, ...]]] = {}
-        self._lock = threading.Lock()
+        self._mender = mender
+        self._experience = experience
+        self._environments = Environments(
+            index, interpreter, fetcher, runner.store, inspect=self._inspect_requirement
+        )
+        self._against: Mapping[NormalizedName, Version] | None = None
 
-    def use(self, metadata: MetadataSource) -> None:
-        """Take the source of metadata, which itself refers to this object."""
-        self._metadata = metadata
+    def build_against(self, pins: Mapping[NormalizedName, Version] | None) -> None:
+        """Let builds that are to be built against some package have its version in *pins*.
+
+        While there are none, such packages do not say what they need: see `Locker`.
+        """
+        self._against = pins
+
+    def builds_against(self, pins: Mapping[NormalizedName, Version]) -> bool:
+        """Whether builds already have the versions in *pins*."""
+        return self._against == pins
 
     def metadata(self, name: NormalizedName, release: Release, sdist: Path) -> str:
         """See :class:`~.metadata.MetadataBuilder`."""
-        inspection = self.inspect(name, release, want_metadata=True)
+        if self._project.settings(name).build_against and self._against is None:
+            return f"Metadata-Version: 2.1\nName: {name}\nVersion: {release.version}\n"
+        assert release.sdist is not None
+        wanted = Sdist(name=name, version=release.version, file=release.sdist.locked())
+        inspection = self.inspect(wanted, want_metadata=True)
         if inspection.metadata is None:
-            raise BuildError(f"{name} {release.version}: its build backend gave no metadata")
+            raise BuildError(f"{wanted}: its build backend gave no metadata")
         return inspection.metadata
 
     def inspect(
-        self, name: NormalizedName, release: Release, *, want_metadata: bool = False
+        self,
+        sdist: Sdist,
+        *,
+        provision: Provision | None = None,
+        want_metadata: bool = False,
+        chain: tuple[NormalizedName, ...] = (),
     ) -> Inspection:
-        """Find what building *release* takes.
+        """Find what building *sdist* takes.
 
-        :raises BuildError: its sdist is broken, or its backend fails.
-        :raises LockError: its build requirements cannot be had as wheels.
+        :param provision: what it is given from the start; what is known of it, if not given.
+        :param chain: the packages for whose builds it is needed, the outermost first.
+        :raises BuildError: it is broken, or its backend fails whatever it is given.
+        :raises LockError: its build requirements cannot be had.
         """
-        assert release.sdist is not None
-        sdist = locked_file(release.sdist)
-        path = self._fetcher.fetch(sdist.url, sdist.sha256)
-        static = read_sdist(path, sdist.filename).requires
-        declared, present = (
-            self._project.system(name, place.preset.family)
-            for place in (self._target.build_place, self._images.build_place)
+        if sdist.name in chain:
+            raise _cycle(sdist.name, chain)
+        path = self._fetcher.fetch(sdist.file.url, sdist.file.sha256)
+        static = read_sdist(path, sdist.file.filename).requires
+        if provision is None:
+            provision = self._experience.of(sdist.name, sdist.file)
+        inspection = self._mender.until_done(
+            Subject(
+                name=sdist.name,
+                version=str(sdist.version),
+                uploaded=sdist.file.upload_time,
+                asked_by=sdist.wanted_by or tuple(f"the build of {each}" for each in chain[-1:]),
+            ),
+            provision,
+            lambda given: self._inspect(sdist, static, given, want_metadata, chain),
         )
+        self._experience.remember(sdist.file, inspection.build.provision)
+        return inspection
+
+    def _inspect(
+        self,
+        sdist: Sdist,
+        static: tuple[str, ...],
+        provision: Provision,
+        want_metadata: bool,
+        chain: tuple[NormalizedName, ...],
+    ) -> Inspection:
+        """One attempt, with *provision*."""
         dynamic: tuple[str, ...] = ()
         for _ in range(ROUNDS):
-            environment = self._environment(name, static + dynamic)
-            recipe = self._recipe(name, sdist, present, environment)
-            answer = self._ask(name, release, recipe, want_metadata=want_metadata)
-            dynamic = tuple(sorted(set(dynamic) | set(answer["requires"])))
-            if not answer["missing"]:
-                build = LockedBuild(
-                    static=static, dynamic=dynamic, environment=environment, system=declared
-                )
+            environment = self._environment(sdist.name, static + dynamic, provision, chain)
+            build = LockedBuild(
+                static=static,
+                dynamic=dynamic,
+                environment=environment,
+                system=self._declared_system(sdist.name),
+                provision=provision,
+            )
+            answer = self._ask(sdist, build, want_metadata=want_metadata)
+            missing = answer["missing"]
+            if provision.relaxed:  # what is there may be newer than it wishes
+                there = {each.name for each in environment}
+                missing = [line for line in missing if _name(line) not in there]
+            if not missing:
                 return Inspection(build=build, metadata=answer["metadata"])
+            dynamic = tuple(sorted(set(dynamic) | set(answer["requires"])))
         raise BuildError(
-            f"{name} {release.version}: its build backend keeps asking for more requirements",
+            f"{sdist}: its build backend keeps asking for more requirements",
             hint="pin another version",
         )
 
-    def settings(self, name: NormalizedName) -> PackageSettings:
-        """The user's settings for a package."""
-        return self._project.settings(name)
+    def _declared_system(self, name: NormalizedName) -> tuple[str, ...]:
+        return self._project.system(name, self._here.target.build_place.preset.family)
 
-    def _recipe(
+    # -- Environments ----------------------------------------------------------------------
+
+    def _environment(
         self,
         name: NormalizedName,
-        sdist: LockedFile,
-        system: tuple[str, ...],
-        environment: tuple[BuildRequirement, ...],
-    ) -> Recipe:
-        image = self._runner.engine.with_system(self._target, system) if system else None
-        settings = self.settings(name)
-        return Recipe(
-            sdist=sdist,
-            image=(image or self._images.builder).id,
-            python=self._images.builder_python,
-            tool_python=self._images.tool_python,
-            tool_path=self._images.tool_path,
-            environment=environment,
-            env=settings.env,
-            config_settings=settings.config_settings,
-            system=system,
+        requires: tuple[str, ...],
+        provision: Provision,
+        chain: tuple[NormalizedName, ...],
+    ) -> tuple[BuildRequirement, ...]:
+        own = self._project.settings(name).build_requires
+        if provision.relaxed:
+            requires = tuple(relaxed(line) for line in requires)
+        wish = Wish(
+            requires=tuple(
+                sorted({*requires, *own, *provision.requires, *self._locked_ones(name)})
+            ),
+            constraints=provision.constraints,
+            before=provision.before,
         )
+        return self._environments.of(name, wish, chain)
 
-    def _ask(
-        self, name: NormalizedName, release: Release, recipe: Recipe, *, want_metadata: bool
-    ) -> dict[str, Any]:
+    def _locked_ones(self, name: NormalizedName) -> tuple[str, ...]:
+        """The pins of what *name* is to be built against."""
+        wanted = self._project.settings(name).build_against
+        pins = self._against or {}
+        lacking = [each for each in wanted if each not in pins]
+        if lacking and self._against is not None:
+            raise BuildError(
+                f"{name} is to be built against {', '.join(lacking)}, which is not locked",
+                hint=f"ask for {lacking[0]} in the requirements, or leave it out of "
+                f"`[packages.{name}] build-against`",
+            )
+        return tuple(f"{each}=={pins[each]}" for each in wanted if each in pins)
+
+    def _inspect_requirement(
+        self,
+        name: NormalizedName,
+        version: Version,
+        file: LockedFile,
+        chain: tuple[NormalizedName, ...],
+        *,
+        want_metadata: bool,
+    ) -> Inspection:
+        """What building a build requirement takes, one that has no wheel."""
+        wanted = Sdist(name=name, version=version, file=file)
+        return self.inspect(wanted, want_metadata=want_metadata, chain=chain)
+
+    # -- Hooks -----------------------------------------------------------------------------
+
+    def _ask(self, sdist: Sdist, build: LockedBuild, *, want_metadata: bool) -> dict[str, Any]:
+        package = LockedPackage(
+            name=sdist.name, version=sdist.version, sdist=sdist.file, build=build
+        )
+        recipe = recipe_of(package, self._project, self._here, plain=True)
         store = self._runner.store
         key = recipe.key("metadata", want=want_metadata, agent=agent_digest("metadata"))
         known = _answer(store.record(KIND, key) or {})
         if known is None:
-            known = self._run(name, release, recipe, want_metadata=want_metadata)
+            known = self._run(package, recipe, want_metadata=want_metadata)
             store.write_record(KIND, key, known)
         return known
 
     def _run(
-        self, name: NormalizedName, release: Release, recipe: Recipe, *, want_metadata: bool
+        self, package: LockedPackage, recipe: Recipe, *, want_metadata: bool
     ) -> dict[str, Any]:
-        wanted = [recipe.sdist, *(each.wheel for each in recipe.environment)]
-        files = {file.sha256: self._fetcher.fetch(file.url, file.sha256) for file in wanted}
+        target = self._here.target
         job = recipe.job(
             "metadata",
-            files,
+            self._fetcher.fetch(recipe.sdist.url, recipe.sdist.sha256),
+            supplies(recipe, target, self._runner, self._fetcher),
             want_metadata=want_metadata,
             markers=dict(self._interpreter.environment),
         )
@@ -187,66 +275,43 @@ class BuildInspector:
                 job,
                 image=recipe.image,
                 argv=recipe.argv(),
-                target=self._target.name,
-                step=f"metadata {name}",
+                target=target.name,
+                step=f"metadata {package.name}",
             )
         except Failure as failure:
-            found = diagnose(failure, name, self._runner.limits)
-            raise BuildError(
-                f"{name} {release.version}: its metadata cannot be had: {found.cause}",
-                hint=found.hint,
-                log=failure.log,
+            assert package.build is not None
+            raise FailedBuildError(
+                str(package),
+                "asking its build backend for requirements and metadata",
+                diagnose(failure, package.name, self._runner.limits),
+                package.build.provision,
+                failure.log,
             ) from failure
         answer = _answer(reply.message)
         if answer is None:
             raise BuildError(
-                f"{name} {release.version}: its metadata cannot be had: its container gave an "
-                "answer of another form",
+                f"{package}: its metadata cannot be had: its container gave an answer of another "
+                "form",
                 hint="pin another version, or tell the project's maintainers",
                 log=log,
             )
         return answer
 
-    def _environment(
-        self, name: NormalizedName, requires: tuple[str, ...]
-    ) -> tuple[BuildRequirement, ...]:
-        """The closure of *requires*, resolved once per set of requirements."""
-        wanted = tuple(sorted(set(requires)))
-        with self._lock:
-            future = self._environments.get(wanted)
-            mine = future is None
-            if future is None:
-                future = self._environments[wanted] = Future()
-        if mine:
-            try:
-                future.set_result(self._resolve(wanted))
-            except BaseException as error:  # whoever else waits must hear of it
-                future.set_exception(error)
-        try:
-            return future.result()
-        except LockError as error:
-            raise LockError(
-                f"the build requirements of {name} cannot be met: {error.message}",
-                hint=error.hint
-                or "every build requirement must have a wheel for the target; "
-                f"pin a version of {name} that can be built with such",
-            ) from error
 
-    def _resolve(self, requires: tuple[str, ...]) -> tuple[BuildRequirement, ...]:
-        if not requires:
-            return ()
-        assert self._metadata is not None
-        view = View(self._index, self._interpreter, self._metadata, WHEELS_ONLY)
-        with self._runner.store.workspace() as folder:
-            pins = resolve(view, self._interpreter, requires, folder=folder)
-        return tuple(
-            BuildRequirement(
-                name=pin.name,
-                version=pin.version,
-                wheel=locked_file(view.release(pin.name, pin.version).wheels[0]),
-            )
-            for pin in pins
-        )
+def _cycle(name: NormalizedName, chain: tuple[NormalizedName, ...]) -> BuildError:
+    way = [*chain[chain.index(name) :], name]
+    return BuildError(
+        f"{name} cannot be built: it takes itself ({' takes '.join(way)})",
+        hint=f"have one of them as a wheel: limit its version to one that has a wheel for the "
+        f"target, such as `[packages.{chain[-1]}] build-requires`",
+    )
+
+
+def _name(requirement: str) -> NormalizedName | None:
+    try:
+        return canonicalize_name(Requirement(requirement).name)
+    except InvalidRequirement:
+        return None
 
 
 def _answer(told: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -27,6 +27,7 @@ from wheelhouse.locking.refusal import project_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
+    from datetime import datetime
 
     from packaging.specifiers import SpecifierSet
 
@@ -48,15 +49,13 @@ class Policy:
     :ivar source: of a project's files, the kind to use.
     :ivar hashes: of a project's files, those that are allowed; if none, all are.
     :ivar refused: of all projects' wheels, those that were found out not to be what they say.
+    :ivar before: releases that came to the index at this time or later do not exist.
     """
 
     source: Callable[[NormalizedName], Source]
     hashes: Callable[[NormalizedName], Collection[str]]
     refused: Collection[str] = ()
-
-
-#: Build requirements are wheels, of whatever hash.
-WHEELS_ONLY = Policy(source=lambda _: "wheel", hashes=lambda _: ())
+    before: datetime | None = None
 
 
 class View:
@@ -86,7 +85,14 @@ class View:
 
     def _read(self, page: ProjectPage) -> dict[Version, Release]:
         allowed = self.policy.hashes(page.name)
-        return releases(page, self._interpreter, allowed, self.policy.refused)
+        found = releases(page, self._interpreter, allowed, self.policy.refused)
+        if self.policy.before is None:
+            return found
+        return {
+            version: release
+            for version, release in found.items()
+            if release.uploaded is not None and release.uploaded < self.policy.before
+        }
 
     def release(self, name: NormalizedName, version: Version) -> Release:
         """One release, which uv has chosen and so is there."""
@@ -129,8 +135,7 @@ class View:
         tag = FITS if release.usable(source) else DOES_NOT_FIT
         filename = f"{name.replace('-', '_')}-{release.version}-{tag}.whl"
         python = str(release.requires_python) if release.requires_python else None
-        times = [file.upload_time for file in release.files("any") if file.upload_time]
-        uploaded = {"upload-time": min(times).isoformat()} if times else {}
+        uploaded = {"upload-time": release.uploaded.isoformat()} if release.uploaded else {}
         return {
             "filename": filename,
             "url": f"../../metadata/{name}/{release.version}/{filename}",

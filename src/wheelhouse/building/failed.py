@@ -1,0 +1,75 @@
+"""The error of a build that failed, with what its log says."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from wheelhouse.errors import BuildError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from wheelhouse.building.diagnosis import Diagnosis
+    from wheelhouse.locking.model import Provision
+
+
+class FailedBuildError(BuildError):
+    """Running an sdist's backend failed.
+
+    :param subject: the package and its version.
+    :param phase: what the backend was at, for a person: ``building its wheel``.
+    :param provision: what the build had got beyond what it asked for.
+    """
+
+    def __init__(
+        self,
+        subject: str,
+        phase: str,
+        diagnosis: Diagnosis,
+        provision: Provision,
+        log: Path | None,
+        *,
+        asked_by: Sequence[str] = (),
+        tried: Sequence[str] = (),
+    ) -> None:
+        context = [
+            ("asked for by", ", ".join(asked_by)),
+            ("phase", phase),
+            ("also tried", "; ".join(tried)),
+        ]
+        super().__init__(
+            f"{subject} cannot be built: {diagnosis.cause}",
+            hint=diagnosis.hint,
+            log=log,
+            context=[(label, text) for label, text in context if text],
+            evidence=diagnosis.evidence,
+            fix=diagnosis.fix,
+        )
+        self.subject = subject
+        self.phase = phase
+        self.diagnosis = diagnosis
+        self.provision = provision
+
+    def told(
+        self,
+        *,
+        asked_by: Sequence[str],
+        tried: Sequence[str],
+        hint: str | None,
+        fix: str | None,
+    ) -> FailedBuildError:
+        """The same, as it is told in the end: after others were tried."""
+        diagnosis = replace(
+            self.diagnosis, hint=hint or self.diagnosis.hint, fix=fix or self.diagnosis.fix
+        )
+        return FailedBuildError(
+            self.subject,
+            self.phase,
+            diagnosis,
+            self.provision,
+            self.log,
+            asked_by=asked_by,
+            tried=tried,
+        )

@@ -1,0 +1,96 @@
+"""Which build requirements to try after those that failed. Pure.
+
+An sdist without upper limits builds with the newest build requirements, until one of them drops
+what it used; then with those of its own time. An sdist with exact pins builds with those, until a
+Python comes that they do not know; then with newer ones. What fails is told from a failure's text
+where it can be (:class:`~.diagnosis.Diagnosis` has `constraints` and `requires`), and else found by
+trying, from what changes least to what changes most.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import SpecifierSet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from wheelhouse.building.diagnosis import Diagnosis
+    from wheelhouse.locking.model import Provision
+
+#: When each Python was released: build requirements older than it do not know it. PEP 596 ff.
+RELEASED = {
+    "3.9": datetime(2020, 10, 5, tzinfo=UTC),
+    "3.10": datetime(2021, 10, 4, tzinfo=UTC),
+    "3.11": datetime(2022, 10, 24, tzinfo=UTC),
+    "3.12": datetime(2023, 10, 2, tzinfo=UTC),
+    "3.13": datetime(2024, 10, 7, tzinfo=UTC),
+    "3.14": datetime(2025, 10, 7, tzinfo=UTC),
+    "3.15": datetime(2026, 10, 1, tzinfo=UTC),
+}
+
+
+def climb(
+    diagnosis: Diagnosis, provision: Provision, uploaded: datetime | None, python: str
+) -> Iterator[Provision]:
+    """What to try after *provision* has failed with *diagnosis*, in this order.
+
+    :param uploaded: when the sdist was; None where its index does not say.
+    :param python: the target's, such as ``3.11``.
+    """
+    named = _with_named(diagnosis, provision)
+    if named is not None:
+        yield named
+    if diagnosis.dated:
+        yield from _of_other_ages(provision, uploaded, python)
+
+
+def _with_named(diagnosis: Diagnosis, provision: Provision) -> Provision | None:
+    """*provision* with what the failure's text calls for; None if it had all that."""
+    constraints = {*provision.constraints, *diagnosis.constraints}
+    requires = {*provision.requires, *diagnosis.requires}
+    if constraints == {*provision.constraints} and requires == {*provision.requires}:
+        return None
+    return replace(
+        provision, constraints=tuple(sorted(constraints)), requires=tuple(sorted(requires))
+    )
+
+
+def _of_other_ages(
+    provision: Provision, uploaded: datetime | None, python: str
+) -> Iterator[Provision]:
+    """All ages that were not reached yet: *provision*'s own is one of them, or before them."""
+    ages: list[tuple[datetime | None, bool]] = [(None, False)]
+    if uploaded is not None:
+        both = max(uploaded, RELEASED.get(python.rstrip("t"), uploaded))
+        ages += [(both, False), (None, True), (both, True)]
+        if both != uploaded:
+            ages.append((uploaded, False))
+    else:
+        ages.append((None, True))
+    here = (provision.before, provision.relaxed)
+    for before, relaxed in ages[ages.index(here) + 1 if here in ages else 1 :]:
+        yield replace(provision, before=before, relaxed=relaxed)
+
+
+def relaxed(requirement: str) -> str:
+    """*requirement* without its upper limits and pins: at least what it names.
+
+    ``numpy==1.19.3`` becomes ``numpy>=1.19.3``. What is no requirement stays as it is.
+    """
+    try:
+        found = Requirement(requirement)
+    except InvalidRequirement:
+        return requirement
+    lower = {"==": ">=", "===": ">=", "~=": ">=", ">=": ">=", ">": ">"}
+    parts = [
+        f"{lower[each.operator]}{each.version.removesuffix('.*')}"
+        for each in found.specifier
+        if each.operator in lower
+    ]
+    found.specifier = SpecifierSet(",".join(parts))
+    return str(found)

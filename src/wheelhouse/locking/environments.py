@@ -1,0 +1,188 @@
+"""Build environments: the closure of build requirements, as wheels where there are any.
+
+One that has no wheel for the builder is built first, from its sdist, which takes an environment of
+its own; and so on.
+"""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from wheelhouse.errors import FetchError, InterruptedRunError, LockError
+from wheelhouse.locking.metadata import MetadataSource
+from wheelhouse.locking.model import BuildRequirement
+from wheelhouse.locking.resolver import resolve
+from wheelhouse.locking.view import Policy, View
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+    from pathlib import Path
+
+    from packaging.utils import NormalizedName
+    from packaging.version import Version
+
+    from wheelhouse.fetch import Fetcher
+    from wheelhouse.locking.candidates import Release, Source
+    from wheelhouse.locking.index import Index
+    from wheelhouse.locking.model import LockedFile
+    from wheelhouse.locking.requires import Inspection
+    from wheelhouse.locking.resolver import Pin
+    from wheelhouse.store import Store
+    from wheelhouse.targets import Interpreter
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wish:
+    """What an environment is to have.
+
+    :ivar before: of each project, only releases that were on the index before this time.
+    """
+
+    requires: tuple[str, ...]
+    constraints: tuple[str, ...] = ()
+    before: datetime | None = None
+
+
+class InspectRequirement(Protocol):
+    """Finds what building a build requirement takes."""
+
+    def __call__(
+        self,
+        name: NormalizedName,
+        version: Version,
+        file: LockedFile,
+        chain: tuple[NormalizedName, ...],
+        *,
+        want_metadata: bool,
+    ) -> Inspection:
+        """*chain* has the packages for whose builds it is needed. Raises WheelhouseError."""
+
+
+class Environments:
+    """Resolves environments for the Python of one builder, each once."""
+
+    def __init__(
+        self,
+        index: Index,
+        interpreter: Interpreter,
+        fetcher: Fetcher,
+        store: Store,
+        *,
+        inspect: InspectRequirement,
+    ) -> None:
+        self._index = index
+        self._interpreter = interpreter
+        self._fetcher = fetcher
+        self._store = store
+        self._inspect = inspect
+        self._made: dict[Wish, Future[tuple[BuildRequirement, ...]]] = {}
+        self._lock = threading.Lock()
+
+    def of(
+        self, name: NormalizedName, wish: Wish, chain: tuple[NormalizedName, ...]
+    ) -> tuple[BuildRequirement, ...]:
+        """The environment in which *name* is built.
+
+        :param chain: the packages for whose builds *name* is needed.
+        :raises LockError: it cannot be had.
+        :raises BuildError: one of it has to be built, and cannot be.
+        """
+        try:
+            # What is resolved for the sake of another environment waits for none: or two of them
+            # could wait for each other.
+            return self._resolve(wish, (*chain, name)) if chain else self._once(wish, name)
+        except (FetchError, InterruptedRunError):
+            raise
+        except LockError as error:
+            raise LockError(
+                f"the build requirements of {name} cannot be met: {error.message}",
+                hint=error.hint
+                or f"pin another version of {name}, or name others that it can be built with: "
+                f"`[packages.{name}] build-requires`",
+            ) from error
+
+    def _once(self, wish: Wish, name: NormalizedName) -> tuple[BuildRequirement, ...]:
+        with self._lock:
+            future = self._made.get(wish)
+            mine = future is None
+            if future is None:
+                future = self._made[wish] = Future()
+        if mine:
+            try:
+                future.set_result(self._resolve(wish, (name,)))
+            except BaseException as error:  # whoever else waits must hear of it
+                future.set_exception(error)
+        return future.result()
+
+    def _resolve(
+        self, wish: Wish, chain: tuple[NormalizedName, ...]
+    ) -> tuple[BuildRequirement, ...]:
+        if not wish.requires:
+            return ()
+        failed: LockError | None = None
+        for view in self._views(wish, chain):
+            try:
+                with self._store.workspace() as folder:
+                    pins = resolve(
+                        view,
+                        self._interpreter,
+                        wish.requires,
+                        folder=folder,
+                        constraints=wish.constraints,
+                    )
+            except (FetchError, InterruptedRunError):
+                raise
+            except LockError as error:
+                failed = error
+            else:
+                return tuple(self._requirement(pin, view, chain) for pin in pins)
+        assert failed is not None
+        raise failed
+
+    def _views(self, wish: Wish, chain: tuple[NormalizedName, ...]) -> Iterator[View]:
+        """From what costs least: wheels alone; sdists of what has no wheel at all; any sdist."""
+        metadata = MetadataSource(self._fetcher, _Nested(self._inspect, chain))
+
+        def view(source: Callable[[NormalizedName], Source]) -> View:
+            policy = Policy(source=source, hashes=lambda _: (), before=wish.before)
+            return View(self._index, self._interpreter, metadata, policy)
+
+        wheels = view(lambda _: "wheel")
+        yield wheels
+        yield view(lambda name: "wheel" if _has_wheels(wheels, name) else "any")
+        yield view(lambda _: "any")
+
+    def _requirement(
+        self, pin: Pin, view: View, chain: tuple[NormalizedName, ...]
+    ) -> BuildRequirement:
+        release = view.release(pin.name, pin.version)
+        file = release.files(view.policy.source(pin.name))[0].locked()
+        build = None
+        if not file.filename.endswith(".whl"):
+            build = self._inspect(pin.name, pin.version, file, chain, want_metadata=False).build
+        return BuildRequirement(name=pin.name, version=pin.version, file=file, build=build)
+
+
+def _has_wheels(view: View, name: NormalizedName) -> bool:
+    return any(release.wheels for release in (view.releases(name) or {}).values())
+
+
+class _Nested:
+    """Asks the backends of build requirements. Implements :class:`~.metadata.MetadataBuilder`."""
+
+    def __init__(self, inspect: InspectRequirement, chain: tuple[NormalizedName, ...]) -> None:
+        self._inspect = inspect
+        self._chain = chain
+
+    def metadata(self, name: NormalizedName, release: Release, sdist: Path) -> str:
+        """See :class:`~.metadata.MetadataBuilder`."""
+        assert release.sdist is not None
+        file = release.sdist.locked()
+        told = self._inspect(name, release.version, file, self._chain, want_metadata=True)
+        if told.metadata is None:
+            raise LockError(f"{name} {release.version}: its build backend gave no metadata")
+        return told.metadata

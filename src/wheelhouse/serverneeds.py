@@ -1,0 +1,138 @@
+"""From what a proof found to what of the distribution a package lacks on the server. Pure."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from wheelhouse.missing import Missing
+from wheelhouse.wheels.policy import DRIVER_SONAMES, is_libpython
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator
+
+    from wheelhouse.proofreport import Finding
+
+#: Interface versions that are tried for a library of which only the name is known. Few have one
+#: beyond: mostly those whose every release breaks with the one before, and few load them by name.
+_VERSIONS = range(40)
+
+#: How the dynamic linkers of glibc and musl name the file that they did not find.
+_FILES = (
+    re.compile(r"(?<![\w.+/-])([\w.+-]+\.so(?:\.\d+)*): cannot open shared object file"),
+    re.compile(r"Error loading shared library ([\w.+-]+\.so(?:\.\d+)*)"),
+)
+
+#: How code that opens libraries by name says that it found none.
+_NAMES = (
+    re.compile(r"cannot load library '([\w.+-]+)'"),
+    re.compile(r"[Nn]o library called [\"']([\w.+-]+)[\"']"),
+    re.compile(r"a library called '([\w.+-]+)'"),
+    re.compile(
+        r"(?i:could not|couldn't|cannot|can't|unable to|failed to) (?:find|load|locate) "
+        r"(?:the )?(?:shared )?(?:library )?[\"']?(lib[\w.+-]+[\w+])"
+    ),
+)
+
+#: How code that runs programs says that there is none.
+_PROGRAMS = (
+    re.compile(r"[\"']?\b([\w.+-]+)[\"']? (?:executable|binary|command|program)s? (?:was )?not found"),
+    re.compile(
+        r"(?i:could not|couldn't|cannot|can't|unable to|failed to) (?:find|locate|execute) "
+        r"(?:the )?[\"']?([\w.+-]+)[\"']? (?:executable|binary|command|program)\b"
+    ),
+)
+
+_LIBRARY_WORDS = re.compile(r"(?i)\b(?:librar(?:y|ies)|shared object|\w+\.so|dll|driver)\b")
+
+#: ``libpango-1.0-0``, as libraries are called on Windows: the version of the interface at the end.
+_WITH_VERSION = re.compile(r"(?:lib)?([\w.+-]*[\w+])-(\d+)")
+
+
+def options(finding: Finding, provided: Collection[str]) -> tuple[Missing, ...]:
+    """Things of the distribution any one of which may be what *finding* came about for want of.
+
+    The likeliest comes first.
+
+    :param provided: sonames that wheels of the house have: no distribution is to bring those.
+    """
+    if finding.kind == "program" and finding.missing:
+        return (Missing("program", finding.missing),)
+    if finding.kind not in {"library", "import"}:
+        return ()
+    found = [*_named(finding), *_tried(finding)]
+    return tuple(dict.fromkeys(each for each in found if is_askable(each, provided)))
+
+
+def is_askable(missing: Missing, provided: Collection[str]) -> bool:
+    """Whether a distribution may be asked for *missing*.
+
+    The GPU's driver comes with the GPU, Python's own library with Python.
+    """
+    if missing.kind != "soname":
+        return True
+    name = missing.name
+    return name not in DRIVER_SONAMES and name not in provided and not is_libpython(name)
+
+
+def _named(finding: Finding) -> Iterator[Missing]:
+    """What its message names."""
+    text = finding.message
+    for pattern in _FILES:
+        for match in pattern.finditer(text):
+            yield from _sonames(match[1])
+    for pattern in _NAMES:
+        for match in pattern.finditer(text):
+            yield from _sonames(match[1])
+    for pattern in _PROGRAMS:
+        for match in pattern.finditer(text):
+            yield Missing("program", match[1])
+
+
+def _tried(finding: Finding) -> Iterator[Missing]:
+    """What its code asked for in vain, where its message speaks of that."""
+    about_libraries = finding.kind == "library" or _LIBRARY_WORDS.search(finding.message)
+    for each in finding.tried:
+        if each.kind == "program":
+            if _speaks_of(finding.message, each.name):
+                yield each
+        elif about_libraries or _speaks_of(finding.message, _stem(each.name)):
+            yield from _sonames(each.name)
+
+
+def _sonames(name: str) -> Iterator[Missing]:
+    """The shared libraries that *name* may mean: a soname, a file's name, or a bare name."""
+    if re.search(r"\.so\.\d", name):
+        yield Missing("soname", name)
+        return
+    if match := _WITH_VERSION.fullmatch(name):
+        yield Missing("soname", f"lib{match[1]}.so.{match[2]}")
+    stem = _stem(name)
+    yield from (Missing("soname", f"lib{stem}.so.{version}") for version in _VERSIONS)
+    yield Missing("soname", f"lib{stem}.so")
+
+
+def _stem(name: str) -> str:
+    """``magic`` of ``libmagic.so.1``."""
+    return name.removeprefix("lib").partition(".so")[0]
+
+
+def _speaks_of(text: str, name: str) -> bool:
+    return re.search(rf"(?i)(?<![a-z0-9]){re.escape(name)}(?![a-z0-9])", text) is not None or (
+        f"lib{name}".lower() in text.lower()
+    )
+
+
+def first_packages(
+    wanted: Iterable[Missing], found: dict[Missing, tuple[str, ...]], present: Collection[str]
+) -> tuple[Missing, str] | None:
+    """The first of *wanted* of which a package is known that is not *present*, and the package."""
+    return next(
+        (
+            (missing, package)
+            for missing in wanted
+            for package in found.get(missing, ())
+            if package not in present
+        ),
+        None,
+    )

@@ -1,0 +1,232 @@
+"""Trying again: what is tried, in which order, how often, and what is told in the end."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+from lockingfactory import images, target
+from packaging.utils import canonicalize_name
+
+from wheelhouse.building.diagnosis import Diagnosis
+from wheelhouse.building.failed import FailedBuildError
+from wheelhouse.building.mending import MOST, Mender, Subject
+from wheelhouse.errors import ImageError, LockError, WheelhouseError
+from wheelhouse.events import Event, Notice
+from wheelhouse.locking.model import NOTHING_MORE, Provision
+from wheelhouse.missing import Missing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+PQ = Missing("header", "libpq-fe.h")
+HDF5 = Missing("header", "hdf5.h")
+CARGO = Missing("program", "cargo")
+UPLOADED = datetime(2020, 6, 22, tzinfo=UTC)
+SUBJECT = Subject(
+    name=canonicalize_name("demo"), version="1.0", uploaded=UPLOADED, asked_by=("a.txt:1",)
+)
+
+
+class Shelf:
+    """A distribution whose packages are in a table. Implements `PackageFinder`."""
+
+    def __init__(self, packages: Mapping[Missing, tuple[str, ...]]) -> None:
+        self.packages = packages
+
+    def find(self, missing: Sequence[Missing]) -> Mapping[Missing, tuple[str, ...]]:
+        return {each: self.packages.get(each, ()) for each in missing}
+
+
+class Bench:
+    """Tries *attempt* until it works; keeps what was tried and told."""
+
+    def __init__(
+        self,
+        packages: Mapping[Missing, tuple[str, ...]] | None = None,
+        *,
+        auto_system: bool = True,
+        learning: bool = True,
+    ) -> None:
+        self.tried: list[Provision] = []
+        self.notices: list[str] = []
+        self.mender = Mender(
+            target(),
+            images(),
+            Shelf(packages or {}),
+            self,
+            auto_system=auto_system,
+            learning=learning,
+        )
+
+    def emit(self, event: Event) -> None:
+        assert isinstance(event, Notice)
+        self.notices.append(event.message)
+
+    def run(
+        self, judge: Callable[[Provision], WheelhouseError | None], start: Provision = NOTHING_MORE
+    ) -> Provision:
+        def attempt(provision: Provision) -> Provision:
+            self.tried.append(provision)
+            error = judge(provision)
+            if error is not None:
+                raise error
+            return provision
+
+        return self.mender.until_done(SUBJECT, start, attempt)
+
+
+def system(provision: Provision) -> tuple[str, ...]:
+    return provision.system.get("debian12", ())
+
+
+def fails(provision: Provision, *missing: Missing, **more: object) -> FailedBuildError:
+    said = Diagnosis(kind="k", cause=f"it lacks {len(missing)}", hint="help it", missing=missing)
+    said = replace(said, **more)  # type: ignore[arg-type]
+    return FailedBuildError("demo 1.0", "building its wheel", said, provision, None)
+
+
+def test_what_works_is_tried_once() -> None:
+    bench = Bench()
+    assert bench.run(lambda _: None) == NOTHING_MORE
+    assert bench.notices == []
+
+
+def test_what_lacks_something_of_the_distribution_gets_it() -> None:
+    bench = Bench({PQ: ("libpq-dev", "libecpg-dev"), CARGO: ("cargo",)})
+
+    def judge(given: Provision) -> WheelhouseError | None:
+        lacking = [each for each, name in ((PQ, "libpq-dev"), (CARGO, "cargo")) if name not in system(given)]
+        return fails(given, lacking[0]) if lacking else None
+
+    assert system(bench.run(judge)) == ("cargo", "libpq-dev")
+    assert len(bench.tried) == 3
+    assert bench.notices[0] == "demo 1.0 lacks the header libpq-fe.h: libpq-dev is put into its builder"
+
+
+def test_a_package_that_does_not_help_is_searched_then_replaced() -> None:
+    bench = Bench({HDF5: ("wrong-dev", "right-dev")})
+    found = bench.run(lambda given: None if "right-dev" in system(given) else fails(given, HDF5))
+    assert [(system(each), each.search) for each in bench.tried] == [
+        ((), ()),
+        (("wrong-dev",), ()),
+        (("wrong-dev",), ("header hdf5.h",)),
+        (("right-dev",), ("header hdf5.h",)),
+    ]
+    assert system(found) == ("right-dev",)
+
+
+def test_what_is_installed_where_no_compiler_looks_is_looked_for() -> None:
+    bench = Bench()  # whose packages are all installed
+    found = bench.run(lambda given: None if given.search else fails(given, HDF5))
+    assert found.search == ("header hdf5.h",)
+
+
+def test_a_package_that_cannot_be_installed_is_left_out() -> None:
+    bench = Bench({PQ: ("broken-dev", "libpq-dev")})
+
+    def judge(given: Provision) -> WheelhouseError | None:
+        if "broken-dev" in system(given):
+            return ImageError("no such package")
+        return None if system(given) else fails(given, PQ)
+
+    assert system(bench.run(judge)) == ("libpq-dev",)
+
+
+def test_an_image_that_fails_by_itself_is_told() -> None:
+    with pytest.raises(ImageError, match="no space"):
+        Bench().run(lambda _: ImageError("no space"))
+
+
+def test_without_leave_packages_are_proposed() -> None:
+    bench = Bench({PQ: ("libpq-dev",)}, auto_system=False)
+    with pytest.raises(FailedBuildError) as told:
+        bench.run(lambda given: fails(given, PQ))
+    assert len(bench.tried) == 1
+    assert told.value.fix == '[packages.demo]\nsystem = ["libpq-dev"]'
+    assert told.value.hint is not None
+    assert "libpq-dev" in told.value.hint
+    assert ("asked for by", "a.txt:1") in told.value.context
+
+
+def test_what_may_learn_nothing_fails_at_once_and_says_what_would_help() -> None:
+    bench = Bench({PQ: ("libpq-dev",)}, learning=False)
+    with pytest.raises(FailedBuildError) as told:
+        bench.run(lambda given: fails(given, PQ))
+    assert len(bench.tried) == 1
+    assert "without --locked" in (told.value.hint or "")
+
+
+def test_known_limits_and_then_other_ages_are_tried() -> None:
+    bench = Bench()
+    found = bench.run(
+        lambda given: None if given.before else fails(given, constraints=("cython<3",), dated=True)
+    )
+    assert [each.constraints for each in bench.tried] == [(), ("cython<3",), ("cython<3",)]
+    assert found.before is not None
+    assert bench.notices[0] == "demo 1.0 is tried with cython<3"
+    assert "build requirements of before 2022-10-24" in bench.notices[1]
+
+
+def test_the_failure_of_today_is_what_is_told() -> None:
+    bench = Bench()
+    with pytest.raises(FailedBuildError) as told:
+        bench.run(
+            lambda given: fails(
+                given, cause="of old" if given.before else "of today", dated=True
+            )
+        )
+    assert "of today" in told.value.message
+    assert any(label == "also tried" for label, _ in told.value.context)
+
+
+def test_build_requirements_that_cannot_be_had_make_another_age() -> None:
+    bench = Bench()
+    found = bench.run(lambda given: None if given.relaxed else LockError("numpy==1.13 has no wheel"))
+    assert found.relaxed
+
+
+def test_build_requirements_that_can_never_be_had_are_told() -> None:
+    bench = Bench()
+    with pytest.raises(LockError, match="no such project"):
+        bench.run(lambda _: LockError("no such project"))
+    assert 1 < len(bench.tried) < 8
+
+
+def test_another_package_that_fails_is_no_failure_of_this_one() -> None:
+    """A build requirement, which has been mended already, as far as that goes."""
+    other = FailedBuildError(
+        "tool 2.0", "building its wheel", Diagnosis(kind="k", cause="no", hint="h", missing=(PQ,)),
+        NOTHING_MORE, None,
+    )
+    bench = Bench({PQ: ("libpq-dev",)})
+    with pytest.raises(FailedBuildError, match=r"tool 2\.0"):
+        bench.run(lambda _: other)
+    assert all(not each.system for each in bench.tried)
+
+
+def test_it_comes_to_an_end() -> None:
+    """Whatever a hostile build says is missing next."""
+    count = 0
+
+    class Endless:
+        def find(self, missing: Sequence[Missing]) -> Mapping[Missing, tuple[str, ...]]:
+            return {each: (f"{each.name}-dev",) for each in missing}
+
+    def judge(given: Provision) -> WheelhouseError | None:
+        nonlocal count
+        count += 1
+        return fails(given, Missing("program", f"p{count}"))
+
+    bench = Bench()
+    bench.mender.finder = Endless()
+    with pytest.raises(FailedBuildError):
+        bench.run(judge)
+    assert count <= MOST + 1
+
+
+def test_a_failure_of_something_else_goes_through() -> None:
+    with pytest.raises(WheelhouseError, match="the disk is full"):
+        Bench().run(lambda _: WheelhouseError("the disk is full"))
