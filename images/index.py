@@ -12,7 +12,8 @@ line break, so that the first is found as the others are:
 
     files     path, packages that have it
     provides  name that is not a package's (`pc:zlib`, `pkgconfig(zlib)`), packages
-    packages  name, section, number of packages that depend on it, packages it depends on
+    packages  name, section, number of its files above, number of packages that depend on it,
+              packages that it depends on, where it may stand for them
 """
 
 import bz2
@@ -92,8 +93,8 @@ class Index:
     def write(self, folder):
         """Write all of it to *folder*. Packages that nobody will find or offer are left out."""
         folder.mkdir(parents=True)
-        owners = {each.decode() for names in self.files.values() for each in names}
-        found = owners.union(*self.provides.values())
+        owners = Counter(each.decode() for names in self.files.values() for each in names)
+        found = set(owners).union(*self.provides.values())
         write(folder / "files", ((path, b",".join(sorted(names))) for path, names in self.files.items()))
         write(
             folder / "provides",
@@ -110,7 +111,8 @@ class Index:
                 continue
             # Whoever has no files, or is there to build with, may stand for what it depends on.
             told = known if name not in owners or DEVELOPMENT.fullmatch(name) else []
-            columns = (name, self.sections[name], str(dependents[name]), ",".join(told))
+            numbers = (str(owners[name]), str(dependents[name]))
+            columns = (name, self.sections[name], *numbers, ",".join(told))
             yield tuple(column.encode() for column in columns)
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from wheelhouse.locking.model import SystemRequirement
     from wheelhouse.manifest import BuiltStory
 
 DEBIAN12 = Place(preset=presets()["debian12"], python="3.11", arch=platform.machine())
@@ -53,6 +54,7 @@ class Package:
     tag: str = "py3-none-any"
     skip_imports: tuple[str, ...] = ()
     system_libraries: tuple[str, ...] = ()
+    system_programs: tuple[str, ...] = ()
 
     @property
     def contents(self) -> Mapping[str, bytes]:
@@ -108,6 +110,7 @@ def house_wheel(
         required_by=("requirements.txt",),
         skip_imports=package.skip_imports,
         system_libraries=package.system_libraries,
+        system_programs=package.system_programs,
         story=story
         or FetchedStory(url=f"https://user:secret@index/{filename}?token=t", sha256=sha256),
     )
@@ -140,9 +143,15 @@ def this_target() -> Target:
 
 
 def make_contents(
-    folder: Path, packages: Sequence[Package], target: Target | None = None
+    folder: Path,
+    packages: Sequence[Package],
+    target: Target | None = None,
+    system: Sequence[SystemRequirement] = (),
 ) -> HouseContents:
-    """Contents with the wheels of *packages*, which are stored in *folder*."""
+    """Contents with the wheels of *packages*, which are stored in *folder*.
+
+    :param system: what the server is to have for them.
+    """
     return HouseContents(
         target=target or this_target(),
         interpreter=this_interpreter(),
@@ -151,13 +160,18 @@ def make_contents(
         lock_sha256="c" * 64,
         requirements=("demo",),
         version="0.1.0",
+        system=tuple(system),
     )
 
 
 def make_house(
-    folder: Path, packages: Sequence[Package], target: Target | None = None, name: str = "house"
+    folder: Path,
+    packages: Sequence[Package],
+    target: Target | None = None,
+    name: str = "house",
+    system: Sequence[SystemRequirement] = (),
 ) -> House:
     """A whole wheelhouse in the subfolder *name* of *folder*."""
     path = folder / name
     path.mkdir()
-    return assemble(make_contents(folder, packages, target), path)
+    return assemble(make_contents(folder, packages, target, system), path)

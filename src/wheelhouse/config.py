@@ -106,7 +106,7 @@ class Project:
     :ivar targets: by name, in the file's order; at least one.
     :ivar packages: only those that the file has settings for; see :meth:`settings`.
     :ivar jobs: containers at one time, or None to go by the engine's size.
-    :ivar auto_system: a build that lacks something of the distribution gets its package.
+    :ivar auto_system: what a build or a proof lacks of the distribution is added to it.
     :ivar auto_requires: a package that lacks an undeclared requirement gets it.
     """
 

@@ -242,7 +242,7 @@ def _requirement(value: str) -> str:
         raise Refusal(f"{quoted(value)} is not a requirement", hint=_REQUIREMENT_HINT) from None
     if found.url is not None:
         raise Refusal(f"{quoted(value)} names a file", hint=_REQUIREMENT_HINT)
-    return str(found)
+    return str(found).replace('"', "'")  # so that messages can propose it in TOML's quotes
 
 
 _REQUIREMENT_HINT = 'write a name, and versions on the index, such as "setuptools<82"'

@@ -9,34 +9,33 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import shlex
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from importlib import resources
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from wheelhouse import manifest as manifests
 from wheelhouse.errors import StorageError
 from wheelhouse.fetch import redacted
-from wheelhouse.imagesteps import INSTALL_COMMANDS, family
+from wheelhouse.installer import FILENAME as INSTALLER
+from wheelhouse.installer import installer_text
 from wheelhouse.manifest import (
     BuiltStory,
     FetchedStory,
     Generator,
     ImageFacts,
     Manifest,
-    Needs,
     TargetFacts,
     WheelFacts,
 )
+from wheelhouse.needs import machine_needs
 from wheelhouse.store import BLOCK, sha256_of, storage_errors
-from wheelhouse.targets import Libc
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from wheelhouse.engine import Image, TargetImages
+    from wheelhouse.locking.model import SystemRequirement
     from wheelhouse.targets import Interpreter, Target
 
 T = TypeVar("T")
@@ -44,16 +43,12 @@ R = TypeVar("R")
 
 WHEELS = "wheels"
 SUMS = "SHA256SUMS"
-INSTALLER = "install.sh"
 REQUIREMENTS = "requirements.txt"
 PYLOCK = "pylock.toml"
 
 #: Reading, hashing and writing release the interpreter; more threads than this gain nothing.
 THREADS = 8
 
-#: The glibc that a legacy platform tag stands for (PEP 513, 571, 599).
-_LEGACY = {"manylinux1": (2, 5), "manylinux2010": (2, 12), "manylinux2014": (2, 17)}
-_PLATFORM = re.compile(r"(?P<kind>many|musl)linux_(?P<major>\d+)_(?P<minor>\d+)_(?P<arch>\w+)")
 _SUM_LINE = re.compile(r"(?P<sha256>[0-9a-f]{64}) [ *](?P<file>.+)")
 
 
@@ -75,6 +70,7 @@ class HouseContents:
 
     :ivar interpreter: the target's Python, as probed.
     :ivar images: the images that wheels were built in and the proof will run in.
+    :ivar system: what the latter has been given.
     :ivar lock_sha256: the hash of the lock's file.
     :ivar requirements: the requirements that the user wrote.
     :ivar version: wheelhouse's own.
@@ -87,6 +83,7 @@ class HouseContents:
     lock_sha256: str
     requirements: tuple[str, ...]
     version: str
+    system: tuple[SystemRequirement, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -142,7 +139,7 @@ def assemble(contents: HouseContents, staging: Path) -> House:
         REQUIREMENTS: requirements_text(manifest),
         PYLOCK: pylock_text(manifest),
         manifests.FILENAME: manifests.to_json(manifest),
-        INSTALLER: installer_text(contents.target, manifest),
+        INSTALLER: installer_text(contents.target, manifest, contents.images.place),
     }
     with storage_errors(staging):
         _copy_wheels(contents.wheels, staging / WHEELS)
@@ -166,10 +163,7 @@ def describe(contents: HouseContents) -> Manifest:
     return Manifest(
         generator=Generator(name="wheelhouse", version=contents.version),
         target=_target_facts(contents.target, contents.interpreter),
-        needs=Needs(
-            libc=needed_libc(wheels, contents.target),
-            libraries=tuple(sorted({name for each in wheels for name in each.system_libraries})),
-        ),
+        needs=machine_needs(wheels, contents.target, contents.system),
         builder=_image_facts(contents.images.builder),
         runtime=_image_facts(contents.images.runtime),
         lock_sha256=contents.lock_sha256,
@@ -208,6 +202,7 @@ def _settled(facts: WheelFacts) -> WheelFacts:
         required_by=tuple(sorted(facts.required_by)),
         skip_imports=tuple(sorted(facts.skip_imports)),
         system_libraries=tuple(sorted(facts.system_libraries)),
+        system_programs=tuple(sorted(facts.system_programs)),
         story=_settled_story(facts.story),
     )
 
@@ -222,38 +217,6 @@ def _settled_story(story: FetchedStory | BuiltStory) -> FetchedStory | BuiltStor
         system_packages=tuple(sorted(story.system_packages)),
         grafted=tuple(sorted(story.grafted)),
     )
-
-
-def needed_libc(wheels: Iterable[WheelFacts], target: Target) -> str:
-    """The oldest C library that all *wheels* run on; empty if they run on any."""
-    needs = [need for wheel in wheels if (need := _libc_of(wheel, target)) is not None]
-    return str(max(needs, key=lambda need: need.version)) if needs else ""
-
-
-def _libc_of(wheel: WheelFacts, target: Target) -> Libc | None:
-    """The oldest C library that one of the wheel's tags promises; None for a pure wheel."""
-    promised: list[Libc] = []
-    for tag in wheel.tags:
-        platform = tag.rpartition("-")[2]
-        if platform == "any":
-            return None
-        if (libc := _libc_of_platform(platform, target)) is not None:
-            promised.append(libc)
-    return min(promised, key=lambda libc: libc.version, default=target.preset.libc)
-
-
-def _libc_of_platform(platform: str, target: Target) -> Libc | None:
-    """What the platform tag promises to *target*; None if it is not for it or promises nothing."""
-    family, arch = target.preset.libc.family, target.arch
-    kind = platform.removesuffix(f"_{arch}")
-    if kind in _LEGACY and family == "glibc":
-        return Libc(family="glibc", version=_LEGACY[kind])
-    match = _PLATFORM.fullmatch(platform)
-    if match is None or match["arch"] != arch:
-        return None
-    found = "glibc" if match["kind"] == "many" else "musl"
-    version = (int(match["major"]), int(match["minor"]))
-    return Libc(family=found, version=version) if found == family else None
 
 
 def requirements_text(manifest: Manifest) -> str:
@@ -303,33 +266,6 @@ def pylock_text(manifest: Manifest) -> str:
         packages=packages,
     )
     return tomli_w.dumps(dict(pylock.to_dict()))
-
-
-def installer_text(target: Target, manifest: Manifest) -> str:
-    """``install.sh``, with the facts of *manifest* filled in."""
-    facts = manifest.target
-    values = {
-        "name": facts.name,
-        "title": target.describe(),
-        "python": facts.python,
-        "python_path": target.python_path,
-        "implementation": facts.implementation,
-        "free_threaded": "yes" if facts.free_threaded else "no",
-        "arch": facts.arch,
-        "libc": manifest.needs.libc,
-        "libraries": " ".join(manifest.needs.libraries),
-        "python_fix": _python_fix(target),
-    }
-    text = resources.files("wheelhouse").joinpath(f"data/{INSTALLER}").read_text("utf-8")
-    return re.sub(r"@(\w+)@", lambda match: shlex.quote(values[match[1]]), text)
-
-
-def _python_fix(target: Target) -> str:
-    """How the target's distribution installs its Python."""
-    packages = target.place.interpreter.packages
-    if not packages:
-        return f"install Python {target.python}"
-    return f"sudo {INSTALL_COMMANDS[family(target.preset.family).manager]} {' '.join(packages)}"
 
 
 def _copy_wheels(wheels: Sequence[HouseWheel], folder: Path) -> None:

@@ -119,6 +119,17 @@ class TargetImageMaker:
             packages_step("system", images.build_place, images.builder, packages)
         )
 
+    def with_runtime_system(self, images: TargetImages, packages: tuple[str, ...]) -> Image:
+        """The runtime among *images* with the distribution's *packages* in it, and nothing else.
+
+        :raises ConfigError: what is asked for cannot be a package's name.
+        :raises ImageError: the distribution has no such package, or a step failed.
+        """
+        packages = checked_packages(packages)
+        if not packages:
+            return images.runtime
+        return self._images.make(packages_step("server", images.place, images.runtime, packages))
+
     def for_cibuildwheel(
         self, images: TargetImages, packages: tuple[str, ...], folder: str
     ) -> Image:

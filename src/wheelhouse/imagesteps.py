@@ -5,6 +5,7 @@ base                  the distribution: an official image, or one bootstrapped h
 python                a CPython built from the distribution's source package
 unpacked              packages that were unpacked and not installed: the toolbox starts from them
 runtime               base + what the server has: Python, and pip for its environments
+server                runtime + packages of the distribution that a wheelhouse needs there
 toolchain             runtime + compilers and Python's headers
 toolbox               ``/opt/wheelhouse``, the same for all targets (:mod:`.toolbox`)
 builder               toolchain + toolbox
@@ -48,6 +49,7 @@ Kind = Literal[
     "toolbox",
     "builder",
     "system",
+    "server",
     "cibuildwheel",
 ]
 
@@ -116,7 +118,8 @@ class Step:
     @property
     def title(self) -> str:
         """The step for a person, such as ``debian12 system (libpq-dev)``."""
-        more = {"system": self.inputs.get("PACKAGES"), "python": self.place.python}.get(self.kind)
+        packages = self.inputs.get("PACKAGES")
+        more = {"system": packages, "server": packages, "python": self.place.python}.get(self.kind)
         return f"{subject(self.place)} {self.kind}" + (f" ({more})" if more else "")
 
 
@@ -228,7 +231,7 @@ def root_name(place: Place, kind: Kind, recipe: Recipe) -> str:
 def packages_step(kind: Kind, place: Place, base: Image, packages: Sequence[str]) -> Step:
     """The step that adds *packages* to *base*."""
     inputs = {"BASE": base.id, "PACKAGES": " ".join(packages)}
-    if kind != "runtime":
+    if kind not in {"runtime", "server"}:
         inputs["KEEP_LISTS"] = "yes"
     manager = family(place.preset.family).manager
     return Step(

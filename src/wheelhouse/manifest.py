@@ -80,15 +80,37 @@ class TargetFacts(_Strict):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class SystemPackage(_Strict):
+    """A package of the distribution that a machine must have.
+
+    :ivar package: its name.
+    :ivar platform: the platform that calls it so: that on which the wheelhouse was proven.
+    :ivar libraries: sonames that it is needed for.
+    :ivar programs: names of commands that it is needed for.
+    :ivar required_by: the wheels' projects that need it.
+    """
+
+    package: str
+    platform: str
+    libraries: tuple[str, ...] = ()
+    programs: tuple[str, ...] = ()
+    required_by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Needs(_Strict):
     """What a machine must have; ``install.sh`` checks it before it touches anything.
 
     :ivar libc: the oldest C library that all wheels run on, such as ``glibc 2.17``; empty if any.
     :ivar libraries: sonames of shared libraries that no wheel brings along.
+    :ivar programs: names of commands that wheels run.
+    :ivar system: the distribution's packages that the proof was given, and what they are for.
     """
 
     libc: str
     libraries: tuple[str, ...]
+    programs: tuple[str, ...] = ()
+    system: tuple[SystemPackage, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -183,6 +205,7 @@ class WheelFacts(_Strict):
     :ivar required_by: the packages and requirement files that ask for it.
     :ivar skip_imports: modules that the proof left out by the user's wish; ``*`` is all of them.
     :ivar system_libraries: sonames that it needs and no wheel brings along.
+    :ivar system_programs: names of commands that it runs.
     :ivar story: where it came from.
     """
 
@@ -199,6 +222,7 @@ class WheelFacts(_Strict):
     required_by: tuple[str, ...] = ()
     skip_imports: tuple[str, ...] = ()
     system_libraries: tuple[str, ...] = ()
+    system_programs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wheelhouse.events import step
 from wheelhouse.house import House, assemble
+from wheelhouse.learning import on_server, prove_once, take
 from wheelhouse.locking.lockfile import lock_path
 from wheelhouse.phases import phase, telling_the_end
 from wheelhouse.planning import locked, plan_one
-from wheelhouse.prove import prove
 from wheelhouse.publish import check_replaceable, clean_leftovers, publish, staging_folder
 from wheelhouse.story import contents
 from wheelhouse.supplying import supply
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from wheelhouse.locking.current import Freshness
     from wheelhouse.locking.model import Lock
-    from wheelhouse.plan import Planned
+    from wheelhouse.plan import Plan, Planned
     from wheelhouse.run import Run
     from wheelhouse.targets import Target
+
+
+#: How often a proof may be followed by another. Each teaches something new, and often several
+#: things; what needs more than this had better be stated in the settings.
+ROUNDS = 8
 
 
 def build_target(run: Run, target: Target, freshness: Freshness) -> House:
@@ -28,34 +34,30 @@ def build_target(run: Run, target: Target, freshness: Freshness) -> House:
     with telling_the_end(run.reporter, target) as end:
         check_replaceable(destination)
         clean_leftovers(run.project.output)
-        planned, lock_sha256, wheels = supply(run, plan_one(run, target, freshness), freshness)
-        end.plan = planned.plan
-        with staging_folder(destination) as staging:
-            with phase(run, target, "assemble"):
-                house = assemble(contents(run.project, planned, lock_sha256, wheels), staging)
-            with phase(run, target, "prove"):
-                _prove(run, planned, house)
-            publish(staging, destination)
-        end.house = House(path=destination, manifest=house.manifest)
+        planned = plan_one(run, target, freshness)
+        end.plan, end.house = _proven(run, planned, destination, freshness)
     return end.house
 
 
-def _prove(run: Run, planned: Planned, house: House) -> None:
-    target = planned.target.name
-    with (
-        run.runner.listening(target, "prove") as (listener, _),
-        step(run.reporter, target, "proof", "prove") as report,
-    ):
-        proof = prove(
-            house,
-            run.engine,
-            planned.images,
-            limits=run.runner.limits,
-            skip_imports={each.name: each.skip_imports for each in house.manifest.wheels},
-            listener=listener,
-            cancellation=run.cancellation,
-        )
-        report.detail = str(proof)
+def _proven(
+    run: Run, planned: Planned, destination: Path, freshness: Freshness, rounds: int = ROUNDS
+) -> tuple[Plan, House]:
+    """The plan that was followed in the end, and its wheelhouse, in its place.
+
+    What a proof teaches goes into the lock, and all is done again with that.
+    """
+    target = planned.target
+    planned, lock_sha256, wheels = supply(run, planned, freshness)
+    there = on_server(run, planned)
+    with staging_folder(destination) as staging:
+        with phase(run, target, "assemble"):
+            house = assemble(contents(run.project, there, lock_sha256, wheels), staging)
+        with phase(run, target, "prove"):
+            lesson = prove_once(run, there, house, wheels, freshness, patient=rounds > 0)
+        if not lesson:
+            publish(staging, destination)
+            return planned.plan, House(path=destination, manifest=house.manifest)
+    return _proven(run, take(run, planned, lesson), destination, freshness, rounds - 1)
 
 
 def lock_target(run: Run, target: Target, freshness: Freshness) -> Lock:

@@ -111,7 +111,7 @@ class Plan:
     @property
     def seconds(self) -> float:
         """How long all builds will take, one after another."""
-        return sum(step.seconds for step in self.steps)
+        return sum(step.seconds for step in (*self.first, *self.steps))
 
 
 def _tools(steps: Iterable[Step]) -> dict[str, Step]:
@@ -286,6 +286,7 @@ def recipe_of(
         cibuildwheel=cibuildwheel,
         system=system,
         search=package.build.provision.search,
+        regenerate=package.build.provision.regenerate,
     )
 
 

@@ -191,8 +191,9 @@ class ProjectFile(Table):
     )
     auto_system: bool = Field(
         default=True,
-        description="Whether a build that lacks a header, library or program of the distribution "
-        "gets its package and is tried again; if not, the package is only named.",
+        description="Whether what a build or a proof lacks of the distribution, such as a header, "
+        "a library or a program, is added, and it is tried again; if not, its package is only "
+        "named.",
     )
     auto_requires: bool = Field(
         default=False,

@@ -105,6 +105,7 @@ def read_proof(house: House, message: Mapping[str, Any]) -> Proof:
 
 def _read(house: House, message: Mapping[str, Any]) -> Proof:
     failures = [_finding(house, each) for each in message["failures"]]
+    lacking = set(message["lacking"])
     needs = house.manifest.needs
     return Proof(
         installed=int(message["installed"]),
@@ -112,9 +113,7 @@ def _read(house: House, message: Mapping[str, Any]) -> Proof:
         pip=None if message["pip"] is None else _clean(message["pip"]),
         failures=tuple(each for each in failures if not _is_echo(each, failures)),
         optional=tuple(_finding(house, each) for each in message["optional"]),
-        lacking=tuple(
-            name for name in (*needs.libraries, *needs.programs) if name in message["lacking"]
-        ),
+        lacking=tuple(name for name in (*needs.libraries, *needs.programs) if name in lacking),
         install_seconds=float(message["seconds"]["install"]),
         import_seconds=float(message["seconds"]["import"]),
     )
@@ -144,9 +143,7 @@ def _finding(house: House, data: Mapping[str, Any]) -> Finding:
         missing=None if missing is None else _clean(missing),
         traceback="\n".join(sanitize_lines(str(data["traceback"]))),
         origin=_distribution_of(house, data["origin"]),
-        tried=tuple(
-            Missing(kind, _clean(name)) for kind, name in data["tried"] if kind in TRIED
-        ),
+        tried=tuple(Missing(kind, _clean(name)) for kind, name in data["tried"] if kind in TRIED),
     )
 
 

@@ -27,3 +27,18 @@ def system_packages(name: NormalizedName, family: str) -> tuple[str, ...]:
 def skipped_imports(name: NormalizedName) -> tuple[str, ...]:
     """Modules of *name* that cannot be imported outside their host program."""
     return tuple(_recipes().get(name, {}).get("skip-imports", ()))
+
+
+def runtime_packages(name: NormalizedName, family: str) -> tuple[str, ...]:
+    """The distribution packages that a server of *family* must have for *name*."""
+    return tuple(_recipes().get(name, {}).get("runtime", {}).get(family, ()))
+
+
+def runtime_libraries(name: NormalizedName) -> tuple[str, ...]:
+    """Sonames that *name* opens by name when it is used, and does not bring along."""
+    return tuple(_recipes().get(name, {}).get("libraries", ()))
+
+
+def runtime_programs(name: NormalizedName) -> tuple[str, ...]:
+    """Commands that *name* runs when it is used."""
+    return tuple(_recipes().get(name, {}).get("programs", ()))

@@ -9,13 +9,18 @@ from wheelhouse.missing import Missing
 from wheelhouse.wheels.policy import DRIVER_SONAMES, is_libpython
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterator
 
     from wheelhouse.proofreport import Finding
 
-#: Interface versions that are tried for a library of which only the name is known. Few have one
-#: beyond: mostly those whose every release breaks with the one before, and few load them by name.
-_VERSIONS = range(40)
+#: Interface versions that a library may have of which only the name is known, the newest first.
+_VERSIONS = range(19, -1, -1)
+
+#: Names that are looked at; some code tries dozens of spellings.
+_MOST_NAMES = 24
+
+#: What the name of a library or a program consists of: it comes from a stranger's code.
+_NAME = re.compile(r"[\w+][\w.+-]{0,99}")
 
 #: How the dynamic linkers of glibc and musl name the file that they did not find.
 _FILES = (
@@ -36,14 +41,16 @@ _NAMES = (
 
 #: How code that runs programs says that there is none.
 _PROGRAMS = (
-    re.compile(r"[\"']?\b([\w.+-]+)[\"']? (?:executable|binary|command|program)s? (?:was )?not found"),
+    re.compile(
+        r"[\"']?\b([\w.+-]+)[\"']? (?:executable|binary|command|program)s? (?:was )?not found"
+    ),
     re.compile(
         r"(?i:could not|couldn't|cannot|can't|unable to|failed to) (?:find|locate|execute) "
         r"(?:the )?[\"']?([\w.+-]+)[\"']? (?:executable|binary|command|program)\b"
     ),
 )
 
-_LIBRARY_WORDS = re.compile(r"(?i)\b(?:librar(?:y|ies)|shared object|\w+\.so|dll|driver)\b")
+_LIBRARY_WORDS = re.compile(r"(?i)\b(?:librar(?:y|ies)|dll|driver)\b")
 
 #: ``libpango-1.0-0``, as libraries are called on Windows: the version of the interface at the end.
 _WITH_VERSION = re.compile(r"(?:lib)?([\w.+-]*[\w+])-(\d+)")
@@ -60,8 +67,8 @@ def options(finding: Finding, provided: Collection[str]) -> tuple[Missing, ...]:
         return (Missing("program", finding.missing),)
     if finding.kind not in {"library", "import"}:
         return ()
-    found = [*_named(finding), *_tried(finding)]
-    return tuple(dict.fromkeys(each for each in found if is_askable(each, provided)))
+    found = dict.fromkeys([*_named(finding), *_tried(finding)])
+    return tuple(each for each in found if is_askable(each, provided))
 
 
 def is_askable(missing: Missing, provided: Collection[str]) -> bool:
@@ -69,6 +76,8 @@ def is_askable(missing: Missing, provided: Collection[str]) -> bool:
 
     The GPU's driver comes with the GPU, Python's own library with Python.
     """
+    if not _NAME.fullmatch(missing.name):
+        return False
     if missing.kind != "soname":
         return True
     name = missing.name
@@ -77,22 +86,18 @@ def is_askable(missing: Missing, provided: Collection[str]) -> bool:
 
 def _named(finding: Finding) -> Iterator[Missing]:
     """What its message names."""
-    text = finding.message
-    for pattern in _FILES:
-        for match in pattern.finditer(text):
-            yield from _sonames(match[1])
-    for pattern in _NAMES:
-        for match in pattern.finditer(text):
+    for pattern in (*_FILES, *_NAMES):
+        for match in pattern.finditer(finding.message):
             yield from _sonames(match[1])
     for pattern in _PROGRAMS:
-        for match in pattern.finditer(text):
+        for match in pattern.finditer(finding.message):
             yield Missing("program", match[1])
 
 
 def _tried(finding: Finding) -> Iterator[Missing]:
     """What its code asked for in vain, where its message speaks of that."""
-    about_libraries = finding.kind == "library" or _LIBRARY_WORDS.search(finding.message)
-    for each in finding.tried:
+    about_libraries = _LIBRARY_WORDS.search(finding.message)
+    for each in finding.tried[:_MOST_NAMES]:
         if each.kind == "program":
             if _speaks_of(finding.message, each.name):
                 yield each
@@ -120,19 +125,4 @@ def _stem(name: str) -> str:
 def _speaks_of(text: str, name: str) -> bool:
     return re.search(rf"(?i)(?<![a-z0-9]){re.escape(name)}(?![a-z0-9])", text) is not None or (
         f"lib{name}".lower() in text.lower()
-    )
-
-
-def first_packages(
-    wanted: Iterable[Missing], found: dict[Missing, tuple[str, ...]], present: Collection[str]
-) -> tuple[Missing, str] | None:
-    """The first of *wanted* of which a package is known that is not *present*, and the package."""
-    return next(
-        (
-            (missing, package)
-            for missing in wanted
-            for package in found.get(missing, ())
-            if package not in present
-        ),
-        None,
     )

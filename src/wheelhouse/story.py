@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from wheelhouse.fetch import redacted
 from wheelhouse.house import HouseContents, HouseWheel
+from wheelhouse.locking.system import server_system
 from wheelhouse.manifest import (
     BuildRequirementFacts,
     BuiltStory,
@@ -13,7 +14,7 @@ from wheelhouse.manifest import (
     ImageFacts,
     WheelFacts,
 )
-from wheelhouse.recipes import skipped_imports
+from wheelhouse.recipes import runtime_libraries, runtime_programs, skipped_imports
 from wheelhouse.wheels import system_needs
 from wheelhouse.wheels.policy import repair_policy
 
@@ -29,7 +30,10 @@ if TYPE_CHECKING:
 def contents(
     project: Project, planned: Planned, lock_sha256: str, obtained: Sequence[Obtained]
 ) -> HouseContents:
-    """All that the wheelhouse of a target is made from."""
+    """All that the wheelhouse of a target is made from.
+
+    :param planned: its images are those of the proof.
+    """
     from wheelhouse import __version__
 
     wheels = [
@@ -44,6 +48,7 @@ def contents(
         lock_sha256=lock_sha256,
         requirements=planned.lock.requested,
         version=__version__,
+        system=server_system(project, planned.target, planned.lock, planned.images.place.preset),
     )
 
 
@@ -51,6 +56,8 @@ def _facts(obtained: Obtained, project: Project, target: Target) -> WheelFacts:
     wheel, package = obtained.wheel, obtained.step.package
     skipped = (*project.settings(package.name).skip_imports, *skipped_imports(package.name))
     python = wheel.metadata.requires_python
+    may_need = target.runtime_system  # beyond what it is linked to
+    libraries = runtime_libraries(package.name) if may_need else ()
     return WheelFacts(
         filename=wheel.filename,
         name=wheel.name,
@@ -66,7 +73,8 @@ def _facts(obtained: Obtained, project: Project, target: Target) -> WheelFacts:
         extension_modules=tuple(module_name(each) for each in wheel.extensions),
         required_by=package.required_by,
         skip_imports=tuple(dict.fromkeys(skipped)),
-        system_libraries=tuple(sorted(system_needs(wheel, target))),
+        system_libraries=tuple(sorted({*system_needs(wheel, target), *libraries})),
+        system_programs=runtime_programs(package.name) if may_need else (),
     )
 
 

@@ -118,6 +118,9 @@ class FakeEngine:
     def with_system(self, target: Target, packages: tuple[str, ...]) -> Image:
         return Image(id=f"sha256:{'+'.join(packages)}", name="builder", origin="derived")
 
+    def with_runtime_system(self, target: Target, packages: tuple[str, ...]) -> Image:
+        return Image(id=f"sha256:{'+'.join(packages)}", name="server", origin="derived")
+
     def for_cibuildwheel(self, target: Target, packages: tuple[str, ...], folder: str) -> Image:
         return self.with_system(target, (*packages, folder))
 

@@ -91,3 +91,20 @@ def test_every_python_of_a_platform_has_its_day() -> None:
 )
 def test_limits_are_lifted(line: str, expected: str) -> None:
     assert relaxed(line) == expected
+
+
+def test_generated_code_is_generated_again_by_the_cython_of_its_time_first() -> None:
+    said = says(regenerate=True)
+    found = list(climb(said, NOTHING_MORE, UPLOADED, "3.11"))
+    assert [each.requires for each in found] == [("cython<3",), ("cython>=3",)]
+    assert all(each.regenerate for each in found)
+    (last,) = climb(said, found[0], UPLOADED, "3.11")
+    assert last == found[1]
+    assert (
+        list(climb(said, Provision(requires=("cython>=3",), regenerate=True), None, "3.13")) == []
+    )
+
+
+def test_the_old_cython_knows_no_new_python() -> None:
+    (found,) = climb(says(regenerate=True), NOTHING_MORE, UPLOADED, "3.13t")
+    assert found.requires == ("cython>=3",)

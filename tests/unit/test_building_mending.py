@@ -98,12 +98,19 @@ def test_what_lacks_something_of_the_distribution_gets_it() -> None:
     bench = Bench({PQ: ("libpq-dev", "libecpg-dev"), CARGO: ("cargo",)})
 
     def judge(given: Provision) -> WheelhouseError | None:
-        lacking = [each for each, name in ((PQ, "libpq-dev"), (CARGO, "cargo")) if name not in system(given)]
+        lacking = [
+            each
+            for each, name in ((PQ, "libpq-dev"), (CARGO, "cargo"))
+            if name not in system(given)
+        ]
         return fails(given, lacking[0]) if lacking else None
 
     assert system(bench.run(judge)) == ("cargo", "libpq-dev")
     assert len(bench.tried) == 3
-    assert bench.notices[0] == "demo 1.0 lacks the header libpq-fe.h: libpq-dev is put into its builder"
+    assert (
+        bench.notices[0]
+        == "demo 1.0 lacks the header libpq-fe.h: libpq-dev is put into its builder"
+    )
 
 
 def test_a_package_that_does_not_help_is_searched_then_replaced() -> None:
@@ -174,9 +181,7 @@ def test_the_failure_of_today_is_what_is_told() -> None:
     bench = Bench()
     with pytest.raises(FailedBuildError) as told:
         bench.run(
-            lambda given: fails(
-                given, cause="of old" if given.before else "of today", dated=True
-            )
+            lambda given: fails(given, cause="of old" if given.before else "of today", dated=True)
         )
     assert "of today" in told.value.message
     assert any(label == "also tried" for label, _ in told.value.context)
@@ -184,7 +189,9 @@ def test_the_failure_of_today_is_what_is_told() -> None:
 
 def test_build_requirements_that_cannot_be_had_make_another_age() -> None:
     bench = Bench()
-    found = bench.run(lambda given: None if given.relaxed else LockError("numpy==1.13 has no wheel"))
+    found = bench.run(
+        lambda given: None if given.relaxed else LockError("numpy==1.13 has no wheel")
+    )
     assert found.relaxed
 
 
@@ -198,8 +205,11 @@ def test_build_requirements_that_can_never_be_had_are_told() -> None:
 def test_another_package_that_fails_is_no_failure_of_this_one() -> None:
     """A build requirement, which has been mended already, as far as that goes."""
     other = FailedBuildError(
-        "tool 2.0", "building its wheel", Diagnosis(kind="k", cause="no", hint="h", missing=(PQ,)),
-        NOTHING_MORE, None,
+        "tool 2.0",
+        "building its wheel",
+        Diagnosis(kind="k", cause="no", hint="h", missing=(PQ,)),
+        NOTHING_MORE,
+        None,
     )
     bench = Bench({PQ: ("libpq-dev",)})
     with pytest.raises(FailedBuildError, match=r"tool 2\.0"):

@@ -11,6 +11,7 @@ from lockingfactory import images, interpreter, locked, project, sha, target
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from wheelhouse.building.durations import Pace
 from wheelhouse.cli.show import plan_text  # noqa: TID251  (it is what is tested)
 from wheelhouse.engine import Image
 from wheelhouse.locking.model import (
@@ -22,12 +23,12 @@ from wheelhouse.locking.model import (
     Provision,
 )
 from wheelhouse.plan import Built, Circumstances, Planned, plan_target
+from wheelhouse.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from wheelhouse.locking.model import LockedFile
 
 TOOL = "a build requirement that has no wheel for the builder"
 
@@ -36,15 +37,6 @@ LEARNED = Provision(
     constraints=("setuptools<82",),
     before=datetime(2021, 1, 20, 8, 30, tzinfo=UTC),
 )
-
-
-class Steady:
-    """Every build takes a minute."""
-
-    emulated = False
-
-    def expected(self, name: str, sdist: LockedFile) -> float:
-        return 60.0
 
 
 def sdist_build(*environment: BuildRequirement, provision: Provision = NOTHING_MORE) -> LockedBuild:
@@ -99,7 +91,7 @@ def planned(
         known=known,
         versions={},
         cibuildwheel=lambda: "4",
-        pace=Steady(),
+        pace=Pace(store=Store(folder / "store"), emulated=False),
     )
     return Planned(
         target=target(),

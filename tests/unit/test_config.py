@@ -112,7 +112,7 @@ def test_everything_said(folder: Folder) -> None:
         source="sdist",
         system=("g++", "libpq-dev", "libz-dev"),
         runtime_system=("graphviz", "tdsodbc"),
-        requires=("Setuptools<82", "six", 'six[x]; python_version >= "3.12"'),
+        requires=("Setuptools<82", "six", "six[x]; python_version >= '3.12'"),
         build_requires=("cython<3,>=0.29", "numpy"),
         build_against=(canonicalize_name("numpy"), canonicalize_name("torch")),
         env={"CFLAGS": "-g0", "X": "", "PYTHON": "x"},
@@ -694,7 +694,10 @@ def test_exit_status(folder: Folder) -> None:
         (TARGET.replace("3.11", "3.0"), "no platform has Python 3.0"),
         (TARGET.replace('"3.11"', "3"), 'write it in quotes: "3"'),
         (TARGET.replace('"3.11"', "3.10"), "write it in quotes"),  # "3.1" would be wrong
-        (TARGET + "x = 1\n", "the keys here are captured, platform, python, arch, builder, runtime-system"),
+        (
+            TARGET + "x = 1\n",
+            "the keys here are captured, platform, python, arch, builder, runtime-system",
+        ),
         ('requirements = "a.txt"\n' + TARGET, 'write ["a.txt"]'),
         ('jobs = "4"\n' + TARGET, "write 4 without quotes"),
         ('requirements = ["requirement.txt"]\n' + TARGET, 'did you mean "requirements.txt"?'),
@@ -1087,9 +1090,10 @@ def test_schema_refuses_what_the_program_refuses(schema: dict[str, Any], content
 # --- the documentation ----------------------------------------------------------------------
 
 
-def blocks(language: str, *, containing: str = "") -> list[str]:
+def blocks(language: str, *, containing: str = "", file: str = "configuration.md") -> list[str]:
     """The code blocks of the documentation in *language*."""
-    found = re.findall(rf"```{language}\n(.*?)```", DOCS.read_text("utf-8"), re.DOTALL)
+    text = DOCS.with_name(file).read_text("utf-8")
+    found = re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
     return [block for block in found if containing in block]
 
 
@@ -1140,6 +1144,13 @@ def test_examples_load(folder: Folder, schema: dict[str, Any]) -> None:
     for example in examples:
         load_project(folder.write(example))
         validator.validate(tomllib.loads(example))
+
+
+@pytest.mark.parametrize("example", blocks("toml", file="native-packages.md"))
+def test_examples_of_settings_load(folder: Folder, schema: dict[str, Any], example: str) -> None:
+    content = example if "[targets." in example else f"{example}\n{TARGET}"
+    load_project(folder.write(content))
+    jsonschema.Draft202012Validator(schema).validate(tomllib.loads(content))
 
 
 def test_complete_example_has_every_key(schema: dict[str, Any]) -> None:

@@ -41,7 +41,11 @@ def digest(requirements: Requirements, folder: Path, **settings: Any) -> str:
 def test_requirements_that_are_added_make_a_lock_stale(
     tmp_path: Path, requirements: Requirements, settings: dict[str, tuple[str, ...]]
 ) -> None:
-    others = [{"requires": ("six<2",)}, {"build_requires": ("six<2",)}, {}]
+    others: list[dict[str, tuple[str, ...]]] = [
+        {"requires": ("six<2",)},
+        {"build_requires": ("six<2",)},
+        {},
+    ]
     digests = [digest(requirements, tmp_path, **each) for each in (settings, *others)]
     assert len(set(digests)) == len(digests)
 

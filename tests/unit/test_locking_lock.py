@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from fakeengine import FakeContainer, FakeEngine, frame
+from fakeengine import FakeContainer, FakeEngine, file_frame, frame
 from lockingfactory import (
     FakeIndex,
     images,
@@ -52,7 +52,7 @@ from wheelhouse.locking import metadata as metadata_module
 from wheelhouse.locking.current import Freshness, check_locks, current_lock, write_lock
 from wheelhouse.locking.lock import Locker, inputs_digest
 from wheelhouse.locking.lockfile import dump_lock, load_lock, lock_path
-from wheelhouse.locking.model import LockedBuild, LockedPackage, RefusedFile
+from wheelhouse.locking.model import LockedBuild, LockedPackage, Provision, RefusedFile
 from wheelhouse.locking.refusal import limits
 from wheelhouse.locking.requirements import read_requirements
 from wheelhouse.scheduler import Scheduler
@@ -534,7 +534,8 @@ def test_packages_are_inspected_in_parallel_and_fail_together(world: World) -> N
     with pytest.raises(SeveralErrors) as told:
         world.lock()
     assert len(told.value.errors) == 2
-    assert all("its metadata cannot be had: no luck" in each.message for each in told.value.errors)
+    assert all("cannot be built: no luck" in each.message for each in told.value.errors)
+    assert ("asked for by", f"{MAIN}:1") in told.value.errors[0].context
 
 
 @pytest.mark.parametrize(
@@ -556,14 +557,133 @@ def test_a_strange_answer_is_told(world: World, message: dict[str, Any]) -> None
         world.lock()
 
 
-def test_a_build_requirement_without_a_wheel_is_told_with_who_asks(world: World) -> None:
+def needs(*names: str) -> str:
+    """A pyproject.toml with these build requirements."""
+    return f"[build-system]\nrequires = {json.dumps(names)}\n"
+
+
+def built(name: str, version: str) -> FakeContainer:
+    """The container that builds a wheel."""
+    message = {"type": "result", "seconds": {"build": 1.0}, "repaired": False}
+    file = file_frame(f"{name}-{version}-py3-none-any.whl", f"{name} {version}".encode())
+    return FakeContainer([("stdout", file), ("stdout", frame(message))])
+
+
+def test_a_build_requirement_without_a_wheel_is_built_first(world: World) -> None:
     world.ask("demo\n")
-    world.sdist("demo", "1.0", '[build-system]\nrequires = ["only-sdist"]\n')
-    world.sdist("only_sdist", "1.0")
+    world.sdist("demo", "1.0", needs("only-sdist"))
+    world.sdist("only_sdist", "2.0")
+    world.containers(answer(), built("only_sdist", "2.0"), answer())
+    (requirement,) = build_of(world.lock()).environment
+    assert (requirement.name, str(requirement.version)) == ("only-sdist", "2.0")
+    assert requirement.file.filename == "only_sdist-2.0.tar.gz"
+    assert requirement.build is not None
+    assert [each.name for each in requirement.build.environment] == ["hatchling"]
+    assert world.jobs() == ["metadata only-sdist", "only-sdist", "metadata demo"]
+
+
+def test_an_older_wheel_is_better_than_a_build(world: World) -> None:
+    world.ask("demo\n")
+    world.sdist("demo", "1.0", needs("tool"))
+    world.sdist("tool", "2.0")
+    world.wheel("tool", "1.0")
+    world.store.add([b"x"])
+    file = world.index.pages[canonicalize_name("tool")].files[1]
+    world.index.pages[canonicalize_name("tool")] = page(
+        "tool",
+        world.index.pages[canonicalize_name("tool")].files[0],
+        replace(file, sha256=sha(b"x")),
+    )
+    world.store.write_record(metadata_module.KIND, sha(b"x"), {"text": metadata("tool", "1.0")})
+    (requirement,) = build_of(world.lock()).environment
+    assert (str(requirement.version), requirement.build) == ("1.0", None)
+
+
+@pytest.mark.parametrize("way", [["one"], ["one", "two"], ["one", "two", "three"]])
+def test_a_cycle_of_builds_is_told_and_not_followed(world: World, way: list[str]) -> None:
+    world.ask("one\n")
+    for name, other in zip(way, [*way[1:], way[0]], strict=True):
+        world.sdist(name, "1.0", needs(other))
+    with pytest.raises(BuildError, match=r"one cannot be built: it takes itself") as told:
+        world.lock()
+    assert " takes ".join([*way, "one"]) in told.value.message
+    assert world.jobs() == []
+
+
+def test_a_build_requirement_that_cannot_be_had_is_told_with_who_asks(world: World) -> None:
+    world.ask("demo\n")
+    world.sdist("demo", "1.0", needs("nowhere"))
     with pytest.raises(LockError, match="the build requirements of demo cannot be met") as told:
         world.lock()
-    assert "only-sdist" in told.value.message
+    assert "nowhere" in told.value.message
     assert told.value.hint
+
+
+# --- what builds are given --------------------------------------------------------------------
+
+
+def broken(text: bytes) -> FakeContainer:
+    message = {"type": "failed", "stage": "requires", "message": "the build backend failed"}
+    return FakeContainer([("stderr", text), ("stdout", frame(message))])
+
+
+PKG_RESOURCES = b"ModuleNotFoundError: No module named 'pkg_resources'\n"
+
+
+def test_what_a_failure_calls_for_is_given_and_locked(world: World) -> None:
+    world.ask("demo\n")
+    world.sdist("demo", "1.0", pyproject="")
+    world.containers(broken(PKG_RESOURCES), answer())
+    build = build_of(world.lock())
+    assert build.provision == Provision(constraints=("setuptools<82",))
+    assert len(world.jobs()) == 2
+
+
+def test_what_is_known_of_an_sdist_is_given_from_the_start(world: World) -> None:
+    world.ask("demo\n")
+    world.sdist("demo", "1.0", pyproject="")
+    world.containers(broken(PKG_RESOURCES), answer())
+    first = world.lock()
+    world.ask("demo==1.0\n")
+    world.containers(answer())
+    assert build_of(world.lock(first)) == build_of(first)
+    assert len(world.jobs()) <= 1
+
+
+def test_an_sdist_that_names_what_is_gone_gets_what_is_there(world: World) -> None:
+    world.ask("demo\n")
+    world.sdist("demo", "1.0", needs("cython==0.1"))
+    build = build_of(world.lock())
+    assert build.static == ("cython==0.1",)
+    assert [str(each.version) for each in build.environment] == ["3.0"]
+    assert build.provision.relaxed
+
+
+def test_undeclared_requirements_of_the_settings_are_given(world: World) -> None:
+    world.ask("demo\n")
+    world.sdist("demo", "1.0")
+    world.configure(demo=PackageSettings(build_requires=("wheel", "cython<4")))
+    names = [each.name for each in build_of(world.lock()).environment]
+    assert names == ["cython", "hatchling", "wheel"]
+
+
+def test_built_against_what_is_locked(world: World) -> None:
+    """What `demo` needs is known once `wheel` is chosen; what its hook sees is that version."""
+    world.ask("demo\nwheel<0.46\n")
+    world.sdist("demo", "1.0", level="2.1")
+    world.configure(demo=PackageSettings(build_against=(canonicalize_name("wheel"),)))
+    world.containers(answer(text=metadata("demo", "1.0", ["cython"])))
+    lock = world.lock()
+    assert [each.name for each in build_of(lock).environment] == ["hatchling", "wheel"]
+    assert [package.name for package in lock.packages] == ["cython", "demo", "wheel"]
+
+
+def test_what_is_not_locked_cannot_be_built_against(world: World) -> None:
+    world.ask("demo\n")
+    world.sdist("demo", "1.0")
+    world.configure(demo=PackageSettings(build_against=(canonicalize_name("torch"),)))
+    with pytest.raises(BuildError, match="built against torch, which is not locked"):
+        world.lock()
 
 
 def test_a_build_requirement_is_no_option(world: World) -> None:

@@ -5,12 +5,22 @@ from __future__ import annotations
 import subprocess
 import tempfile
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from flakyindex import Answer, FlakyIndex
-from lockingfactory import FakeIndex, FakeMetadata, index_file, interpreter, page, pure, sha
+from lockingfactory import (
+    UPLOADED,
+    FakeIndex,
+    FakeMetadata,
+    index_file,
+    interpreter,
+    page,
+    pure,
+    sha,
+)
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
@@ -208,6 +218,18 @@ def test_the_newest_is_chosen_although_only_an_older_one_has_wheels(tmp_path: Pa
 def test_where_only_wheels_will_do_an_older_one_is_taken(tmp_path: Path) -> None:
     world = Resolving(tmp_path, a_newer_sdist())
     assert world.pins("demo", policy=source("wheel")) == {"demo": "1.0"}
+
+
+def test_what_came_later_does_not_exist(tmp_path: Path) -> None:
+    old, new = UPLOADED, UPLOADED + timedelta(days=1)
+    files = [
+        index_file("demo-1.0-py3-none-any.whl", upload_time=old),
+        index_file("demo-2.0-py3-none-any.whl", upload_time=new),
+        index_file("demo-3.0-py3-none-any.whl", upload_time=None),
+    ]
+    world = Resolving(tmp_path, page("demo", *files))
+    policy = Policy(source=lambda _: "any", hashes=lambda _: (), before=new)
+    assert world.pins("demo", policy=policy) == {"demo": "1.0"}
 
 
 def test_where_only_sdists_will_do_wheels_do_not_count(tmp_path: Path) -> None:

@@ -98,9 +98,7 @@ class Shop:
             circumstances(runner, target(), images(), interpreter()),
             runner=runner,
             fetcher=fetcher,
-            mender=Mender(
-                target(), images(), NoPackages(), self, auto_system=True, learning=False
-            ),
+            mender=Mender(target(), images(), NoPackages(), self, auto_system=True, learning=False),
             inspector=_nobody,
         )
         with Scheduler(1) as scheduler:

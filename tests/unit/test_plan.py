@@ -171,6 +171,8 @@ def test_a_plan_can_be_printed(here: Project) -> None:
         "required-by": ["requirements.txt:1"],
         "key": step.key,
         "expected-seconds": 60,
+        "system": [],
+        "provision": {},
     }
 
 

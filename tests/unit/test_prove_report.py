@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from housefactory import Package, debian12, make_house
-from wheelhouse.engine.session import Reply
-from wheelhouse.errors import ProofError, SeveralErrors
-from wheelhouse.prove import _conclude, make_job
+from wheelhouse.errors import ProofError
+from wheelhouse.missing import Missing
+from wheelhouse.proofreport import explain, hidden_requirement, read_proof
+from wheelhouse.prove import make_job
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from wheelhouse.house import House
+    from wheelhouse.proofreport import Proof
 
 
 GOOD = {
@@ -24,24 +27,36 @@ GOOD = {
     "pip": "26.1",
     "failures": [],
     "optional": [],
+    "lacking": [],
     "seconds": {"install": 1.0, "import": 0.5},
 }
 
 
 def found(distribution: str, module: str, kind: str = "missing", **more: object) -> dict[str, Any]:
     """What the agent tells of a module that does not import."""
-    base = {"what": "module", "message": "", "missing": None, "traceback": "", "origin": None}
+    base: dict[str, Any] = {
+        "what": "module",
+        "message": "",
+        "missing": None,
+        "traceback": "",
+        "origin": None,
+    }
+    base["tried"] = []
     return {**base, "distribution": distribution, "module": module, "kind": kind, **more}
+
+
+def proven(house: House, *failures: dict[str, Any], **more: object) -> Proof:
+    """What is read of an answer with *failures*."""
+    return read_proof(house, {**GOOD, "failures": list(failures), **more})
+
+
+def errors(house: House, *failures: dict[str, Any]) -> list[ProofError]:
+    return [explain(house, each) for each in proven(house, *failures).failures]
 
 
 def told(house: House, *failures: dict[str, Any]) -> list[tuple[str, str]]:
     """The (message, hint) of each error that *failures* become."""
-    message = {**GOOD, "failures": list(failures)}
-    with pytest.raises((ProofError, SeveralErrors)) as caught:
-        _conclude(house, Reply(message=message, files={}))
-    error = caught.value
-    errors = error.errors if isinstance(error, SeveralErrors) else (error,)
-    return [(each.message, each.hint or "") for each in errors]
+    return [(each.message, each.hint or "") for each in errors(house, *failures)]
 
 
 @pytest.fixture
@@ -60,7 +75,8 @@ def house(tmp_path: Path) -> House:
 
 
 def test_nothing_failed(house: House) -> None:
-    proof = _conclude(house, Reply(message=GOOD, files={}))
+    proof = proven(house)
+    assert proof.failures == ()
     assert str(proof) == "2 installed by pip 26.1 in 1.0 s, 3 imported in 0.5 s"
 
 
@@ -73,12 +89,14 @@ def test_nothing_failed(house: House) -> None:
         {"failures": [{}]},
         {"failures": [found("one", "one", "of-my-own")]},
         {"optional": ["x"]},
+        {"lacking": None},
+        {"failures": [found("one", "one", tried=["libmagic.so.1"])]},
         {"seconds": []},
     ],
 )
 def test_an_answer_of_another_form_proves_nothing(house: House, strange: dict[str, object]) -> None:
     with pytest.raises(ProofError, match="an answer of another form"):
-        _conclude(house, Reply(message={**GOOD, **strange}, files={}))
+        proven(house, **strange)
 
 
 def test_what_is_imported(house: House) -> None:
@@ -105,19 +123,90 @@ def test_a_setting_leaves_modules_out(house: House) -> None:
 @pytest.mark.parametrize(
     ("missing", "message", "hint"),
     [
-        ("pkg_resources", "does not declare it (a hidden dependency)", '"setuptools<82"'),
-        ("yaml.loader", "it needs yaml.loader", '"PyYAML"'),
-        ("Some_Thing", "it needs Some_Thing", '"some-thing"'),
         ("one._native", "its own module one._native is not in the wheel", "another version"),
         ("two.api", "the locked version of its provider does not have", "fit together"),
-        ("asyncore", "which Python 3.11 no longer has", "a version of one that knows Python 3.11"),
+        ("spwd", "which Python 3.11 no longer has", "a version of one that knows Python 3.11"),
     ],
 )
-def test_a_missing_module(house: House, missing: str, message: str, hint: str) -> None:
-    ((said, advised),) = told(house, found("one", "one", missing=missing))
-    assert said.startswith("web: one 1.0: one does not import: ")
-    assert message in said
-    assert hint in advised
+def test_a_module_that_no_requirement_brings(
+    house: House, missing: str, message: str, hint: str
+) -> None:
+    (finding,) = proven(house, found("one", "one", missing=missing)).failures
+    assert hidden_requirement(house, finding) is None
+    error = explain(house, finding)
+    assert error.message.startswith("web: one 1.0: one does not import: ")
+    assert message in error.message
+    assert hint in (error.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("missing", "requirement", "known"),
+    [
+        ("pkg_resources", "setuptools<82", True),
+        ("distutils.core", "setuptools", True),
+        ("yaml.loader", "PyYAML", True),
+        ("google.protobuf.message", "protobuf", True),
+        ("six.moves", "six", True),
+        ("Some_Thing", "some-thing", False),
+    ],
+)
+def test_a_hidden_requirement(house: House, missing: str, requirement: str, known: bool) -> None:
+    (finding,) = proven(house, found("one", "one", missing=missing)).failures
+    hidden = hidden_requirement(house, finding)
+    assert hidden is not None
+    assert (hidden.package, hidden.requirement, hidden.known) == ("one", requirement, known)
+
+
+def test_a_requirement_is_that_of_whose_code_it_is(house: House) -> None:
+    failure = found("one", "one", missing="pkg_resources", origin="two.py")
+    (finding,) = proven(house, failure).failures
+    hidden = hidden_requirement(house, finding)
+    assert hidden is not None
+    assert hidden.package == "two"
+
+
+@pytest.mark.parametrize(("python", "requirement"), [("3.12", None), ("3.13", "audioop-lts")])
+def test_what_left_the_standard_library_is_wanted_where_it_is_gone(
+    house: House, python: str, requirement: str | None
+) -> None:
+    environment = {**house.manifest.target.environment, "python_version": python}
+    facts = replace(house.manifest.target, environment=environment)
+    other = replace(house, manifest=replace(house.manifest, target=facts))
+    (finding,) = proven(other, found("one", "one", missing="audioop")).failures
+    hidden = hidden_requirement(other, finding)
+    wanted = hidden.requirement.partition(";")[0] if hidden else None
+    assert wanted == requirement
+
+
+def test_setuptools_that_is_there_may_be_too_new(tmp_path: Path) -> None:
+    """It has no `pkg_resources` any longer."""
+    packages = [Package(name="one"), Package(name="setuptools", version="82.0")]
+    house = make_house(tmp_path, packages, debian12())
+    (finding,) = proven(house, found("one", "one", missing="pkg_resources")).failures
+    hidden = hidden_requirement(house, finding)
+    assert hidden is not None
+    assert hidden.requirement == "setuptools<82"
+    (finding,) = proven(house, found("one", "one", missing="setuptools.gone")).failures
+    assert hidden_requirement(house, finding) is None
+
+
+def test_an_error_shows_the_lines_and_who_asked(house: House) -> None:
+    trace = "\n".join(["Traceback (most recent call last):", *map(str, range(20)), "Bad: day", ""])
+    (error,) = errors(house, found("one", "one", "import", traceback=trace))
+    assert error.evidence == ("15", "16", "17", "18", "19", "Bad: day")
+    assert error.context == (("asked for by", "requirements.txt"),)
+
+
+def test_what_was_tried_is_read(house: House) -> None:
+    tried = [["library", "magic"], ["soname", "libmagic.so.1"], ["header", "magic.h"]]
+    (finding,) = proven(house, found("one", "one", "import", tried=tried)).failures
+    assert finding.tried == (Missing("library", "magic"), Missing("soname", "libmagic.so.1"))
+
+
+def test_only_what_the_manifest_needs_can_be_lacking(tmp_path: Path) -> None:
+    package = Package(name="one", system_libraries=("libGL.so.1",))
+    house = make_house(tmp_path, [package], debian12())
+    assert proven(house, lacking=["libGL.so.1", "libevil.so.1"]).lacking == ("libGL.so.1",)
 
 
 def test_a_cause_is_told_once(house: House) -> None:

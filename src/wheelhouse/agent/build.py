@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from . import environment as environments
 from .errors import JobError
+from .regenerate import regenerate
 from .sources import unpack
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ def run(job: dict[str, Any], root: str, channel: Channel) -> dict[str, object]:
     environment = environments.create(job, root)
     clock.lap("prepare")
     channel.message({"type": "phase", "phase": "building"})
+    if job["regenerate"]:
+        regenerate(source, environment.python, environment.variables)
     wheel = _build(environments.backend(source, environment), job["config_settings"], root)
     clock.lap("build")
     repaired = not wheel.endswith("-any.whl")

@@ -25,7 +25,8 @@ def run(job: dict[str, list[str]], root: str, channel: Channel) -> dict[str, obj
 
     *paths* are ends of paths, *folded* too, in whatever case; *names* are what packages provide;
     *packages* may not exist. Returns ``files`` (path and packages, by end), ``names`` (packages,
-    by name) and ``packages``: section, dependents and dependencies of all those, and of the
+    by name) and ``packages``: section, number of files,
+    dependents and dependencies of all those, and of the
     packages that depend on one of them.
     """
     files = _paths(_read("files"), job["paths"], job["folded"])
@@ -76,12 +77,12 @@ def _rows(data: bytes, searched: bytes, wanted: str) -> list[tuple[str, list[str
     return rows
 
 
-def _packages(data: bytes, mentioned: set[str]) -> dict[str, tuple[str, int, list[str]]]:
+def _packages(data: bytes, mentioned: set[str]) -> dict[str, tuple[str, int, int, list[str]]]:
     found = {}
-    for name, section, dependents, depends in _columns(data):
+    for name, section, files, dependents, depends in _columns(data):
         taken = depends.split(",") if depends else []
         if name in mentioned or not mentioned.isdisjoint(taken):
-            found[name] = (section, int(dependents), taken)
+            found[name] = (section, int(files), int(dependents), taken)
     return found
 
 

@@ -31,6 +31,14 @@ if TYPE_CHECKING:  # importing `typing` would bring half of the standard library
 MESSAGE_LIMIT = 2000
 TRACEBACK_LINES = 20
 
+#: Things of the system that the module at work has asked for by name, as (kind, name): what is not
+#: there then may be what it fails for. At most so many are kept.
+TRIED: list[tuple[str, str]] = []
+MOST_TRIED = 50
+
+#: What `ctypes.util.find_library` runs, in vain as a rule, where the linker's cache has nothing.
+LINKERS = ("ld", "gcc", "cc", "objdump")
+
 #: What the dynamic linkers of glibc and musl say, and modules built against another ABI.
 LINKER_WORDS = (
     "cannot open shared object file",
@@ -191,6 +199,7 @@ def _work(unit: Unit, pipe: int) -> NoReturn:
     try:
         os.setsid()
         sys.argv = [""]
+        sys.addaudithook(_watch)
         broken = [name for name in unit.modules if not _import(unit, "module", name, pipe)]
         below = tuple(f"{name}." for name in broken)
         linked = []
@@ -260,6 +269,7 @@ def _import(unit: Unit, what: str, name: str, pipe: int) -> bool:
 
     _send(pipe, "begin", what, name)
     finding = _finding(unit.distribution, what, name, "ok")
+    del TRIED[:]
     try:
         importlib.import_module(name)
     except BaseException as error:  # a module can raise anything, SystemExit too
@@ -275,7 +285,52 @@ def _failure(distribution: str, what: str, name: str, error: BaseException) -> F
     tail = "\n".join(lines.splitlines()[-TRACEBACK_LINES:])
     kind, message, missing = _classify(error)
     finding = _finding(distribution, what, name, kind, message, missing, tail)
-    return {**finding, "origin": _origin(error)}
+    return {**finding, "origin": _origin(error), "tried": _tried_in_vain()}
+
+
+def _watch(event: str, arguments: Any) -> None:
+    """Note what is asked for by its name: the exception that follows may not tell."""
+    try:
+        if len(TRIED) >= MOST_TRIED:
+            return
+        if event == "ctypes.dlopen" and isinstance(arguments[0], str):
+            TRIED.append(("soname", arguments[0]))
+        elif event == "subprocess.Popen":
+            TRIED.append(_asked_of(*arguments[:2]))
+    except Exception:  # whatever a module passes there, it is the module's business
+        return
+
+
+def _asked_of(program: Any, arguments: Any) -> tuple[str, str]:
+    """What is meant by running *program*."""
+    program = os.path.basename(os.fsdecode(program))
+    if program in LINKERS:
+        for each in arguments:
+            if isinstance(each, str) and each.startswith("-l"):
+                return "library", each[2:]
+    return "program", program
+
+
+def _tried_in_vain() -> list[tuple[str, str]]:
+    """Of what was asked for by name, that which is not here."""
+    if not TRIED:
+        return []
+    import ctypes.util
+    import shutil
+
+    def is_here(kind: str, name: str) -> bool:
+        if kind == "program":
+            return name in LINKERS or shutil.which(name) is not None
+        if kind == "library":
+            return ctypes.util.find_library(name) is not None
+        try:
+            ctypes.CDLL(name)
+        except OSError:
+            return False
+        return True
+
+    tried = list(dict.fromkeys(TRIED))  # looking for them asks for them again
+    return [(kind, name) for kind, name in tried if "/" not in name and not is_here(kind, name)]
 
 
 def _origin(error: BaseException) -> str | None:
@@ -297,7 +352,21 @@ def _classify(error: BaseException) -> tuple[str, str, str | None]:
     for each in _chain(error):
         if isinstance(each, ModuleNotFoundError) and each.name:
             return "missing", _said(each), each.name
+        if program := _program(each):
+            return "program", _said(each), program
     return "import", _said(error), None
+
+
+def _program(error: BaseException) -> str | None:
+    """The program that was to be run, if *error* says that it is not there."""
+    if not isinstance(error, FileNotFoundError) or not isinstance(error.filename, (str, bytes)):
+        return None
+    trace, code = error.__traceback__, None
+    while trace is not None:
+        code, trace = trace.tb_frame.f_code, trace.tb_next
+    name = os.fsdecode(error.filename)
+    by_subprocess = code is not None and os.path.basename(code.co_filename) == "subprocess.py"
+    return name if by_subprocess and "/" not in name else None
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
@@ -331,6 +400,7 @@ def _finding(
         "missing": missing,
         "traceback": tail[-2 * MESSAGE_LIMIT :],
         "origin": None,
+        "tried": [],
     }
 
 

@@ -10,6 +10,7 @@ import importlib.metadata
 import marshal
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -26,18 +27,33 @@ if TYPE_CHECKING:
 #: Lines of the installer's output that go into the message of a failure.
 TOLD = 30
 
+#: Prints those of the libraries named on the command line that load.
+LOOK = """
+import ctypes, sys
+for name in sys.argv[1:]:
+    try:
+        ctypes.CDLL(name)
+    except OSError:
+        continue
+    print(name, flush=True)
+"""
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 def run(job: Mapping[str, Any], root: str, channel: Channel) -> dict[str, object]:
-    """Return ``installed``, ``imports``, ``pip``, ``failures``, ``optional`` and ``seconds``.
+    """Return ``installed``, ``imports``, ``pip``, ``failures``, ``optional``, ``lacking`` and
+    ``seconds``.
 
-    *optional* has what a distribution's own metadata excuses: modules that need something which
-    only one of its extras brings. Raises JobError(``install``).
+    *lacking* has what of the job's ``libraries`` and ``programs`` is not here: the installer is
+    told to do without it, and the imports show who cannot. *optional* has what a distribution's
+    own metadata excuses: modules that need something which only one of its extras brings. Raises
+    JobError(``install``).
     """
     started = time.monotonic()
     channel.message({"type": "phase", "phase": "installing"})
-    venv = _install(str(job["python"]), root)
+    lacking = _lacking(job, root)
+    venv = _install(str(job["python"]), root, lacking)
     installed = time.monotonic()
     channel.message({"type": "phase", "phase": "importing"})
     site_packages = _site_packages(venv)
@@ -53,6 +69,7 @@ def run(job: Mapping[str, Any], root: str, channel: Channel) -> dict[str, object
         "pip": pip,
         "failures": [found for found in failures if found not in excused],
         "optional": excused,
+        "lacking": lacking,
         "seconds": {
             "install": round(installed - started, 2),
             "import": round(time.monotonic() - installed, 2),
@@ -63,11 +80,26 @@ def run(job: Mapping[str, Any], root: str, channel: Channel) -> dict[str, object
 # -- installing ----------------------------------------------------------------------------------
 
 
-def _install(python: str, root: str) -> str:
+def _lacking(job: Mapping[str, Any], root: str) -> list[str]:
+    """What the wheelhouse needs of the system and this one does not have."""
+    libraries, programs = list(job["libraries"]), list(job["programs"])
+    path = _variables(root)["PATH"]
+    lacking = [name for name in programs if shutil.which(name, path=path) is None]
+    if not libraries:
+        return lacking
+    # In a process of its own: a library can do anything when it is loaded.
+    asked = [str(job["python"]), "-I", "-c", LOOK, *libraries]
+    done = subprocess.run(asked, stdout=subprocess.PIPE, env=_variables(root), check=False)
+    loaded = done.stdout.decode("utf-8", "replace").split()
+    return [*(name for name in libraries if name not in loaded), *lacking]
+
+
+def _install(python: str, root: str, lacking: Iterable[str]) -> str:
     """Run the wheelhouse's own installer; the virtual environment that it made."""
     venv = os.path.join(root, "venv")
     script = os.path.join(root, "house", "install.sh")
     command = ["sh", script, "--venv", venv, "--python", python, "--no-compile"]
+    command += [f"--without={name}" for name in lacking]
     tail: list[str] = []
     process = subprocess.Popen(
         command,

@@ -32,6 +32,7 @@ class Diagnosis:
     :ivar imports: modules that its metadata step or build imports and that belong to a
         requirement of the package itself, such as ``torch``: for `build-against`.
     :ivar dated: whether build requirements of the sdist's own time may help.
+    :ivar regenerate: whether C code that Cython generated does not know this Python.
     """
 
     kind: str
@@ -44,6 +45,7 @@ class Diagnosis:
     requires: tuple[str, ...] = ()
     imports: tuple[str, ...] = ()
     dated: bool = False
+    regenerate: bool = False
 
 
 def diagnose(failure: Failure, package: str, limits: Limits) -> Diagnosis:

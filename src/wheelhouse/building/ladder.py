@@ -34,6 +34,10 @@ RELEASED = {
 }
 
 
+#: What Cython 0.29 generates does not compile for these: its last release came before them.
+NEWER_THAN_CYTHON_0 = frozenset({"3.13", "3.14", "3.15"})
+
+
 def climb(
     diagnosis: Diagnosis, provision: Provision, uploaded: datetime | None, python: str
 ) -> Iterator[Provision]:
@@ -45,6 +49,8 @@ def climb(
     named = _with_named(diagnosis, provision)
     if named is not None:
         yield named
+    if diagnosis.regenerate:
+        yield from _with_new_code(provision, python)
     if diagnosis.dated:
         yield from _of_other_ages(provision, uploaded, python)
 
@@ -58,6 +64,18 @@ def _with_named(diagnosis: Diagnosis, provision: Provision) -> Provision | None:
     return replace(
         provision, constraints=tuple(sorted(constraints)), requires=tuple(sorted(requires))
     )
+
+
+def _with_new_code(provision: Provision, python: str) -> Iterator[Provision]:
+    """*provision* with generated C code generated again, by an old Cython and by today's."""
+    cythons = ["cython>=3"]
+    if python.rstrip("t") not in NEWER_THAN_CYTHON_0:
+        cythons.insert(0, "cython<3")
+    others = {*provision.requires} - {*cythons}
+    for cython in cythons:
+        if not provision.regenerate or cython not in provision.requires:
+            requires = tuple(sorted({*others, cython}))
+            yield replace(provision, regenerate=True, requires=requires)
 
 
 def _of_other_ages(

@@ -269,6 +269,8 @@ def _difference(old: Provision, new: Provision) -> str:
         parts.append(f"with build requirements of before {new.before:%Y-%m-%d}")
     if new.before is None and old.before is not None:
         parts.append("with the newest build requirements")
+    if new.regenerate and not old.regenerate:
+        parts.append("with its C code generated again")
     if new.relaxed and not old.relaxed:
         parts.append("without its own limits to them")
     return ", ".join(parts) or "again"

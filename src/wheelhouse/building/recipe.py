@@ -69,7 +69,7 @@ class Recipe:
     :ivar image: the builder's ID.
     :ivar built: the builds of those requirements in *environment* that have no wheel.
     :ivar system: the distribution's packages that were added to it, which its ID covers.
-    :ivar search: see :class:`~wheelhouse.locking.model.Provision`.
+    :ivar search: see :class:`~wheelhouse.locking.model.Provision`, as for *regenerate*.
     """
 
     sdist: LockedFile
@@ -84,6 +84,7 @@ class Recipe:
     cibuildwheel: ByCibuildwheel | None = None
     system: tuple[str, ...] = ()
     search: tuple[str, ...] = ()
+    regenerate: bool = False
 
     def variables(self) -> dict[str, str]:
         """Environment variables of the hooks; the user's own come last and so win."""
@@ -105,6 +106,7 @@ class Recipe:
                 "config-settings": dict(self.config_settings),
                 "cibuildwheel": asdict(self.cibuildwheel) if self.cibuildwheel else None,
                 **({"search": self.search} if self.search else {}),
+                **({"regenerate": True} if self.regenerate else {}),
                 **more,
             }
         )
@@ -138,6 +140,7 @@ class Recipe:
             ],
             "env": self.variables(),
             "search": list(self.search),
+            "regenerate": self.regenerate,
             "config_settings": dict(self.config_settings),
             **more,
         }

@@ -14,19 +14,24 @@ free_threaded=@free_threaded@
 arch=@arch@
 libc=@libc@ # the oldest that all wheels run on; empty if any
 libraries=@libraries@
+programs=@programs@
+packages=@packages@ # NAME=PACKAGE for those of which it is known
+package_fix=@package_fix@
 python_fix=@python_fix@
 
 usage() {
     cat <<END
 Installs the wheelhouse $name ($title), offline.
 
-Usage: install.sh [--venv DIR | --target DIR] [--python PYTHON] [--check] [--no-compile]
+Usage: install.sh [--venv DIR | --target DIR] [--python PYTHON] [--without NAME]... [--check]
+                  [--no-compile]
 
   --venv DIR       install into the virtual environment DIR, which is made if it is not there;
                    without any option: .venv in the current folder
   --target DIR     install into the folder DIR, which must not be there yet or be empty
   --python PYTHON  the Python to use; otherwise the first Python $version among python$version,
                    $python_path, python3 and python
+  --without NAME   do without this shared library or program of the system
   --check          look at the machine, and install nothing
   --no-compile     do not compile to bytecode: installs sooner, starts later
 
@@ -146,11 +151,13 @@ check_python() {
 # and its fix on a line of its own.
 machine_problems() {
     (cd / && "$python" -E -s - "$here" "$version" "$implementation" "$free_threaded" "$arch" \
-        "$libc" "$libraries" "$mode" "$state" "$python_fix") <<'END'
+        "$libc" "$libraries" "$programs" "$packages" "$package_fix" "$without" "$mode" "$state" \
+        "$python_fix") <<'END'
 import glob, hashlib, os, platform, re, struct, subprocess, sys, sysconfig
 
-(house, version, implementation, free_threaded, arch,
- libc, libraries, mode, state, python_fix) = sys.argv[1:]
+(house, version, implementation, free_threaded, arch, libc, libraries, programs, packages,
+ package_fix, without, mode, state, python_fix) = sys.argv[1:]
+PACKAGE_OF = dict(each.split("=", 1) for each in packages.split())
 ANOTHER = "%s; name it with --python" % python_fix
 AGAIN = "copy the wheelhouse here again: it was damaged on its way, or changed"
 
@@ -222,12 +229,29 @@ def check_libraries():
         import ctypes
     except ImportError:
         return  # a Python that was compiled without it can use the wheels, and cannot ask for these
-    for soname in libraries.split():
+    for soname in wanted(libraries):
         try:
             ctypes.CDLL(soname)
         except OSError:
-            tell("the shared library %s is not on this machine" % soname,
-                 "install the distribution's package that has it")
+            tell("the shared library %s is not on this machine" % soname, fix_for(soname))
+
+
+def check_programs():
+    folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    for program in wanted(programs):
+        places = [os.path.join(folder, program) for folder in folders]
+        if not any(os.path.isfile(each) and os.access(each, os.X_OK) for each in places):
+            tell("the program %s is not on this machine" % program, fix_for(program))
+
+
+def wanted(names):
+    return [name for name in names.split() if name not in without.split()]
+
+
+def fix_for(name):
+    if name in PACKAGE_OF:
+        return package_fix % PACKAGE_OF[name]
+    return "install the distribution's package that has it"
 
 
 def check_pip():
@@ -304,7 +328,7 @@ def tell_files(names, what):
         tell("%s of the wheelhouse %s %s: %s" % (files, verb, what, shown), AGAIN)
 
 
-for check in (check_interpreter, check_machine, check_libraries, check_files):
+for check in (check_interpreter, check_machine, check_libraries, check_programs, check_files):
     check()
 END
 }
@@ -406,10 +430,11 @@ destination=
 python=
 check_only=
 no_compile=
+without=
 
 while [ $# -gt 0 ]; do
     case $1 in
-        --venv=* | --target=* | --python=*)
+        --venv=* | --target=* | --python=* | --without=*)
             option=${1%%=*}
             value=${1#*=}
             shift
@@ -425,6 +450,11 @@ while [ $# -gt 0 ]; do
         --python)
             [ -n "${2-}" ] || wrong_usage "$1 needs a Python"
             python=$2
+            shift 2
+            ;;
+        --without)
+            [ -n "${2-}" ] || wrong_usage "$1 needs the name of a library or program"
+            without="$without $2"
             shift 2
             ;;
         --check)

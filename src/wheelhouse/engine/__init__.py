@@ -193,6 +193,9 @@ class Engine(Protocol):
     def with_system(self, target: Target, packages: tuple[str, ...]) -> Image:
         """The builder of *target* with the distribution's *packages* in it. Raises ImageError."""
 
+    def with_runtime_system(self, target: Target, packages: tuple[str, ...]) -> Image:
+        """The runtime of *target* with the distribution's *packages* in it. Raises ImageError."""
+
     def for_cibuildwheel(self, target: Target, packages: tuple[str, ...], folder: str) -> Image:
         """That builder with the target's Python in *folder*, as cibuildwheel expects it.
 

@@ -198,6 +198,10 @@ class DockerEngine:
         """See :class:`wheelhouse.engine.Engine`."""
         return self._images.with_system(self.images(target), packages)
 
+    def with_runtime_system(self, target: Target, packages: tuple[str, ...]) -> Image:
+        """See :class:`wheelhouse.engine.Engine`."""
+        return self._images.with_runtime_system(self.images(target), packages)
+
     def for_cibuildwheel(self, target: Target, packages: tuple[str, ...], folder: str) -> Image:
         """See :class:`wheelhouse.engine.Engine`."""
         return self._images.for_cibuildwheel(self.images(target), packages, folder)

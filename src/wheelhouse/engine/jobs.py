@@ -35,7 +35,7 @@ main(root)
 COMMON_MODULES = frozenset(
     [
         *("__init__.py", "channel.py", "environment.py", "errors.py", "main.py"),
-        *("search.py", "sources.py"),
+        *("regenerate.py", "search.py", "sources.py"),
     ]
 )
 

@@ -136,6 +136,10 @@ class LocalEngine:
         digest = hashlib.sha256(f"{here.id} {sorted(packages)}".encode()).hexdigest()
         return Image(id=f"local:{digest}", name=here.name, origin="local")
 
+    def with_runtime_system(self, target: Target, packages: tuple[str, ...]) -> Image:
+        """This machine, if it has the distribution's *packages*. Raises ImageError."""
+        return self.with_system(target, packages)
+
     def for_cibuildwheel(self, target: Target, packages: tuple[str, ...], folder: str) -> Image:
         """There is none: cibuildwheel makes containers. Raises ImageError."""
         raise ImageError(

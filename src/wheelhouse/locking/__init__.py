@@ -5,5 +5,6 @@ what of it this target may use (pure). ``resolver.py`` lets uv choose versions a
 by ``view.py`` from loopback, with the metadata of ``metadata.py``; so uv never needs to run
 package code, nor to know the target's tags. ``requires.py`` locks what each build will need, and
 ``lock.py`` puts it together into the :class:`~wheelhouse.locking.model.Lock` that
-``lockfile.py`` reads and writes as PEP 751.
+``lockfile.py`` reads and writes as PEP 751: the tables of builds in ``buildtable.py``, each value
+checked by ``lockvalues.py``. ``provision.py`` tells what builds have taught.
 """

@@ -118,5 +118,6 @@ def _provision(own: Mapping[str, Any]) -> Provision:
         requires=requirements(own.get("requires", [])),
         before=moment(own.get("before")),
         relaxed=flag(own.get("relaxed", False)),
+        regenerate=flag(own.get("regenerate", False)),
         search=texts(own.get("search", [])),
     )

@@ -15,6 +15,7 @@ from wheelhouse.locking.lock import inputs_digest
 from wheelhouse.locking.lockfile import dump_lock, load_lock, lock_path
 from wheelhouse.locking.refusal import broken_promise
 from wheelhouse.locking.requirements import read_requirements
+from wheelhouse.locking.system import merged
 from wheelhouse.store import storage_errors
 
 if TYPE_CHECKING:
@@ -26,7 +27,13 @@ if TYPE_CHECKING:
     from wheelhouse.config import Project
     from wheelhouse.engine import TargetImages
     from wheelhouse.locking.lock import Locker
-    from wheelhouse.locking.model import Lock, LockedPackage, RefusedFile
+    from wheelhouse.locking.model import (
+        AddedRequirement,
+        Lock,
+        LockedPackage,
+        RefusedFile,
+        SystemRequirement,
+    )
     from wheelhouse.locking.requirements import Requirements
     from wheelhouse.plan import Planned
     from wheelhouse.targets import Interpreter, Target
@@ -102,6 +109,48 @@ def lock_without(
             return old  # another run has just found out the same
         known = (*planned.lock.refused, *old.refused, *refused)
         lock = locker.lock(target, planned.interpreter, planned.images, requirements, old, known)
+        write_lock(path, dump_lock(lock))
+    return lock
+
+
+def lock_adding(
+    added: Sequence[AddedRequirement], locker: Locker, project: Project, planned: Planned
+) -> Lock:
+    """The lock of *planned* with requirements that packages do not declare; written.
+
+    :raises LockError: they cannot be had, or conflict with what is asked for.
+    """
+    target = planned.target
+    path = lock_path(project.root, target.name)
+    requirements = read_requirements(project.root, project.requirements)
+    with locker.alone(path):
+        old = load_lock(path) or planned.lock
+        if _is_fresh(old, project, target, requirements) and set(added) <= set(old.added):
+            return old  # another run has just found out the same
+        known = (*planned.lock.added, *added)
+        lock = locker.lock(
+            *(target, planned.interpreter, planned.images, requirements, old, old.refused),
+            added=known,
+        )
+        write_lock(path, dump_lock(lock))
+    return lock
+
+
+def lock_noting(
+    system: Sequence[SystemRequirement], locker: Locker, project: Project, planned: Planned
+) -> Lock:
+    """The lock of *planned* with packages of the distribution that the server needs; written.
+
+    :raises StorageError: the folder cannot be written to.
+    """
+    target = planned.target
+    path = lock_path(project.root, target.name)
+    requirements = read_requirements(project.root, project.requirements)
+    with locker.alone(path):
+        present = load_lock(path)
+        if present is None or not _is_fresh(present, project, target, requirements):
+            present = planned.lock  # somebody has changed what is asked for; this is of before
+        lock = replace(present, system=merged((*present.system, *system)))
         write_lock(path, dump_lock(lock))
     return lock
 

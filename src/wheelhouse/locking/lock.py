@@ -23,6 +23,7 @@ from wheelhouse.locking.model import Lock, LockedPackage
 from wheelhouse.locking.refusal import broken_promise, project_of, standing
 from wheelhouse.locking.requires import BuildInspector, Sdist
 from wheelhouse.locking.resolver import Pin, resolve
+from wheelhouse.locking.system import still_needed
 from wheelhouse.locking.view import Policy, View
 from wheelhouse.probe import probe_builder
 from wheelhouse.scheduler import gather
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from wheelhouse.locking.candidates import Release
     from wheelhouse.locking.index import Index
     from wheelhouse.locking.metadata import MetadataBuilder
-    from wheelhouse.locking.model import RefusedFile
+    from wheelhouse.locking.model import AddedRequirement, RefusedFile
     from wheelhouse.locking.requirements import Requirements
     from wheelhouse.scheduler import Scheduler
     from wheelhouse.targets import Interpreter, Target
@@ -134,22 +135,31 @@ class Locker:
         old: Lock | None,
         refused: Iterable[RefusedFile] = (),
         taught: Lock | None = None,
+        added: Iterable[AddedRequirement] = (),
     ) -> Lock:
         """Resolve and pin everything, build requirements included.
 
         :param old: the present lock, whose pins are kept where nothing speaks against them.
         :param refused: wheels that were found out not to be what they say; none is used.
-        :param taught: the lock that remembers what builds have taught, if not *old*.
+        :param taught: the lock that remembers what builds and proofs have taught, if not *old*.
+        :param added: requirements that were found to be missing, beside those it remembers.
         :raises LockError: something cannot be found, or conflicts.
         :raises BuildError: a backend fails to say what it needs.
         """
-        inspector = self.inspector(target, interpreter, images, taught or old)
+        asked = {
+            name: tuple(each.origin for each in requirements.asked if each.name == name)
+            for name in {each.name for each in requirements.asked}
+        }
+        inspector = self.inspector(target, interpreter, images, taught or old, asked=asked)
         metadata = MetadataSource(self._fetcher, _InTurn(inspector, self._scheduler))
         refused = standing(refused, target)
+        remembered = taught or old
+        added = tuple(dict.fromkeys((*(remembered.added if remembered else ()), *added)))
         policy = Policy(
             source=lambda name: self._project.settings(name).source,
             hashes=requirements.hashes,
             refused={file.sha256 for file in refused},
+            requires=partial(self._requires, added),
         )
         view = View(self._index, interpreter, metadata, policy)
         resolve_again = partial(self._resolve, view, interpreter, requirements, old, refused)
@@ -166,7 +176,14 @@ class Locker:
             packages=tuple(packages),
             requested=tuple(sorted({str(each.requirement) for each in requirements.asked})),
             refused=tuple(file for file in refused if not view.has_lost(file)),
+            system=still_needed(remembered.system if remembered else (), wanted_by),
+            added=tuple(each for each in added if each.package in wanted_by),
         )
+
+    def _requires(self, added: Iterable[AddedRequirement], name: NormalizedName) -> tuple[str, ...]:
+        """What *name* requires and does not declare, as settings say and proofs have shown."""
+        found = (each.requirement for each in added if each.package == name)
+        return (*self._project.settings(name).requires, *found)
 
     def mender(self, target: Target, images: TargetImages, *, learning: bool = True) -> Mender:
         """What failed builds for *target* are given.
@@ -189,11 +206,13 @@ class Locker:
         images: TargetImages,
         taught: Lock | None,
         *,
+        asked: Mapping[NormalizedName, tuple[str, ...]] | None = None,
         learning: bool = True,
     ) -> BuildInspector:
         """What finds out how sdists are built for *target*.
 
         :param taught: the lock that remembers what builds have taught.
+        :param asked: the lines of requirements files that ask for packages by name.
         :param learning: whether a failed one may be tried with what that does not have.
         """
         runner = self._runner
@@ -206,6 +225,7 @@ class Locker:
             runner=runner,
             mender=self.mender(target, images, learning=learning),
             experience=Experience(taught, interpreter.environment["python_version"]),
+            asked=asked or {},
         )
 
     def _settled(

@@ -41,6 +41,7 @@ class Provision:
     :ivar relaxed: upper limits and pins that it sets to its build requirements do not count.
     :ivar search: headers and libraries that the builder has where compilers do not look, such as
         ``header hdf5.h``, sorted; their folders are added to where they do.
+    :ivar regenerate: C code that Cython generated for its sdist is generated again.
     """
 
     system: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -49,6 +50,7 @@ class Provision:
     before: datetime | None = None
     relaxed: bool = False
     search: tuple[str, ...] = ()
+    regenerate: bool = False
 
     def with_system(self, platform: str, packages: Iterable[str]) -> Provision:
         """The same with *packages* of *platform* too."""

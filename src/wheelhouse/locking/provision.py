@@ -20,6 +20,7 @@ def provision_fields(provision: Provision) -> dict[str, Any]:
         "before": provision.before,
         "relaxed": provision.relaxed,
         "search": list(provision.search),
+        "regenerate": provision.regenerate,
     }
     return {name: value for name, value in fields.items() if value}
 
@@ -43,5 +44,7 @@ def _clauses(provision: Provision, platform: str) -> Iterator[str]:
         yield f"with {', '.join(provision.constraints)}"
     if provision.requires:
         yield f"with {', '.join(provision.requires)}, which it does not declare"
+    if provision.regenerate:
+        yield "its C code generated again by Cython"
     if provision.search:
         yield f"with {', '.join(provision.search)} where the compiler looks"

@@ -45,6 +45,9 @@ if TYPE_CHECKING:
     from wheelhouse.plan import Circumstances
     from wheelhouse.targets import Interpreter
 
+#: How deep builds may take builds that take builds. A lock is read as deep as that.
+DEPTH = 8
+
 #: Rounds of "resolve, ask the hook". Real backends need two.
 ROUNDS = 4
 
@@ -80,6 +83,7 @@ class BuildInspector:
 
     :param interpreter: the builder's, on which backends and their requirements run.
     :param experience: what earlier builds have taught; it gets to know what this one does.
+    :param asked: the lines of requirements files that ask for packages by name.
     """
 
     def __init__(
@@ -93,6 +97,7 @@ class BuildInspector:
         runner: Runner,
         mender: Mender,
         experience: Experience,
+        asked: Mapping[NormalizedName, tuple[str, ...]],
     ) -> None:
         self._project = project
         self._here = here
@@ -101,6 +106,7 @@ class BuildInspector:
         self._runner = runner
         self._mender = mender
         self._experience = experience
+        self._asked = asked
         self._environments = Environments(
             index, interpreter, fetcher, runner.store, inspect=self._inspect_requirement
         )
@@ -122,7 +128,12 @@ class BuildInspector:
         if self._project.settings(name).build_against and self._against is None:
             return f"Metadata-Version: 2.1\nName: {name}\nVersion: {release.version}\n"
         assert release.sdist is not None
-        wanted = Sdist(name=name, version=release.version, file=release.sdist.locked())
+        wanted = Sdist(
+            name=name,
+            version=release.version,
+            file=release.sdist.locked(),
+            wanted_by=self._asked.get(name, ()),
+        )
         inspection = self.inspect(wanted, want_metadata=True)
         if inspection.metadata is None:
             raise BuildError(f"{wanted}: its build backend gave no metadata")
@@ -145,6 +156,13 @@ class BuildInspector:
         """
         if sdist.name in chain:
             raise _cycle(sdist.name, chain)
+        if len(chain) > DEPTH:
+            raise BuildError(
+                f"{chain[0]} takes builds that take others, more than {DEPTH} deep: "
+                f"{' takes '.join(chain)}",
+                hint="have one of them as a wheel: limit its version to one that has one, by "
+                f"`[packages.{chain[0]}] build-requires`",
+            )
         path = self._fetcher.fetch(sdist.file.url, sdist.file.sha256)
         static = read_sdist(path, sdist.file.filename).requires
         if provision is None:

@@ -26,7 +26,7 @@ from wheelhouse.locking.candidates import Release, Source, releases
 from wheelhouse.locking.refusal import project_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator, Sequence
     from datetime import datetime
 
     from packaging.specifiers import SpecifierSet
@@ -50,12 +50,14 @@ class Policy:
     :ivar hashes: of a project's files, those that are allowed; if none, all are.
     :ivar refused: of all projects' wheels, those that were found out not to be what they say.
     :ivar before: releases that came to the index at this time or later do not exist.
+    :ivar requires: what a project requires beyond what it declares.
     """
 
     source: Callable[[NormalizedName], Source]
     hashes: Callable[[NormalizedName], Collection[str]]
     refused: Collection[str] = ()
     before: datetime | None = None
+    requires: Callable[[NormalizedName], Sequence[str]] = lambda _: ()
 
 
 class View:
@@ -158,7 +160,10 @@ class View:
 
     def metadata(self, name: NormalizedName, version: Version) -> str:
         """METADATA of a release that this view shows as usable."""
-        return self._metadata.of(name, self.release(name, version), self.policy.source(name))
+        text = self._metadata.of(name, self.release(name, version), self.policy.source(name))
+        # In front: headers have no order, and end at the first empty line.
+        more = "".join(f"Requires-Dist: {line}\n" for line in self.policy.requires(name))
+        return more + text
 
 
 class _Server(ThreadingHTTPServer):

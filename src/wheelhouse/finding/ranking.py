@@ -1,0 +1,171 @@
+"""From an index's answer to the packages to install, the likeliest first. Pure.
+
+What counts, in this order: how near the file is to where a build looks; that its package is there
+to build with (for what is loaded: that it is not); that the package's name is like the thing's;
+that many others depend on it. Where a package stands for the present version of another, as
+`libboost-dev` does for `libboost1.74-dev`, that one is offered in its place.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from wheelhouse.finding.distance import distance
+from wheelhouse.finding.questions import header_words, question
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+    from wheelhouse.finding.questions import Answer, Facts
+    from wheelhouse.missing import Missing
+
+#: Packages that are offered for one thing.
+MOST = 5
+
+#: When more packages than this have such a file in folders of their own, its name says nothing.
+MANY = 8
+
+#: Likeness of names from which on a package is more than one of many.
+ALIKE = 2
+
+#: What is for other machines, other C libraries, debuggers or readers, by its package's name.
+_UNFIT = re.compile(
+    r"""(?:.*-)?(?:cross|dietlibc|emscripten|klibc|mingw-w64|musl|newlib|picolibc|wine\w*)(?:-.*)?
+      | (?:avr|gcc|mingw32|mingw64|msp430)-.*
+      | lib(?:32|64|hf|n32|sf|x32).+
+      | .*-(?:dbg|dbgsym|debug|debuginfo|debugsource|docs?|examples?|tests?|udeb)
+    """,
+    re.VERBOSE,
+)
+
+_DEVELOPMENT = re.compile(r".*-dev(?:el)?(?:-.*)?")
+_DIGITS = re.compile(r"\d")
+
+
+def rank(
+    missing: Missing, answer: Answer, arch: str, installed: Collection[str] = ()
+) -> tuple[str, ...]:
+    """The packages that *answer* offers for *missing*, at most :data:`MOST`.
+
+    :param arch: the target's, as `platform.machine()` says.
+    :param installed: packages that are there already: what is missing is not missing for them.
+    """
+    distances = _distances(missing, answer, arch)
+    if not distances:
+        return _guessed(missing, answer, installed)
+    likeness = {package: _likeness(missing, package) for package in distances}
+
+    def key(package: str) -> tuple[object, ...]:
+        facts = answer.packages.get(package)
+        return (
+            distances[package],
+            bool(_DEVELOPMENT.fullmatch(package)) == (missing.kind == "soname"),
+            facts is not None and facts.transitional,
+            -likeness[package],
+            -_dependents(package, answer.packages),
+            len(package),
+            package,
+        )
+
+    ordered = sorted(_selected(distances, likeness), key=key)
+    return _offered(ordered, answer.packages, installed)
+
+
+def _distances(missing: Missing, answer: Answer, arch: str) -> dict[str, int]:
+    """Each package that has the thing, and how near to where a build looks for it."""
+    distances = {package: 0 for packages in answer.names.values() for package in packages}
+    for path, packages in answer.files:
+        far = distance(missing, path, arch)
+        if far is not None:
+            for package in packages:
+                distances[package] = min(far, distances.get(package, far))
+    return {package: far for package, far in distances.items() if not _UNFIT.fullmatch(package)}
+
+
+def _guessed(
+    missing: Missing, answer: Answer, installed: Collection[str]
+) -> tuple[str, ...]:
+    """Packages that are called as one of the thing would be, for an index without files."""
+    if missing.kind not in ("header", "library", "cmake"):
+        return ()
+    names = [name for name in question(missing).packages if name in answer.packages]
+    return tuple(name for name in names if name not in installed)[:1]
+
+
+def _selected(distances: Mapping[str, int], likeness: Mapping[str, int]) -> list[str]:
+    """Those that are worth a try: the nearest, and what is farther away and much alike."""
+    nearest = min(distances.values(), default=0)
+    near = [package for package, far in distances.items() if far == nearest]
+    ambiguous = nearest > 0 and len(near) > MANY
+    return [
+        package
+        for package, far in distances.items()
+        if likeness[package] >= ALIKE or (far == nearest and not ambiguous)
+    ]
+
+
+def _offered(
+    ordered: Iterable[str], packages: Mapping[str, Facts], installed: Collection[str]
+) -> tuple[str, ...]:
+    offered: dict[str, None] = {}
+    for package in ordered:
+        name = _stand_in(package, packages) or package
+        if package not in installed and name not in installed:
+            offered[name] = None
+    return tuple(offered)[:MOST]
+
+
+# -- Names ----------------------------------------------------------------------------------
+
+
+def _likeness(missing: Missing, package: str) -> int:
+    """How much the name of *package* is like that of the thing: 3 the same, 0 not at all."""
+    name = missing.name.rpartition("/")[2] if missing.kind == "file" else missing.name
+    words = header_words(name) if missing.kind == "header" else (name,)
+    return max(_word_likeness(_core(word), _core(package)) for word in words)
+
+
+def _word_likeness(word: str, package: str) -> int:
+    if not word or not package:
+        return 0
+    if word == package:
+        return 3
+    shorter, longer = sorted((word, package), key=len)
+    if len(shorter) > 2 and longer.startswith(shorter):
+        return 2
+    return int(len(shorter) > 2 and shorter in longer)
+
+
+def _core(name: str) -> str:
+    """The letters of *name* without what says that it is a library, its version or its use."""
+    name = re.sub(r"\.so[.\d]*$|[-_]config$|-(?:dev|devel)$|t64$", "", name.lower())
+    return re.sub(r"[^a-z+]+", "", name.removeprefix("default-")).removeprefix("lib")
+
+
+# -- Packages that stand for others ---------------------------------------------------------
+
+
+def _dependents(package: str, packages: Mapping[str, Facts]) -> int:
+    """How many packages depend on *package*, or on what stands for it."""
+    names = {package, _stand_in(package, packages) or package}
+    return sum(packages[name].dependents for name in names if name in packages)
+
+
+def _stand_in(package: str, packages: Mapping[str, Facts]) -> str | None:
+    """The package that stands for *package*, whichever version it is, or None."""
+    standing = [
+        name
+        for name, facts in packages.items()
+        if package in facts.depends and not facts.transitional and _stands(name, facts, package)
+    ]
+    return max(standing, key=lambda name: (packages[name].dependents, name), default=None)
+
+
+def _stands(name: str, facts: Facts, package: str) -> bool:
+    if name.startswith("default-"):
+        return facts.files == 0
+    less_versioned = len(_DIGITS.findall(name)) < len(_DIGITS.findall(package))
+    return less_versioned and (
+        _core(name) == _core(package) or (facts.files == 0 and len(facts.depends) == 1)
+    )

@@ -1,0 +1,69 @@
+"""``install.sh``: the script in ``data/``, with the facts of one wheelhouse filled in. Pure."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from importlib import resources
+from typing import TYPE_CHECKING
+
+from wheelhouse.imagesteps import INSTALL_COMMANDS, family
+
+if TYPE_CHECKING:
+    from wheelhouse.manifest import Manifest, Needs
+    from wheelhouse.targets import Place, Target
+
+FILENAME = "install.sh"
+
+
+def installer_text(target: Target, manifest: Manifest, proven: Place) -> str:
+    """``install.sh`` for the wheelhouse of *manifest*.
+
+    :param proven: the place of the proof, whose packages the manifest names.
+    """
+    facts, needs = manifest.target, manifest.needs
+    values = {
+        "name": facts.name,
+        "title": target.describe(),
+        "python": facts.python,
+        "python_path": target.python_path,
+        "implementation": facts.implementation,
+        "free_threaded": "yes" if facts.free_threaded else "no",
+        "arch": facts.arch,
+        "libc": needs.libc,
+        "libraries": " ".join(needs.libraries),
+        "programs": " ".join(needs.programs),
+        "packages": " ".join(_packages(needs)),
+        "package_fix": _package_fix(target, proven),
+        "python_fix": _python_fix(target),
+    }
+    text = resources.files("wheelhouse").joinpath(f"data/{FILENAME}").read_text("utf-8")
+    return re.sub(r"@(\w+)@", lambda match: shlex.quote(values[match[1]]), text)
+
+
+def _packages(needs: Needs) -> list[str]:
+    """``libGL.so.1=libgl1`` for each library or program of which the package is known."""
+    known = {
+        name: each.package for each in needs.system for name in (*each.libraries, *each.programs)
+    }
+    return [f"{name}={known[name]}" for name in sorted(known)]
+
+
+def _package_fix(target: Target, proven: Place) -> str:
+    """How to get a package of the distribution, with ``%s`` in the place of its name."""
+    if proven.preset.name == target.preset.name:
+        return f"{_install_command(target)} %s"
+    title = proven.preset.title.replace("%", "%%")
+    return f"install the distribution's package that has it ({title} calls it %s)"
+
+
+def _python_fix(target: Target) -> str:
+    """How the target's distribution installs its Python."""
+    packages = target.place.interpreter.packages
+    if not packages:
+        return f"install Python {target.python}"
+    return f"{_install_command(target)} {' '.join(packages)}"
+
+
+def _install_command(target: Target) -> str:
+    return f"sudo {INSTALL_COMMANDS[family(target.preset.family).manager]}"
