@@ -4,15 +4,17 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test unit check fix bench constraints clean
+.PHONY: help quickstart test unit check fix bench natives constraints clean
 
 bin := .venv/bin
 example := examples/webapp
 inputs := pyproject.toml scripts/venv scripts/constraints.txt
 
-# More options of `make test` and `make bench`, as in PYTEST="-k lock" or BENCH="--runs 5".
+# More options of `make test`, `make bench` and `make natives`, as in PYTEST="-k lock",
+# BENCH="--runs 5" or NATIVES="--target debian12".
 PYTEST ?=
 BENCH ?=
+NATIVES ?=
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +49,12 @@ bench: .venv/installed ## Compare with pip and auditwheel, side by side
 	@scripts/engine
 	@scripts/images $(example)
 	$(bin)/python -m bench $(BENCH)
+
+natives: .venv/installed ## Build lists of native packages, and count those that are proven
+	@scripts/engine
+	@scripts/images debian11 debian12 debian13
+	@scripts/images portable --python 3.11
+	$(bin)/python -m bench.natives $(NATIVES)
 
 constraints: .venv/installed ## Choose the newest versions of what .venv holds
 	$(bin)/uv pip compile --quiet --no-config --universal --upgrade --no-header --no-annotate \

@@ -5,7 +5,10 @@ and checked its metadata:
 
     index.py apt CONTENTS PACKAGES   the lines of Contents files, the stanzas of Packages files
     index.py rpm FOLDER              below which there are primary.xml and filelists.xml
-    index.py apk FOLDER              below which there are APKINDEX.*.tar.gz
+    index.py apk FOLDER              in which there are APKINDEX.*.tar.gz
+
+`index.py filelists FOLDER` prints the hash, the address and the place of each filelists.xml that
+the repositories.xml and the repomd.xml below FOLDER tell of.
 
 The index is three sorted text files, whose columns are parted by tabs. Every line begins with a
 line break, so that the first is found as the others are:
@@ -24,9 +27,9 @@ import re
 import subprocess
 import sys
 import tarfile
+import xml.etree.ElementTree as ET
 from collections import Counter, defaultdict
 from pathlib import Path
-from xml.etree import ElementTree
 
 OUTPUT = Path("/opt/wheelhouse/index")
 
@@ -95,10 +98,16 @@ class Index:
         folder.mkdir(parents=True)
         owners = Counter(each.decode() for names in self.files.values() for each in names)
         found = set(owners).union(*self.provides.values())
-        write(folder / "files", ((path, b",".join(sorted(names))) for path, names in self.files.items()))
+        write(
+            folder / "files",
+            ((path, b",".join(sorted(names))) for path, names in self.files.items()),
+        )
         write(
             folder / "provides",
-            ((name.encode(), ",".join(sorted(names)).encode()) for name, names in self.provides.items()),
+            (
+                (name.encode(), ",".join(sorted(names)).encode())
+                for name, names in self.provides.items()
+            ),
         )
         write(folder / "packages", self.rows(owners, found))
 
@@ -126,7 +135,7 @@ def write(path, rows):
 
 def read_apt(index, contents, packages):
     """Read what apt has fetched: `Contents-ARCH` and `Packages`, which deb822(5) describes."""
-    with open(contents, "rb") as lines:
+    with Path(contents).open("rb") as lines:
         for line in lines:
             path, _, places = line.rstrip().rpartition(b" ")
             path = b"/" + path.rstrip().lstrip(b"./")
@@ -134,11 +143,15 @@ def read_apt(index, contents, packages):
                 for place in places.split(b","):
                     index.add_file(path, place.rpartition(b"/")[2])
     for stanza in Path(packages).read_text("utf-8", "replace").split("\n\n"):
-        fields = dict(re.findall(r"^(Package|Section|Depends): (.*)$", stanza, re.MULTILINE))
+        fields = dict(
+            re.findall(r"^(Package|Section|Depends|Description): (.*)$", stanza, re.MULTILINE)
+        )
         if fields:
             # Of alternatives the first is what gets installed.
             depends = re.findall(r"(?:^|,)\s*([^\s:,|(]+)", fields.get("Depends", ""))
             section = fields.get("Section", "").rpartition("/")[2]
+            if re.search(r"\btransitional\b", fields.get("Description", "")):
+                section = "oldlibs"
             index.add_package(fields["Package"], section, depends)
     owners = {name for names in index.files.values() for name in names}
     development = [name for name, section in index.sections.items() if section == "libdevel"]
@@ -179,6 +192,11 @@ def read_primary(index, package):
     index.add_package(name, "", [each for each in requires if not re.search(r"[(/]", each)])
 
 
+def parsed(path):
+    """The XML file at *path*."""
+    return ET.parse(path)  # noqa: S314  (the package manager checked it)
+
+
 def text(element, child):
     """The text of the *child* of *element*."""
     return element.findtext("{*}" + child) or ""
@@ -192,7 +210,7 @@ def found(folder, name):
 def elements(path, tag):
     """The elements called *tag* in the XML file at *path*, one at a time."""
     with unpacked(path) as stream:
-        for _, element in ElementTree.iterparse(stream):
+        for _, element in ET.iterparse(stream):  # noqa: S314  (the package manager checked it)
             if element.tag.rpartition("}")[2] == tag:
                 yield element
                 element.clear()
@@ -200,10 +218,25 @@ def elements(path, tag):
 
 def unpacked(path):
     """The file at *path* as a stream of what it holds. The standard library knows no zstd yet."""
-    openers = {".gz": gzip.open, ".xz": lzma.open, ".bz2": bz2.open, ".xml": open}
+    openers = {".gz": gzip.open, ".xz": lzma.open, ".bz2": bz2.open, ".xml": Path.open}
     if path.suffix == ".zst":
-        return subprocess.Popen(["zstd", "-dc", path], stdout=subprocess.PIPE).stdout
+        command = ["zstd", "-dc", path]
+        return subprocess.Popen(command, stdout=subprocess.PIPE).stdout
     return openers[path.suffix](path, "rb")
+
+
+def print_filelists(folder):
+    """Tell where the lists of files are that zypper leaves out, and what must be in them."""
+    for repository in parsed(Path(folder) / "repositories.xml").iter("repo"):
+        described = Path(folder) / repository.get("alias", "") / "repodata" / "repomd.xml"
+        if repository.get("enabled") != "1" or not described.is_file():
+            continue
+        for data in parsed(described).iterfind("{*}data[@type='filelists']"):
+            place, checksum = data.find("{*}location").get("href"), data.find("{*}checksum")
+            if checksum.get("type") == "sha256":
+                address = repository.findtext("url").rstrip("/")
+                here = described.parent / Path(place).name
+                sys.stdout.write(f"{checksum.text} {address}/{place} {here}\n")
 
 
 # -- Alpine ---------------------------------------------------------------------------------
@@ -232,13 +265,17 @@ READERS = {"apt": read_apt, "rpm": read_rpm, "apk": read_apk}
 
 
 def main(kind, *sources):
-    """Write the index of what *sources* tell."""
+    """Write the index of what *sources* tell; or say what of it is to be fetched."""
+    if kind == "filelists":
+        print_filelists(*sources)
+        return
     index = Index()
     READERS[kind](index, *sources)
     if not index.sections:
         sys.exit("error: the repositories' metadata tells of no packages")
     index.write(OUTPUT)
-    print(f"{len(index.sections)} packages, {len(index.files)} files, {len(index.provides)} names")
+    counts = f"{len(index.files)} files and {len(index.provides)} names"
+    sys.stdout.write(f"{len(index.sections)} packages with {counts}\n")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from bench.natives.lists import Entry
 
@@ -31,8 +31,8 @@ class Outcome:
 
     :ivar result: `proven`, `failed`, or `late` if it did not end in time.
     :ivar possible: whether the list says that it can be built for the target.
-    :ivar kind: the first error's kind of failure, else its code; empty if proven.
-    :ivar cause: the first error's message.
+    :ivar kind: the first error's kind of failure, else its code, else `crash`; empty if proven.
+    :ivar cause: the first error's message, or what a crash ended with.
     :ivar notices: what wheelhouse told that is no error, such as system packages that it added.
     :ivar errors: the error events as they were.
     """
@@ -65,23 +65,23 @@ def attempt(
     (project / "wheelhouse.toml").write_text(entry.configuration(target))
     try:
         started = time.perf_counter()
-        status, output = _run(project, store, bound)
+        status, output, complaints = _run(project, store, bound)
         seconds = time.perf_counter() - started
         _keep(project, output, kept)
     finally:
         shutil.rmtree(project)
     events = read_events(output)
     errors = tuple(each for each in events if each["event"] == "error")
-    first = errors[0] if errors else {}
+    kind, cause = told(errors, complaints) if status != 0 else ("", "")
     return Outcome(
         list=name,
         package=entry.requirement,
         target=target,
-        result=LATE if status is None else PROVEN if status == 0 else FAILED,
+        result=LATE if status is None else FAILED if status else PROVEN,
         possible=target not in entry.cannot,
         seconds=round(seconds, 1),
-        kind=first.get("kind") or first.get("code", ""),
-        cause=first.get("message", ""),
+        kind=kind,
+        cause=cause,
         notices=tuple(each["message"] for each in events if each["event"] == "notice"),
         errors=errors,
     )
@@ -96,30 +96,41 @@ def read_events(output: str) -> list[dict[str, Any]]:
     return [each for each in events if isinstance(each, dict) and "event" in each]
 
 
-def _run(project: Path, store: Path, bound: float) -> tuple[int | None, str]:
-    """Run the command; its exit status, or None if it had to be stopped, and its output."""
+def told(errors: Sequence[dict[str, Any]], complaints: str) -> tuple[str, str]:
+    """The kind and the cause of a failure: those of the first of *errors*, or, of a program that
+    broke off, `crash` and the last of its *complaints*. Both are empty where neither is there.
+    """
+    if errors:
+        return errors[0].get("kind") or errors[0]["code"], errors[0]["message"]
+    lines = complaints.strip().splitlines()
+    return ("crash", lines[-1]) if lines else ("", "")
+
+
+def _run(project: Path, store: Path, bound: float) -> tuple[int | None, str, str]:
+    """Run the command; its exit status, or None if it had to be stopped, and its two outputs."""
     process = subprocess.Popen(
         [sys.executable, "-m", "wheelhouse", "build", "--json", "--jobs", "1"],
         cwd=project,
         env=os.environ | {"WHEELHOUSE_CACHE": str(store)},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
         errors="replace",
     )
     with process:
         try:
-            output, _ = process.communicate(timeout=bound)
+            output, complaints = process.communicate(timeout=bound)
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGTERM)
         else:
-            return process.returncode, output
+            return process.returncode, output, complaints
         try:
-            output, _ = process.communicate(timeout=GRACE)
+            output, complaints = process.communicate(timeout=GRACE)
         except subprocess.TimeoutExpired:
             process.kill()
-            output, _ = process.communicate()
-    return None, output
+            output, complaints = process.communicate()
+    return None, output, complaints
 
 
 def _keep(project: Path, output: str, kept: Path) -> None:

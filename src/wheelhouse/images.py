@@ -27,6 +27,7 @@ from wheelhouse.imagesteps import (
     builder_step,
     checked_packages,
     cibuildwheel_step,
+    index_step,
     packages_step,
     pinned,
     python_step,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from wheelhouse.engine import Role
     from wheelhouse.imagestore import ImageStore
     from wheelhouse.targets import Target
 
@@ -129,6 +131,16 @@ class TargetImageMaker:
         if not packages:
             return images.runtime
         return self._images.make(packages_step("server", images.place, images.runtime, packages))
+
+    def index(self, images: TargetImages, role: Role) -> Image:
+        """What knows the packages of the builder or the runtime among *images*.
+
+        All Pythons of a platform share it.
+
+        :raises ImageError: the distribution's index cannot be had.
+        """
+        place = (images.build_place if role == "builder" else images.place).origin
+        return self._images.make(index_step(place, self._base(place), self._toolbox(place.arch)))
 
     def for_cibuildwheel(
         self, images: TargetImages, packages: tuple[str, ...], folder: str

@@ -11,6 +11,7 @@ toolbox               ``/opt/wheelhouse``, the same for all targets (:mod:`.tool
 builder               toolchain + toolbox
 system                builder + packages of the distribution that a build asked for
 cibuildwheel          either of those + the target's Python where cibuildwheel looks for it
+index                 base + toolbox + which package of the distribution has which files
 ====================  ===========================================================
 
 An image's name ends in a hash of everything that went into it: its recipe, the ID of the image
@@ -51,6 +52,7 @@ Kind = Literal[
     "system",
     "server",
     "cibuildwheel",
+    "index",
 ]
 
 #: Debian policy 5.6.1, wider: RPM's names have capitals and underscores. A name that ended in a
@@ -307,6 +309,21 @@ def builder_step(place: Place, toolchain: Image, tools: Image) -> Step:
         place=place,
         files={"Dockerfile": _recipe("builder.Dockerfile")},
         inputs={"TOOLCHAIN": toolchain.id, "TOOLBOX": tools.id},
+    )
+
+
+def index_step(place: Place, base: Image, tools: Image) -> Step:
+    """The step that writes down what the packages of *place*'s distribution have."""
+    manager = family(place.preset.family).manager
+    return Step(
+        kind="index",
+        place=place,
+        files={
+            "Dockerfile": _recipe(f"{manager}-index.Dockerfile"),
+            "index.py": _recipe("index.py"),
+        },
+        inputs={"BASE": base.id, "TOOLBOX": tools.id},
+        network=True,
     )
 
 

@@ -35,7 +35,7 @@ _NAMES = (
     re.compile(r"a library called '([\w.+-]+)'"),
     re.compile(
         r"(?i:could not|couldn't|cannot|can't|unable to|failed to) (?:find|load|locate) "
-        r"(?:the )?(?:shared )?(?:library )?[\"']?(lib[\w.+-]+[\w+])"
+        r"(?:the )?(?:shared )?(?:library )?[\"']?(lib(?!rar)[\w.+-]+[\w+])"
     ),
 )
 
@@ -96,13 +96,14 @@ def _named(finding: Finding) -> Iterator[Missing]:
 
 def _tried(finding: Finding) -> Iterator[Missing]:
     """What its code asked for in vain, where its message speaks of that."""
-    about_libraries = _LIBRARY_WORDS.search(finding.message)
-    for each in finding.tried[:_MOST_NAMES]:
-        if each.kind == "program":
-            if _speaks_of(finding.message, each.name):
-                yield each
-        elif about_libraries or _speaks_of(finding.message, _stem(each.name)):
-            yield from _sonames(each.name)
+    text = finding.message
+    programs = [each for each in finding.tried if each.kind == "program"]
+    libraries = [_stem(each.name) for each in finding.tried if each.kind != "program"]
+    if _LIBRARY_WORDS.search(text) or any(_speaks_of(text, stem) for stem in libraries):
+        for each in finding.tried[:_MOST_NAMES]:
+            if each.kind != "program":
+                yield from _sonames(each.name)
+    yield from (each for each in programs if _speaks_of(text, each.name))
 
 
 def _sonames(name: str) -> Iterator[Missing]:

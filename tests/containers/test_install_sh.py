@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from housefactory import Package, make_house, this_target
+from wheelhouse.locking.model import SystemRequirement
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -238,6 +239,38 @@ def test_all_problems_at_once(house: House, tmp_path: Path, shell: list[str]) ->
     assert "full is not empty, and no virtual environment" in said
 
 
+def test_what_of_the_system_is_not_there(tmp_path: Path, shell: list[str]) -> None:
+    """Each with the package that has it, as far as that is known."""
+    package = Package(
+        name="one",
+        system_libraries=("libc.so.6", "libgone.so.1", "libnobodys.so.2"),
+        system_programs=("sh", "no-such-program"),
+    )
+    system = [
+        SystemRequirement(package="libgone1", platform="debian12", libraries=("libgone.so.1",)),
+        SystemRequirement(package="no-such", platform="debian12", programs=("no-such-program",)),
+    ]
+    house = make_house(tmp_path, [package], system=system)
+    said, count = refused(house, tmp_path, shell=shell)
+    lines = [line.strip() for line in said.splitlines()]
+    assert lines[1:] == [
+        "* the shared library libgone.so.1 is not on this machine",
+        "-> sudo apt-get install libgone1",
+        "* the shared library libnobodys.so.2 is not on this machine",
+        "-> install the distribution's package that has it",
+        "* the program no-such-program is not on this machine",
+        "-> sudo apt-get install no-such",
+        "Nothing was changed.",
+    ]
+    assert count == 3
+    without = ["--without=libgone.so.1", "--without", "libnobodys.so.2"]
+    said, count = refused(house, tmp_path, *without, shell=shell)
+    assert "no-such-program" in said
+    assert count == 1
+    done = install(house, tmp_path, *without, "--without=no-such-program", "--check", shell=shell)
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_house_without_its_sums(house: House, tmp_path: Path) -> None:
     (house.path / "SHA256SUMS").unlink()
     said, count = refused(house, tmp_path)
@@ -318,7 +351,8 @@ def test_a_target_that_is_a_file(house: House, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [["--nonsense"], ["--venv"], ["--venv", "a", "--target", "b"], ["--python="]]
+    "options",
+    [["--nonsense"], ["--venv"], ["--venv", "a", "--target", "b"], ["--python="], ["--without"]],
 )
 def test_wrong_usage(house: House, tmp_path: Path, shell: list[str], options: list[str]) -> None:
     done = subprocess.run(

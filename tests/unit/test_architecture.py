@@ -19,13 +19,14 @@ SOURCE = Path(__file__).parents[2] / "src" / "wheelhouse"
 LAYERS = (
     "agent data.probe_server errors events targets text __init__",
     """capture config configerrors engine fetch filemeasures filevalues locking.model missing
-    locking.provision platformtable projectfile projectpaths recipes reporting scheduler store tags targettable
+    locking.provision platformtable projectfile projectpaths providers recipes reporting scheduler store tags targettable
     tomlsource toolbox wording""",
     """bootstrap building emulation engine.docker engine.docker_archive engine.docker_command
     engine.docker_container engine.docker_images engine.local engine.session imagefailures
     imagemaker images imagestore imagesteps locking.candidates locking.index plan wheels""",
-    "finding house locking manifest obtain probe prove publish story workshop",
-    "phases pipeline planning run supplying uptodate",
+    """finding house installer locking manifest needs obtain probe proofreport prove proving publish
+    serverneeds story workshop""",
+    "learning phases pipeline planning run supplying uptodate",
     "cli __main__",
 )
 LAYER = {name: number for number, names in enumerate(LAYERS) for name in names.split()}

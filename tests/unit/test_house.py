@@ -29,13 +29,14 @@ from wheelhouse.house import (
     HouseProblem,
     assemble,
     describe,
-    installer_text,
-    needed_libc,
     pylock_text,
     read_house,
     verify_house,
 )
-from wheelhouse.manifest import FetchedStory, WheelFacts
+from wheelhouse.installer import installer_text
+from wheelhouse.locking.model import SystemRequirement
+from wheelhouse.manifest import FetchedStory, SystemPackage, WheelFacts
+from wheelhouse.needs import needed_libc
 from wheelhouse.tags import tags_of
 from wheelhouse.targets import Target, presets
 
@@ -245,7 +246,7 @@ def test_what_is_written_for_a_free_threaded_python_says_its_version_rightly(
     assert (manifest.target.python, manifest.target.free_threaded) == ("3.14t", True)
     pylock = Pylock.from_dict(tomllib.loads(pylock_text(manifest)))
     assert pylock.requires_python == SpecifierSet("==3.14.*")
-    script = installer_text(contents.target, manifest)
+    script = installer_text(contents.target, manifest, contents.images.place)
     assert "\nversion=3.14t\n" in script
     assert "\nfree_threaded=yes\n" in script
 
@@ -258,6 +259,44 @@ def test_what_wheels_need_of_the_system_is_told(tmp_path: Path) -> None:
     house = make_house(tmp_path, packages)
     assert house.manifest.needs.libraries == ("libGL.so.1", "libX11.so.6")
     assert "libraries='libGL.so.1 libX11.so.6'" in (house.path / "install.sh").read_text()
+
+
+GL = SystemRequirement(
+    package="libgl1", platform="debian12", libraries=("libGL.so.1",), required_by=("one",)
+)
+DOT = SystemRequirement(
+    package="graphviz", platform="debian12", programs=("dot",), required_by=("two",)
+)
+
+
+def test_what_the_server_was_given_is_told_with_its_packages(tmp_path: Path) -> None:
+    packages = [
+        Package(name="one", system_libraries=("libX11.so.6",)),
+        Package(name="two", system_programs=("dot",)),
+    ]
+    house = make_house(tmp_path, packages, system=[GL, DOT])
+    needs = house.manifest.needs
+    assert needs.libraries == ("libGL.so.1", "libX11.so.6")
+    assert needs.programs == ("dot",)
+    assert needs.system == (
+        SystemPackage(
+            package="graphviz", platform="debian12", programs=("dot",), required_by=("two",)
+        ),
+        SystemPackage(
+            package="libgl1", platform="debian12", libraries=("libGL.so.1",), required_by=("one",)
+        ),
+    )
+    script = (house.path / "install.sh").read_text()
+    assert "\npackages='dot=graphviz libGL.so.1=libgl1' #" in script
+    assert "\npackage_fix='sudo apt-get install %s'\n" in script
+
+
+def test_packages_of_a_stand_in_are_told_as_its_own(tmp_path: Path) -> None:
+    contents = make_contents(tmp_path, PACKAGES)
+    own = replace(contents.target.preset, name="own", title="An own one")
+    target = replace(contents.target, preset=own)
+    script = installer_text(target, describe(contents), contents.images.place)
+    assert "(Debian 12 (bookworm) calls it %s)" in script
 
 
 def test_the_installer_takes_any_text_for_text(tmp_path: Path) -> None:

@@ -353,7 +353,10 @@ def test_package_recipes_name_families_and_packages() -> None:
     text = resources.files("wheelhouse").joinpath("data/recipes.toml").read_text("utf-8")
     for name, recipe in tomllib.loads(text).items():
         assert name == canonicalize_name(name)
-        assert recipe.keys() <= {*FAMILIES, "skip-imports"}, name
+        assert recipe.keys() <= {*FAMILIES, "libraries", "programs", "runtime", "skip-imports"}
+        assert recipe.get("runtime", {}).keys() <= {*FAMILIES}, name
+        for packages in recipe.get("runtime", {}).values():
+            assert sorted(packages) == list(imagesteps.checked_packages(packages)), name
         for family in recipe.keys() & set(FAMILIES):
             packages = recipe[family]
             assert sorted(packages) == list(imagesteps.checked_packages(packages)), name

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -43,6 +45,69 @@ def test_long_texts_are_wrapped_under_their_label() -> None:
 def test_what_a_person_copies_is_not_broken() -> None:
     command = "https://example.org/" + "path/" * 30
     assert command in render_errors(ConfigError("bad", hint=f"see {command}"), width=40)
+
+
+FAILED = BuildError(
+    "psycopg2 2.9.9 cannot be built: the header libpq-fe.h is missing in the builder",
+    context=[("asked for by", "requirements.txt:3, django-x"), ("phase", "building its wheel")],
+    evidence=[
+        "In file included from psycopg/adapter_asis.c:28:",
+        "./psycopg/psycopg.h:35:10: fatal error: libpq-fe.h: No such file or directory",
+        "   35 | #include <libpq-fe.h>",
+    ],
+    hint="Debian 12 has it in libpq-dev; these lines add it",
+    fix='[packages.psycopg2]\nsystem = ["libpq-dev"]',
+    log=Path("/logs/web.log"),
+)
+
+
+def test_a_failed_build_is_told_from_who_asked_to_what_to_paste() -> None:
+    FAILED.target = "web"
+    assert render_errors(FAILED, width=80).splitlines() == [
+        "error[build]: web: psycopg2 2.9.9 cannot be built: the header libpq-fe.h is",
+        "  missing in the builder",
+        "  asked for by: requirements.txt:3, django-x",
+        "  phase: building its wheel",
+        "  | In file included from psycopg/adapter_asis.c:28:",
+        "  | ./psycopg/psycopg.h:35:10: fatal error: libpq-fe.h: No such file or",
+        "  |     directory",
+        "  |    35 | #include <libpq-fe.h>",
+        "  hint: Debian 12 has it in libpq-dev; these lines add it",
+        "  fix:",
+        "      [packages.psycopg2]",
+        '      system = ["libpq-dev"]',
+        "  log: /logs/web.log",
+    ]
+
+
+def test_the_lines_of_a_fix_are_never_broken_and_are_toml_as_they_stand() -> None:
+    packages = [f"lib-with-a-long-name-{number}-dev" for number in range(9)]
+    fix = f"[packages.demo]\nsystem = {json.dumps(packages)}"
+    _, _, shown = render_errors(BuildError("no", fix=fix), width=40).partition("  fix:\n")
+    assert tomllib.loads(shown) == {"packages": {"demo": {"system": packages}}}
+
+
+def test_neighbours_with_one_hint_and_fixes_of_their_own_keep_both() -> None:
+    errors = [BuildError(f"no {name}", hint="paste", fix=f"[packages.{name}]") for name in "ab"]
+    text = render_errors(SeveralErrors(errors))
+    assert text.count("hint: paste") == 2
+    assert text.index("[packages.a]") < text.index("no b") < text.index("[packages.b]")
+
+
+def test_the_bar_of_evidence_and_the_names_of_context_are_dim() -> None:
+    text = render_errors(FAILED, colour=True)
+    assert "\x1b[2m  | \x1b[0m" in text
+    assert "\x1b[2m  phase: \x1b[0mbuilding its wheel" in text
+    assert "\x1b[32m  fix:\x1b[0m" in text
+
+
+@pytest.mark.parametrize("width", [30, 80])
+def test_evidence_context_and_fix_are_text_and_nothing_else(width: int) -> None:
+    evil = "\x1b[31m::set-env name=A::b ##vso[task] \x1b]0;t\x07\u202e"
+    error = BuildError("no", context=[(evil, evil)], evidence=[evil], fix=f"{evil}\n{evil}")
+    text = render_errors(error, width=width)
+    assert not any(sign in text for sign in ("\x1b", "##vso", "\u202e", "\x07"))
+    assert not any(each.lstrip().startswith("::") for each in text.splitlines())
 
 
 def test_several_are_ordered_grouped_and_counted() -> None:

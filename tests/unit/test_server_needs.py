@@ -35,24 +35,33 @@ def soname(name: str) -> Missing:
             "libGL.so.1",
         ),
         (
-            "ImportError: Error loading shared library libgomp.so.1: No such file or directory "
-            "(needed by /x/demo/_fast.so)",
+            (
+                "ImportError: Error loading shared library libgomp.so.1: No such file or directory "
+                "(needed by /x/demo/_fast.so)"
+            ),
             "libgomp.so.1",
         ),
         (
-            "OSError: cannot load library 'libpango-1.0-0': libpango-1.0-0: cannot open shared "
-            "object file: No such file or directory.  Additionally, ctypes.util.find_library() "
-            "did not manage to locate a library called 'libpango-1.0-0'",
+            (
+                "OSError: cannot load library 'libpango-1.0-0': libpango-1.0-0: cannot open shared "
+                "object file: No such file or directory.  Additionally, ctypes.util.find_library() "
+                "did not manage to locate a library called 'libpango-1.0-0'"
+            ),
             "libpango-1.0.so.0",
         ),
         (
-            'OSError: no library called "cairo-2" was found no library called "cairo" was found '
-            "cannot load library 'libcairo.so.2': libcairo.so.2: cannot open shared object file",
+            (
+                'OSError: no library called "cairo-2" was found '
+                'no library called "cairo" was found '
+                "cannot load library 'libcairo.so.2': libcairo.so.2: cannot open shared object file"
+            ),
             "libcairo.so.2",
         ),
         (
-            "OSError: Could not find lib geos_c or load any of its variants. "
-            "libgeos_c.so.1: cannot open shared object file: No such file or directory",
+            (
+                "OSError: Could not find lib geos_c or load any of its variants. "
+                "libgeos_c.so.1: cannot open shared object file: No such file or directory"
+            ),
             "libgeos_c.so.1",
         ),
     ],
@@ -84,7 +93,11 @@ def test_a_library_that_the_message_names(message: str, first: str) -> None:
             (Missing("library", "portaudio"),),
             "libportaudio.so.2",
         ),
-        ("RuntimeError: no usb here", (soname("libusb-1.0.so.0"), soname("libusb")), None),
+        (
+            "RuntimeError: no usb here",
+            (soname("libusb-1.0.so.0"), soname("libusb")),
+            "libusb-1.0.so.0",
+        ),
         ("ValueError: bad day", (Missing("library", "magic"),), None),
     ],
 )

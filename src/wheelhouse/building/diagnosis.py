@@ -3,49 +3,37 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from wheelhouse.text import human_size, sanitize
+from wheelhouse.building.symptomage import AGE
+from wheelhouse.building.symptomcode import CODE
+from wheelhouse.building.symptomnetwork import NETWORK
+from wheelhouse.building.symptomproject import PROJECT
+from wheelhouse.building.symptoms import (
+    Diagnosis,
+    Log,
+    against_fix,
+    env_fix,
+    quoted,
+    read,
+    requires_fix,
+    system_fix,
+)
+from wheelhouse.building.symptomsystem import SYSTEM
+from wheelhouse.missing import Missing
+from wheelhouse.text import human_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from wheelhouse.building.runner import Failure
     from wheelhouse.engine import Limits
-    from wheelhouse.missing import Missing
 
+__all__ = ["Diagnosis", "against_fix", "diagnose", "env_fix", "requires_fix", "system_fix"]
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Diagnosis:
-    """What a failure's text says.
-
-    :ivar kind: a stable name of the kind of failure, such as ``missing-header``.
-    :ivar cause: what happened, in one sentence.
-    :ivar hint: what to do, in one sentence.
-    :ivar evidence: the few lines of the log that show it.
-    :ivar fix: the exact lines for `wheelhouse.toml`, if some help.
-    :ivar missing: what of the distribution was not there.
-    :ivar constraints: limits to build requirements that are known to help, such as
-        ``setuptools<82``.
-    :ivar requires: build requirements that the sdist needs and does not declare.
-    :ivar imports: modules that its metadata step or build imports and that belong to a
-        requirement of the package itself, such as ``torch``: for `build-against`.
-    :ivar dated: whether build requirements of the sdist's own time may help.
-    :ivar regenerate: whether C code that Cython generated does not know this Python.
-    """
-
-    kind: str
-    cause: str
-    hint: str
-    evidence: tuple[str, ...] = ()
-    fix: str | None = None
-    missing: tuple[Missing, ...] = ()
-    constraints: tuple[str, ...] = ()
-    requires: tuple[str, ...] = ()
-    imports: tuple[str, ...] = ()
-    dated: bool = False
-    regenerate: bool = False
+#: Of the same line, what comes first here is said.
+SYMPTOMS = (*AGE, *NETWORK, *SYSTEM, *CODE, *PROJECT)
 
 
 def diagnose(failure: Failure, package: str, limits: Limits) -> Diagnosis:
@@ -53,26 +41,36 @@ def diagnose(failure: Failure, package: str, limits: Limits) -> Diagnosis:
     known = _BY_STAGE.get(failure.stage)
     if known is not None:
         return known(failure, package, limits)
-    for pattern, rule in _BY_TEXT:
-        if match := re.search(pattern, failure.tail, re.MULTILINE):
-            return rule(match, package)
+    return _by_text(failure, package) or _unknown(failure, package)
+
+
+def _by_text(failure: Failure, package: str) -> Diagnosis | None:
+    """What the log says, and what the failure's own message does where the log is silent."""
+    log = Log.of(package, failure.tail)
+    return read(log, SYMPTOMS) or read(Log.of(package, failure.message), SYMPTOMS)
+
+
+def _unknown(failure: Failure, package: str) -> Diagnosis:
+    lines = [line.strip() for line in Log.of(package, failure.tail).lines]
+    telling = [line for line in lines if re.search(r"(?i)\b(error|fatal|failed|no such)\b", line)]
+    last = next(iter(telling[-1:] or [line for line in lines if line][-1:]), "")
+    said = f" ({quoted(last, 200)})" if last else ""
     return Diagnosis(
-        cause=f"{failure.message}{_last_words(failure.tail)}",
-        hint="read the log; if a system library is missing, add its package to "
+        kind="unknown",
+        cause=f"{failure.message}{said}",
+        hint="read the log; if a package of the distribution is missing, add it to "
         f"`[packages.{package}] system`",
+        evidence=tuple(line[:200] for line in lines if line)[-3:],
+        dated=True,
     )
 
 
-def _last_words(text: str) -> str:
-    """The last line that says something is wrong, in parentheses."""
-    lines = [sanitize(line).strip() for line in text.splitlines()]
-    telling = [line for line in lines if re.search(r"(?i)\b(error|fatal|failed|no such)\b", line)]
-    last = next(iter(telling[-1:] or [line for line in lines if line][-1:]), "")
-    return f" ({last[:200]})" if last else ""
+# -- Stages that say enough, or have a log of another kind ------------------------------------
 
 
 def _memory(failure: Failure, package: str, limits: Limits) -> Diagnosis:
     return Diagnosis(
+        kind="memory",
         cause=f"the build ran out of memory (limit: {human_size(limits.memory)})",
         hint='raise `memory` under [limits] in wheelhouse.toml, such as memory = "8GiB"',
     )
@@ -80,35 +78,83 @@ def _memory(failure: Failure, package: str, limits: Limits) -> Diagnosis:
 
 def _deadline(failure: Failure, package: str, limits: Limits) -> Diagnosis:
     return Diagnosis(
+        kind="deadline",
         cause=f"the build did not end within {limits.deadline:.0f} s and was stopped",
         hint='raise `deadline` under [limits] in wheelhouse.toml, such as deadline = "2h"',
     )
 
 
 def _output(failure: Failure, package: str, limits: Limits) -> Diagnosis:
-    return Diagnosis(cause=f"its result was refused: {failure.message}", hint="read the log")
+    return Diagnosis(
+        kind="result-refused",
+        cause=f"its result was refused: {failure.message}",
+        hint="read the log",
+    )
 
 
 def _extension(failure: Failure, package: str, limits: Limits) -> Diagnosis:
+    """The build went on without its C extension: why stands in the log, among other things."""
+    why = _by_text(failure, package)
+    pure = f"if the slower, pure form will do, set `[packages.{package}] allow-pure = true`"
+    if why is None:
+        return Diagnosis(
+            kind="extension-left-out",
+            cause=failure.message,
+            hint=f"the log tells why the compiler failed; {pure}",
+        )
+    return replace(
+        why,
+        kind="extension-left-out",
+        cause=f"{failure.message}: {why.cause}",
+        hint=f"{why.hint}; {pure}",
+    )
+
+
+def _repair(failure: Failure, package: str, limits: Limits) -> Diagnosis:
+    """auditwheel could not make the wheel independent of the builder."""
+    log = Log.of(package, f"{failure.tail}\n{failure.message}")
+    found = re.search(r"required library \"?([\w.+-]{1,120})\"? could not be located", log.text)
+    if found:
+        return Diagnosis(
+            kind="repair-library",
+            cause=f"its wheel needs the library {found.group(1)}, which is not in the builder",
+            hint=f"add the distribution's package that has it: `[packages.{package}] system`; or, "
+            "if a requirement has it, have it built against that: `build-against`",
+            evidence=(quoted(found.string[found.start() : found.end() + 80], 200),),
+            missing=(Missing("soname", found.group(1)),),
+        )
     return Diagnosis(
+        kind="repair",
+        cause=f"auditwheel cannot repair its wheel: {quoted(failure.message, 200)}",
+        hint=f"pin another version of {package}, or choose a target with a newer libc",
+        evidence=tuple(line[:200] for line in log.lines if "auditwheel" in line)[-3:],
+    )
+
+
+def _environment(failure: Failure, package: str, limits: Limits) -> Diagnosis:
+    return Diagnosis(
+        kind="build-environment",
         cause=failure.message,
-        hint="the log tells why the compiler failed; if the slower, pure form will do, set "
-        f"`[packages.{package}] allow-pure = true`",
+        hint="run `wheelhouse lock`: the build requirements that are locked do not fit together",
+        dated=True,
     )
 
 
 def _unpack(failure: Failure, package: str, limits: Limits) -> Diagnosis:
     return Diagnosis(
-        cause=failure.message, hint="pin another version, or tell the project's maintainers"
+        kind="bad-sdist",
+        cause=failure.message,
+        hint="pin another version, or tell the project's maintainers",
     )
 
 
 def _requires(failure: Failure, package: str, limits: Limits) -> Diagnosis:
-    return Diagnosis(cause=failure.message, hint="run `wheelhouse lock`")
+    return Diagnosis(kind="unlocked", cause=failure.message, hint="run `wheelhouse lock`")
 
 
 def _recipe_network(failure: Failure, package: str, limits: Limits) -> Diagnosis:
     return Diagnosis(
+        kind="recipe-network",
         cause=f"its recipe wants the network (in {failure.message}), and has none",
         hint=f"if it only installs system packages, name them in `[packages.{package}] system`; "
         "or allow it the network by `network = true` there: what it fetches is then checked by "
@@ -118,6 +164,7 @@ def _recipe_network(failure: Failure, package: str, limits: Limits) -> Diagnosis
 
 def _pure(failure: Failure, package: str, limits: Limits) -> Diagnosis:
     return Diagnosis(
+        kind="recipe-pure",
         cause="its wheel has nothing compiled in it, and cibuildwheel refuses such wheels",
         hint=f'leave out `builder = "cibuildwheel"` under `[packages.{package}]`',
     )
@@ -129,121 +176,10 @@ _BY_STAGE: dict[str, Callable[[Failure, str, Limits], Diagnosis]] = {
     "output": _output,
     "protocol": _output,
     "extension": _extension,
+    "repair": _repair,
+    "environment": _environment,
     "unpack": _unpack,
     "unlocked": _requires,
     "recipe-network": _recipe_network,
     "pure": _pure,
 }
-
-
-#: Modules that Python had, and has no longer.
-GONE = {"asynchat", "asyncore", "cgi", "distutils", "imp", "pipes", "smtpd", "telnetlib", "xdrlib"}
-
-
-def _missing_system(what: str) -> Callable[[re.Match[str], str], Diagnosis]:
-    def rule(match: re.Match[str], package: str) -> Diagnosis:
-        return Diagnosis(
-            cause=f"{what.format(match.group(1))} is missing in the builder",
-            hint="add the distribution's package that has it: "
-            f'`[packages.{package}] system = ["…-dev"]`',
-        )
-
-    return rule
-
-
-def _network(match: re.Match[str], package: str) -> Diagnosis:
-    return Diagnosis(
-        cause="the build wants the network, and builds have none",
-        hint="the log names what it asked for; set what it offers to do without, under "
-        f"`[packages.{package}] env` or config-settings",
-    )
-
-
-def _no_module(match: re.Match[str], package: str) -> Diagnosis:
-    module = match.group(1)
-    if module == "pkg_resources":
-        return Diagnosis(
-            cause="it needs pkg_resources, which setuptools 82 and later no longer have",
-            hint=f"pin a newer {package}; old sdists need the build tools of their time",
-        )
-    if module in GONE:
-        return Diagnosis(
-            cause=f"its build imports {module}, which newer Pythons no longer have",
-            hint=f"pin a newer {package}, or choose a target with an older Python",
-        )
-    return Diagnosis(
-        cause=f"its build imports {module}, which its build requirements do not name",
-        hint=f"pin another version of {package} whose build requirements are complete",
-    )
-
-
-def _rust(match: re.Match[str], package: str) -> Diagnosis:
-    return Diagnosis(
-        cause="its build wants to download a Rust compiler, and builds have no network",
-        hint=f'use a wheel of it: `[packages.{package}] source = "wheel"`; where the target has '
-        "none, pin a version that has",
-    )
-
-
-def _outdated(match: re.Match[str], package: str) -> Diagnosis:
-    return Diagnosis(
-        cause=f"its build stops with {sanitize(match.group(1))[:200]}",
-        hint=f"pin a newer {package}: this one does not get on with today's Python or build tools",
-    )
-
-
-def _no_file(match: re.Match[str], package: str) -> Diagnosis:
-    return Diagnosis(
-        cause=f"its build reads the file {match.group(1)}, which its sdist does not have",
-        hint=f"pin another version of {package}, or tell the project's maintainers",
-    )
-
-
-def _older_python(match: re.Match[str], package: str) -> Diagnosis:
-    return Diagnosis(
-        cause=f"it was written for older Pythons: it includes {match.group(1)}, which is gone",
-        hint=f"pin a newer {package}, or replace it: no system package brings that header back",
-    )
-
-
-def _compiler(match: re.Match[str], package: str) -> Diagnosis:
-    return Diagnosis(
-        cause=f"its code does not compile: {sanitize(match.group(1))[:200]}",
-        hint=f"pin a newer {package}, which knows the target's Python, libraries and compiler, or "
-        "choose a target with an older Python",
-    )
-
-
-# Each begins with fixed text, or where a word does: a log is a stranger's, and a long line of
-# word characters must not be tried from every one of them.
-_BY_TEXT: tuple[tuple[str, Callable[[re.Match[str], str], Diagnosis]], ...] = (
-    (r"fatal error: '?(longintrepr\.h)'?:? (?:No such file|file not found)", _older_python),
-    (
-        r"fatal error: '?([\w./+-]+)'?:? (?:No such file|file not found)",
-        _missing_system("the header {}"),
-    ),
-    (r"cannot find -l([\w.+-]+)", _missing_system("the library {}")),
-    (r"No package '([\w.+-]+)' found", _missing_system("the pkg-config file {}.pc")),
-    (
-        r"Package '?([\w.+-]+)'? was not found in the pkg-config",
-        _missing_system("the pkg-config file {}.pc"),
-    ),
-    (r'Dependency "([\w.+-]+)" not found', _missing_system("the dependency {}")),
-    (r"CMake Error[^\n]*\n\s*Could NOT find ([\w+-]+)", _missing_system("the dependency {}")),
-    (r"\b(pg_config) executable not found", _missing_system("the tool {}")),
-    (r"sh: (?:line )?\d+: ([\w.+-]+): (?:command )?not found", _missing_system("the tool {}")),
-    (
-        r"(?<![\w.+-])([\w.+-]*[-_]config): (?:command )?not found",
-        _missing_system("the tool {}"),
-    ),
-    (r"error: command '([\w.+-]+)' failed: No such file", _missing_system("the tool {}")),
-    (r"\[Errno 2\] No such file or directory: '([a-z][\w+-]*)'", _missing_system("the tool {}")),
-    (r"\[Errno 2\] No such file or directory: '([\w.+-][\w./+-]*)'", _no_file),
-    (r"(?:can't find|requires) (Rust|rustc|cargo)\b", _missing_system("the compiler {}")),
-    (r"static\.rust-lang\.org", _rust),
-    (r"Temporary failure in name resolution|Could not resolve host", _network),
-    (r"Network is unreachable|Name or service not known", _network),
-    (r"ModuleNotFoundError: No module named '([\w.]+)'", _no_module),
-    (r"^((?:AttributeError|ImportError): [^\n]+)", _outdated),
-    (r"^\s{0,8}((?!conftest)[\w./+-]{1,200}\.[a-z]{1,3}:\d+:\d+: error: [^\n]+)", _compiler),
-)

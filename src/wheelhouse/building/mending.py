@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
-from wheelhouse.building.diagnosis import system_fix
+from wheelhouse.building.symptoms import system_fix
 from wheelhouse.building.failed import FailedBuildError
 from wheelhouse.building.ladder import climb
 from wheelhouse.errors import FetchError, ImageError, LockError, StaleLockError, WheelhouseError

@@ -32,10 +32,16 @@ WIDTH = 200
 _TIMES = 40
 _MOST_MISSING = 16
 
+#: What builds come to that did not find what they looked for first.
+_FOR_WANT_OF_SOMETHING = {
+    *("cmake-download", "compile-error", "download", "git-clone", "meson-download"),
+    *("script-error", "script-stops", "undefined-reference"),
+}
+
 #: What configuration tests print when something is not there: seldom what a build fails for.
 _PROBE = re.compile(
     r"conftest|configtest|testCCompiler|testCXXCompiler|CMake(?:Tmp|Scratch)|meson-private"
-    r"|^\s{0,40}Running `|/tmp/[^:]{1,200}:\d+:\d+: |^\s{0,40}<stdin>"
+    r"|^[ \t]{0,40}Running `|/tmp/[^:]{1,200}:\d+:\d+: |^[ \t]{0,40}<stdin>"
 )
 
 
@@ -55,6 +61,7 @@ class Diagnosis:
     :ivar imports: modules that its metadata step or build imports and that belong to a
         requirement of the package itself, such as ``torch``: for `build-against`.
     :ivar dated: whether build requirements of the sdist's own time may help.
+    :ivar regenerate: whether its C code, should Cython have generated it, is of another Python.
     """
 
     kind: str
@@ -67,6 +74,7 @@ class Diagnosis:
     requires: tuple[str, ...] = ()
     imports: tuple[str, ...] = ()
     dated: bool = False
+    regenerate: bool = False
 
 
 class Rank(IntEnum):
@@ -118,10 +126,6 @@ class Log:
         return self.lines[at + 1 : at + 1 + number]
 
 
-#: What a match says of the log that it is in; None if it says nothing after all.
-Rule = "Callable[[re.Match[str], Log], Diagnosis | None]"
-
-
 @dataclass(frozen=True, slots=True)
 class Symptom:
     """Text that tells of a cause."""
@@ -147,20 +151,32 @@ def read(log: Log, symptoms: Sequence[Symptom]) -> Diagnosis | None:
     attempt at a build is dear.
     """
     finds = sorted(_finds(log, symptoms), key=lambda each: (each.rank, each.line, each.order))
-    chosen: _Find | None = None
-    diagnosis: Diagnosis | None = None
-    for find in finds:
-        if chosen is not None and (find.rank != chosen.rank or not diagnosis):
-            break
-        found = find.rule(find.match, log)
-        if found is None:
-            continue
-        if diagnosis is None:
-            chosen, diagnosis = find, replace(found, evidence=_evidence(log, find.match))
-        elif diagnosis.missing:
-            more = tuple(each for each in found.missing if each not in diagnosis.missing)
-            diagnosis = replace(diagnosis, missing=(diagnosis.missing + more)[:_MOST_MISSING])
+    told = ((find, find.rule(find.match, log)) for find in finds)
+    said = [(find, diagnosis) for find, diagnosis in told if diagnosis is not None]
+    if not said:
+        return None
+    chosen, diagnosis = said[0]
+    diagnosis = replace(diagnosis, evidence=_evidence(log, chosen.match))
+    if diagnosis.missing:
+        alike = [other for find, other in said if find.rank == chosen.rank]
+        return replace(diagnosis, missing=_all_missing(alike))
+    if diagnosis.kind in _FOR_WANT_OF_SOMETHING:
+        clues = _all_missing([other for find, other in said if find.rank == Rank.CLUE])
+        return _for_want_of(clues, diagnosis) if clues else diagnosis
     return diagnosis
+
+
+def _all_missing(diagnoses: Iterable[Diagnosis]) -> tuple[Missing, ...]:
+    every = dict.fromkeys(missing for each in diagnoses for missing in each.missing)
+    return tuple(every)[:_MOST_MISSING]
+
+
+def _for_want_of(clues: tuple[Missing, ...], diagnosis: Diagnosis) -> Diagnosis:
+    """*diagnosis* of a build that went another way since it did not find *clues*."""
+    names = " and ".join(map(str, clues[:2]))
+    return replace(
+        diagnosis, cause=f"{diagnosis.cause}; before that, it looked for {names}", missing=clues
+    )
 
 
 def _finds(log: Log, symptoms: Sequence[Symptom]) -> Iterable[_Find]:

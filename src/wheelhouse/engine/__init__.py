@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 Pipe = Literal["stdout", "stderr"]
 
+#: Which of a target's two images.
+Role = Literal["builder", "runtime"]
+
 MIB = 1024 * 1024
 GIB = 1024 * MIB
 
@@ -195,6 +198,12 @@ class Engine(Protocol):
 
     def with_runtime_system(self, target: Target, packages: tuple[str, ...]) -> Image:
         """The runtime of *target* with the distribution's *packages* in it. Raises ImageError."""
+
+    def index(self, target: Target, role: Role) -> Image | None:
+        """What knows the packages of *target*'s builder or runtime; None where nothing does.
+
+        Raises ImageError.
+        """
 
     def for_cibuildwheel(self, target: Target, packages: tuple[str, ...], folder: str) -> Image:
         """That builder with the target's Python in *folder*, as cibuildwheel expects it.

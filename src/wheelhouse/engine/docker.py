@@ -43,7 +43,14 @@ from wheelhouse.targets import OCI_ARCHITECTURES
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from wheelhouse.engine import ContainerSpec, EngineCommand, Image, Limits, TargetImages
+    from wheelhouse.engine import (
+        ContainerSpec,
+        EngineCommand,
+        Image,
+        Limits,
+        Role,
+        TargetImages,
+    )
     from wheelhouse.images import TargetImageMaker
     from wheelhouse.targets import Target
 
@@ -201,6 +208,10 @@ class DockerEngine:
     def with_runtime_system(self, target: Target, packages: tuple[str, ...]) -> Image:
         """See :class:`wheelhouse.engine.Engine`."""
         return self._images.with_runtime_system(self.images(target), packages)
+
+    def index(self, target: Target, role: Role) -> Image:
+        """See :class:`wheelhouse.engine.Engine`."""
+        return self._images.index(self.images(target), role)
 
     def for_cibuildwheel(self, target: Target, packages: tuple[str, ...], folder: str) -> Image:
         """See :class:`wheelhouse.engine.Engine`."""

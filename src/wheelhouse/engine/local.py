@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
 
-    from wheelhouse.engine import EngineCommand, Limits
+    from wheelhouse.engine import EngineCommand, Limits, Role
     from wheelhouse.store import Store
     from wheelhouse.targets import Target
 
@@ -139,6 +139,9 @@ class LocalEngine:
     def with_runtime_system(self, target: Target, packages: tuple[str, ...]) -> Image:
         """This machine, if it has the distribution's *packages*. Raises ImageError."""
         return self.with_system(target, packages)
+
+    def index(self, target: Target, role: Role) -> None:
+        """There is none: this machine fetches nothing of its distribution for a run."""
 
     def for_cibuildwheel(self, target: Target, packages: tuple[str, ...], folder: str) -> Image:
         """There is none: cibuildwheel makes containers. Raises ImageError."""

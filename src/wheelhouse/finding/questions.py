@@ -8,7 +8,7 @@ Alpine's no files. So each question is asked in every way that could have an ans
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -31,6 +31,10 @@ class Question:
     folded: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """As the agent's job ``find`` reads it."""
+        return asdict(self)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,17 +65,20 @@ class Answer:
     :ivar files: paths and the packages that have them.
     :ivar names: packages by what they provide.
     :ivar packages: what is known of those, and of the packages that depend on one of them.
+    :ivar lists: whether the index knows of headers at all.
     """
 
     files: tuple[tuple[str, tuple[str, ...]], ...] = ()
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     packages: Mapping[str, Facts] = field(default_factory=dict)
+    lists: bool = True
 
     @classmethod
     def from_dict(cls, told: Mapping[str, Any]) -> Answer:
         """Read what the agent's job ``find`` returns."""
         rows = [(path, tuple(names)) for found in told["files"].values() for path, names in found]
         return cls(
+            lists=told["lists"],
             files=tuple(dict.fromkeys(rows)),
             names={name: tuple(packages) for name, packages in told["names"].items()},
             packages={
@@ -102,9 +109,7 @@ def question(missing: Missing) -> Question:
                 packages=(name, *_development(re.sub(r"[-_]config$", "", name))),
             )
         case "library":
-            return Question(
-                paths=(f"/lib{name}.so", f"/lib{name}.a"), packages=_development(name)
-            )
+            return Question(paths=(f"/lib{name}.so", f"/lib{name}.a"), packages=_development(name))
         case "soname":
             return Question(paths=(f"/{name}",), names=(f"{name}()(64bit)", f"so:{name}"))
         case "cmake":

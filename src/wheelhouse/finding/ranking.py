@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 #: Packages that are offered for one thing.
 MOST = 5
 
-#: When more packages than this have such a file in folders of their own, its name says nothing.
-MANY = 8
+#: When more packages than this have such a file, each in a folder of its own and none called like
+#: it, its name says nothing; one with a folder, such as `QtCore/QObject`, says more.
+MANY, MANY_IN_FOLDER = 1, 4
 
 #: Likeness of names from which on a package is more than one of many.
 ALIKE = 2
@@ -32,14 +33,18 @@ ALIKE = 2
 #: What is for other machines, other C libraries, debuggers or readers, by its package's name.
 _UNFIT = re.compile(
     r"""(?:.*-)?(?:cross|dietlibc|emscripten|klibc|mingw-w64|musl|newlib|picolibc|wine\w*)(?:-.*)?
-      | (?:avr|gcc|mingw32|mingw64|msp430)-.*
+      | (?:avr|gcc|golang|librust|mingw32|mingw64|msp430)-.*
       | lib(?:32|64|hf|n32|sf|x32).+
-      | .*-(?:dbg|dbgsym|debug|debuginfo|debugsource|docs?|examples?|tests?|udeb)
+      | .*-(?:dbg|dbgsym|debug|debuginfo|debugsource|docs?|examples?|source|tests?|udeb)
+      | .*-(?:i386|ocaml-dev|x32)
     """,
     re.VERBOSE,
 )
 
 _DEVELOPMENT = re.compile(r".*-dev(?:el)?(?:-.*)?")
+#: What is of use only with the package that depends on it.
+_PART = re.compile(r"(.+)-(?:headers|dev-common)")
+
 _DIGITS = re.compile(r"\d")
 
 
@@ -58,17 +63,20 @@ def rank(
 
     def key(package: str) -> tuple[object, ...]:
         facts = answer.packages.get(package)
+        near = distances[package] == 0
         return (
+            (not near) + (not near and likeness[package] < ALIKE),
             distances[package],
             bool(_DEVELOPMENT.fullmatch(package)) == (missing.kind == "soname"),
-            facts is not None and facts.transitional,
+            (facts is not None and facts.transitional) or "-compat" in package,
             -likeness[package],
             -_dependents(package, answer.packages),
             len(package),
             package,
         )
 
-    ordered = sorted(_selected(distances, likeness), key=key)
+    many = MANY_IN_FOLDER if "/" in missing.name else MANY
+    ordered = sorted(_selected(distances, likeness, many), key=key)
     return _offered(ordered, answer.packages, installed)
 
 
@@ -83,26 +91,25 @@ def _distances(missing: Missing, answer: Answer, arch: str) -> dict[str, int]:
     return {package: far for package, far in distances.items() if not _UNFIT.fullmatch(package)}
 
 
-def _guessed(
-    missing: Missing, answer: Answer, installed: Collection[str]
-) -> tuple[str, ...]:
+def _guessed(missing: Missing, answer: Answer, installed: Collection[str]) -> tuple[str, ...]:
     """Packages that are called as one of the thing would be, for an index without files."""
-    if missing.kind not in ("header", "library", "cmake"):
+    if answer.lists or missing.kind not in ("header", "library", "cmake"):
         return ()
     names = [name for name in question(missing).packages if name in answer.packages]
     return tuple(name for name in names if name not in installed)[:1]
 
 
-def _selected(distances: Mapping[str, int], likeness: Mapping[str, int]) -> list[str]:
+def _selected(distances: Mapping[str, int], likeness: Mapping[str, int], many: int) -> list[str]:
     """Those that are worth a try: the nearest, and what is farther away and much alike."""
     nearest = min(distances.values(), default=0)
-    near = [package for package, far in distances.items() if far == nearest]
-    ambiguous = nearest > 0 and len(near) > MANY
-    return [
+    strangers = [
         package
         for package, far in distances.items()
-        if likeness[package] >= ALIKE or (far == nearest and not ambiguous)
+        if far == nearest and likeness[package] < ALIKE
     ]
+    if nearest > 0 and len(strangers) > many:
+        strangers = []
+    return [package for package in distances if likeness[package] >= ALIKE] + strangers
 
 
 def _offered(
@@ -157,15 +164,24 @@ def _stand_in(package: str, packages: Mapping[str, Facts]) -> str | None:
     standing = [
         name
         for name, facts in packages.items()
-        if package in facts.depends and not facts.transitional and _stands(name, facts, package)
+        if package in facts.depends
+        and not facts.transitional
+        and not _UNFIT.fullmatch(name)
+        and _stands(name, facts, package)
     ]
     return max(standing, key=lambda name: (packages[name].dependents, name), default=None)
 
 
 def _stands(name: str, facts: Facts, package: str) -> bool:
+    develops = bool(_DEVELOPMENT.fullmatch(name))
+    if part := _PART.fullmatch(package):
+        return develops and _core(name).startswith(_core(part[1]))
+    if develops != bool(_DEVELOPMENT.fullmatch(package)):
+        return False
     if name.startswith("default-"):
         return facts.files == 0
-    less_versioned = len(_DIGITS.findall(name)) < len(_DIGITS.findall(package))
-    return less_versioned and (
-        _core(name) == _core(package) or (facts.files == 0 and len(facts.depends) == 1)
-    )
+    digits, others = len(_DIGITS.findall(name)), len(_DIGITS.findall(package))
+    if digits < others and _core(name) == _core(package):
+        return True
+    shorter = digits <= others and len(name) < len(package)
+    return develops and facts.files == 0 and shorter and _core(package).startswith(_core(name))

@@ -10,7 +10,13 @@ from dataclasses import replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from wheelhouse.errors import StaleLockError, WheelhouseError, raise_all
+from wheelhouse.errors import (
+    FetchError,
+    LockError,
+    StaleLockError,
+    WheelhouseError,
+    raise_all,
+)
 from wheelhouse.locking.lock import inputs_digest
 from wheelhouse.locking.lockfile import dump_lock, load_lock, lock_path
 from wheelhouse.locking.refusal import broken_promise
@@ -128,12 +134,26 @@ def lock_adding(
         if _is_fresh(old, project, target, requirements) and set(added) <= set(old.added):
             return old  # another run has just found out the same
         known = (*planned.lock.added, *added)
-        lock = locker.lock(
-            *(target, planned.interpreter, planned.images, requirements, old, old.refused),
-            added=known,
-        )
+        try:
+            lock = locker.lock(
+                *(target, planned.interpreter, planned.images, requirements, old, old.refused),
+                added=known,
+            )
+        except FetchError:
+            raise
+        except LockError as error:
+            raise _unaddable(added, error) from error
         write_lock(path, dump_lock(lock))
     return lock
+
+
+def _unaddable(added: Iterable[AddedRequirement], error: LockError) -> LockError:
+    """*error* with what it comes from: the resolver takes what is added for declared."""
+    causes = "; ".join(
+        f"{each.package} imports {each.module}, so it was to get {each.requirement}"
+        for each in added
+    )
+    return LockError(f"{causes}: {error.message}", hint=error.hint)
 
 
 def lock_noting(

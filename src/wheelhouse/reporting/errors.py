@@ -1,8 +1,18 @@
 """Errors in the one form that a user sees anywhere::
 
-    error[build]: psycopg2 2.9.12 could not be built for al2023: pg_config was not found
-      hint: add system = ["libpq-dev"] to [packages.psycopg2] in wheelhouse.toml
+    error[build]: web: psycopg2 2.9.12 cannot be built: the program pg_config is missing in the
+      builder
+      asked for by: requirements.txt:3
+      phase: building its wheel
+      | Error: pg_config executable not found.
+      hint: Debian has it in libpq-dev; these lines add it
+      fix:
+          [packages.psycopg2]
+          system = ["libpq-dev"]
       log: /home/me/.cache/wheelhouse/logs/psycopg2.log
+
+After the message comes what a person asks first, the lines of the log that show the cause, the
+next step, the lines of `wheelhouse.toml` that take it, and the whole log.
 
 Never a traceback. What a package made us quote is text and nothing else: no markup, no escape
 sequence, no command to a CI system.
@@ -20,6 +30,7 @@ from wheelhouse.reporting.lines import (
     Line,
     Sink,
     Span,
+    Style,
     encodable,
     line,
     terminal_size,
@@ -37,6 +48,10 @@ if TYPE_CHECKING:
 _WIDEST = 100
 _NARROWEST = 30
 
+#: What stands before each line of a log, and of a fix.
+_BAR = "  | "
+_FIX = " " * 6
+
 
 def render_errors(
     error: WheelhouseError, *, width: int = 80, colour: bool = False, encoding: str = "utf-8"
@@ -44,8 +59,8 @@ def render_errors(
     """*error*, each of several, as text in lines of at most *width* columns.
 
     Several are grouped by kind, the earliest stage first, and counted at the end; a hint or a log
-    that neighbours share is given once. Paths, addresses and commands are not broken, so that they
-    can be copied: a line that has one may be longer.
+    that neighbours share is given once. Paths, addresses, commands and the lines of a fix are not
+    broken, so that they can be copied: a line that has one may be longer.
     """
     errors = _in_order(error)
     width = max(min(width, _WIDEST), _NARROWEST)
@@ -106,7 +121,7 @@ def _same_hint(error: WheelhouseError, following: WheelhouseError | None) -> boo
     return (
         following is not None
         and error.hint is not None
-        and (error.code, error.hint) == (following.code, following.hint)
+        and (error.code, error.hint, error.fix) == (following.code, following.hint, following.fix)
     )
 
 
@@ -114,14 +129,36 @@ def _one(error: WheelhouseError, width: int, *, with_hint: bool, with_log: bool)
     place = f"{error.target}: " if error.target else ""
     text = place + error.message.removeprefix(place)
     lines = _paragraph(f"error[{error.code}]: ", text, "  ", width, "bad")
+    for name, each in error.context:
+        label = f"  {sanitize(name)}: "
+        lines += _paragraph(label, each, " " * 4, width, "dim")
+    lines += _quotation(error.evidence, width)
     if error.hint and with_hint:
         lines += _paragraph("  hint: ", error.hint, " " * len("  hint: "), width, "good")
+    if error.fix and with_hint:
+        lines.append(line(Span("  fix:", "good")))
+        lines += [line(_FIX, each) if each else () for each in sanitize_lines(error.fix)]
     if error.log and with_log:
         lines.append(line(Span("  log: ", "dim"), sanitize(str(error.log))))
     return lines
 
 
-def _paragraph(label: str, text: str, indent: str, width: int, style: str) -> list[Line]:
+def _quotation(text: Sequence[str], width: int) -> list[Line]:
+    """Lines of a log behind a bar. Those of more than *width* columns go on below, indented."""
+    lines: list[Line] = []
+    for each in text:
+        parts = textwrap.wrap(
+            sanitize(each),
+            width - len(_BAR),
+            subsequent_indent="    ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        lines += [line(Span(_BAR, "dim"), neutralize(part)) for part in parts]
+    return lines
+
+
+def _paragraph(label: str, text: str, indent: str, width: int, style: Style) -> list[Line]:
     """*text* after *label*, wrapped; its own line breaks are kept."""
     lines: list[str] = []
     for each in sanitize_lines(text.strip()):
@@ -135,7 +172,7 @@ def _paragraph(label: str, text: str, indent: str, width: int, style: str) -> li
         )
     first, *rest = [neutralize(each) for each in lines] or [label]
     return [
-        line(Span(label, "bad" if style == "bad" else "good"), first.removeprefix(label)),
+        line(Span(label, style), first.removeprefix(label)),
         *(line(each) for each in rest),
     ]
 

@@ -90,7 +90,10 @@ def error_to_dict(error: WheelhouseError) -> dict[str, Any]:
         "target": error.target,
         "status": error.exit_status,
         "message": error.message,
+        "context": dict(error.context),
+        "evidence": list(error.evidence),
         "hint": error.hint,
+        "fix": error.fix,
         "log": _plain(error.log),
     }
 

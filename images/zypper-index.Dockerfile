@@ -1,0 +1,24 @@
+# What the packages of an openSUSE release hold, for questions that are asked without a network:
+# the metadata of its repositories. zypper fetches and checks what it installs from; the lists of
+# files are not among that, so they are fetched beside it, and are what the checked part says.
+ARG BASE
+ARG TOOLBOX
+FROM ${TOOLBOX} AS toolbox
+FROM ${BASE}
+COPY --from=toolbox /opt/wheelhouse /opt/wheelhouse
+COPY index.py /opt/wheelhouse/
+RUN set -eu; export LC_ALL=C; \
+    zypper --non-interactive refresh; \
+    cache=/var/cache/zypp/raw; \
+    zypper --xmlout --no-refresh repos --uri > $cache/repositories.xml; \
+    /opt/wheelhouse/bin/python -I /opt/wheelhouse/index.py filelists $cache > $cache/wanted; \
+    while read -r sha256 url file; do \
+        curl -fsSL --retry 3 -o "$file" "$url"; \
+        echo "$sha256  $file" | sha256sum -c --quiet -; \
+    done < $cache/wanted; \
+    if [ -n "$(find $cache -name '*.zst')" ] && ! command -v zstd > /dev/null; then \
+        zypper --non-interactive install --no-recommends zstd; \
+    fi; \
+    /opt/wheelhouse/bin/python -I /opt/wheelhouse/index.py rpm $cache; \
+    zypper clean --all; \
+    rm -rf $cache /var/log/zypp /var/log/zypper.log
