@@ -8,7 +8,7 @@ and checked its metadata:
     index.py apk FOLDER              in which there are APKINDEX.*.tar.gz
 
 `index.py filelists FOLDER` prints the hash, the address and the place of each filelists.xml that
-the repositories.xml and the repomd.xml below FOLDER tell of.
+FOLDER's repositories.xml, which is zypper's, and the repomd.xml below it tell of.
 
 The index is three sorted text files, whose columns are parted by tabs. Every line begins with a
 line break, so that the first is found as the others are:
@@ -60,7 +60,7 @@ PRIVATE = re.compile(
 )
 
 #: Of names that packages provide: those that a build asks for.
-NAMED = re.compile(r"(?:pkgconfig|cmake)\(.+\)|(?:pc|cmd|so):.+|[^()/]+\.so[.0-9]*\(.*\)\(64bit\)")
+NAMED = re.compile(r"(?:pkgconfig|cmake)\(.+\)|(?:pc|cmd|so):.+|[^()/]+\.so[.0-9]*\(\)\(64bit\)")
 
 #: Packages whose own name says that others are built with them.
 DEVELOPMENT = re.compile(r".*-dev(?:el)?|.*-devel-static")

@@ -9,16 +9,17 @@ COPY --from=toolbox /opt/wheelhouse /opt/wheelhouse
 COPY index.py /opt/wheelhouse/
 RUN set -eu; export LC_ALL=C; \
     zypper --non-interactive refresh; \
-    cache=/var/cache/zypp/raw; \
-    zypper --xmlout --no-refresh repos --uri > $cache/repositories.xml; \
-    /opt/wheelhouse/bin/python -I /opt/wheelhouse/index.py filelists $cache > $cache/wanted; \
+    # Whatever else lies in zypper's own folder it removes.
+    work=/tmp/index; cp -r /var/cache/zypp/raw $work; \
+    zypper --xmlout --no-refresh repos --uri > $work/repositories.xml; \
+    /opt/wheelhouse/bin/python -I /opt/wheelhouse/index.py filelists $work > $work/wanted; \
     while read -r sha256 url file; do \
         curl -fsSL --retry 3 -o "$file" "$url"; \
         echo "$sha256  $file" | sha256sum -c --quiet -; \
-    done < $cache/wanted; \
-    if [ -n "$(find $cache -name '*.zst')" ] && ! command -v zstd > /dev/null; then \
+    done < $work/wanted; \
+    if [ -n "$(find $work -name '*.zst')" ] && ! command -v zstd > /dev/null; then \
         zypper --non-interactive install --no-recommends zstd; \
     fi; \
-    /opt/wheelhouse/bin/python -I /opt/wheelhouse/index.py rpm $cache; \
+    /opt/wheelhouse/bin/python -I /opt/wheelhouse/index.py rpm $work; \
     zypper clean --all; \
-    rm -rf $cache /var/log/zypp /var/log/zypper.log
+    rm -rf $work /var/log/zypp /var/log/zypper.log

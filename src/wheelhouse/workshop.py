@@ -96,7 +96,7 @@ class Workshop:
             file=step.file,
             wanted_by=package.required_by,
         )
-        found = self._inspector().inspect(sdist, provision=provision)
+        found = self._inspector().inspect_with(provision, sdist)
         pure = self._project.settings(package.name).allow_pure
         return build_step(
             replace(package, build=found.build),

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import TracebackType
 
-    from wheelhouse.engine import EngineCommand, Limits, Pipe
+    from wheelhouse.engine import EngineCommand, Limits, Pipe, Role
     from wheelhouse.targets import Target
 
 SOON = 5.0
@@ -100,6 +100,7 @@ class FakeEngine:
     cpus = 1
     memory = 1 << 30
     arch = "x86_64"
+    indexed: Image | None = None
 
     def __init__(self, *containers: FakeContainer) -> None:
         self.containers = list(containers)
@@ -120,6 +121,9 @@ class FakeEngine:
 
     def with_runtime_system(self, target: Target, packages: tuple[str, ...]) -> Image:
         return Image(id=f"sha256:{'+'.join(packages)}", name="server", origin="derived")
+
+    def index(self, target: Target, role: Role) -> Image | None:
+        return self.indexed
 
     def for_cibuildwheel(self, target: Target, packages: tuple[str, ...], folder: str) -> Image:
         return self.with_system(target, (*packages, folder))

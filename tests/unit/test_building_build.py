@@ -316,7 +316,7 @@ def refused(shop: Workshop, container: FakeContainer) -> BuildError:
 def test_a_failed_build_names_package_cause_and_log(shop: Workshop) -> None:
     log = b"demo.c:1:10: fatal error: ffi.h: No such file or directory\n"
     error = refused(shop, failed("build", "the backend failed", log))
-    assert error.message == "demo 1.0: the header ffi.h is missing in the builder"
+    assert error.message == "demo 1.0 cannot be built: the header ffi.h is missing in the builder"
     assert error.log is not None
     assert error.log.read_bytes() == log
 

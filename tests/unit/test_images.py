@@ -293,6 +293,27 @@ def test_with_system_is_a_step_of_its_own(store: MemoryStore, maker: TargetImage
     assert maker.with_system(maker.prepare(target()), ()) == builder
 
 
+@pytest.mark.parametrize("role", ["builder", "runtime"])
+def test_all_pythons_of_a_platform_share_the_index_of_its_distribution(
+    role: Literal["builder", "runtime"], store: MemoryStore, maker: TargetImageMaker
+) -> None:
+    old = maker.index(maker.prepare(target("portable", python="3.9")), role)
+    name, arguments, network = store.built[-1]
+    assert (name, network) == (old.name, "default")
+    assert name.startswith("wheelhouse/debian11-index:")
+    base = store.find(str(pinned(place("debian11"))), AMD64)
+    assert base is not None
+    assert arguments["BASE"] == base.id
+    assert maker.index(maker.prepare(target("portable", python="3.13")), role) == old
+    assert maker.index(maker.prepare(target("debian11")), role) == old
+
+
+def test_builder_and_runtime_are_asked_for_their_own_packages(maker: TargetImageMaker) -> None:
+    images = maker.prepare(replace(target("debian13"), builder=presets()["debian12"]))
+    assert maker.index(images, "builder").name.startswith("wheelhouse/debian12-index:")
+    assert maker.index(images, "runtime").name.startswith("wheelhouse/debian13-index:")
+
+
 def test_proxies_and_mirror_are_build_arguments_and_no_part_of_names(
     store: MemoryStore, maker: TargetImageMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -528,7 +528,7 @@ def test_packages_are_inspected_in_parallel_and_fail_together(world: World) -> N
 
     for name in ("one", "two", "three"):
         world.sdist(name, "1.0")
-    failed = {"type": "failed", "stage": "requires", "message": "no luck"}
+    failed = {"type": "failed", "stage": "unpack", "message": "no luck"}
     broken = FakeContainer([("stdout", frame(failed))], before=meet)
     world.containers(broken, broken, answer())
     with pytest.raises(SeveralErrors) as told:

@@ -251,6 +251,7 @@ def steps_of(place: Place) -> Iterator[Step]:
     yield imagesteps.builder_step(place, image("toolchain"), image("toolbox"))
     packages = system_packages(canonicalize_name("lxml"), place.preset.family)
     yield imagesteps.packages_step("system", place, image("builder"), packages)
+    yield imagesteps.index_step(place, image("base"), image("toolbox"))
 
 
 def rendered(step: Step) -> str:
@@ -312,7 +313,8 @@ def test_every_recipe_lints(name: str) -> None:
 @pytest.mark.parametrize("name", FAMILIES)
 def test_every_family_has_its_recipes(name: str) -> None:
     family = imagesteps.family(name)
-    assert imagesteps._recipe(f"{family.manager}-packages.Dockerfile")
+    for use in ("packages", "index"):
+        assert imagesteps._recipe(f"{family.manager}-{use}.Dockerfile")
     assert family.manager in imagesteps.INSTALL_COMMANDS
     assert sorted(family.toolchain) == list(imagesteps.checked_packages(family.toolchain))
     assert {"make", "patch", "gcc"} <= set(family.toolchain)

@@ -52,11 +52,10 @@ class Inspector:
     """Inspects nothing: what a build is given is all that changes."""
 
     def __init__(self) -> None:
-        self.asked: list[Provision | None] = []
+        self.asked: list[Provision] = []
 
-    def inspect(self, sdist: Sdist, *, provision: Provision | None = None) -> Inspection:
+    def inspect_with(self, provision: Provision, sdist: Sdist) -> Inspection:
         self.asked.append(provision)
-        assert provision is not None
         return Inspection(build=build(provision), metadata=None)
 
 

@@ -82,7 +82,7 @@ class _Table:
             self._folded = self._data.lower()
         searched = self._folded if folded and self._folded is not None else self._data
         sought = (wanted.lower() if folded else wanted).encode()
-        found = []
+        found: list[tuple[str, list[str]]] = []
         position = searched.find(sought)
         while position >= 0 and (most is None or len(found) < most):
             start = self._data.rfind(b"\n", 0, position + 1) + 1

@@ -6,21 +6,16 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from wheelhouse.building.answers import against_fix, env_fix, requires_fix, system_fix
 from wheelhouse.building.symptomage import AGE
 from wheelhouse.building.symptomcode import CODE
+from wheelhouse.building.symptomconfigure import CONFIGURE
 from wheelhouse.building.symptomnetwork import NETWORK
 from wheelhouse.building.symptomproject import PROJECT
-from wheelhouse.building.symptoms import (
-    Diagnosis,
-    Log,
-    against_fix,
-    env_fix,
-    quoted,
-    read,
-    requires_fix,
-    system_fix,
-)
+from wheelhouse.building.symptompython import PYTHON
+from wheelhouse.building.symptoms import Diagnosis, Log, quoted, read
 from wheelhouse.building.symptomsystem import SYSTEM
+from wheelhouse.building.symptomtools import TOOLS
 from wheelhouse.missing import Missing
 from wheelhouse.text import human_size
 
@@ -33,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Diagnosis", "against_fix", "diagnose", "env_fix", "requires_fix", "system_fix"]
 
 #: Of the same line, what comes first here is said.
-SYMPTOMS = (*AGE, *NETWORK, *SYSTEM, *CODE, *PROJECT)
+SYMPTOMS = (*PYTHON, *AGE, *NETWORK, *SYSTEM, *CONFIGURE, *TOOLS, *CODE, *PROJECT)
 
 
 def diagnose(failure: Failure, package: str, limits: Limits) -> Diagnosis:

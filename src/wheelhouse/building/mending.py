@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
-from wheelhouse.building.symptoms import system_fix
+from wheelhouse.building.answers import system_fix
 from wheelhouse.building.failed import FailedBuildError
 from wheelhouse.building.ladder import climb
 from wheelhouse.errors import FetchError, ImageError, LockError, StaleLockError, WheelhouseError
@@ -250,7 +250,8 @@ class _Course:
 
 
 def _is_of_today(provision: Provision) -> bool:
-    return provision.before is None and not provision.relaxed
+    """Whether *provision* changes nothing but what a failure's text has called for."""
+    return not (provision.before or provision.relaxed or provision.regenerate)
 
 
 def _without(provision: Provision, platform: str, packages: Iterable[str]) -> Provision:
@@ -265,12 +266,18 @@ def _difference(old: Provision, new: Provision) -> str:
         *(f"with {each}" for each in new.constraints if each not in old.constraints),
         *(f"with {each}" for each in new.requires if each not in old.requires),
     ]
-    if new.before is not None and new.before != old.before:
-        parts.append(f"with build requirements of before {new.before:%Y-%m-%d}")
-    if new.before is None and old.before is not None:
-        parts.append("with the newest build requirements")
     if new.regenerate and not old.regenerate:
         parts.append("with its C code generated again")
-    if new.relaxed and not old.relaxed:
-        parts.append("without its own limits to them")
+    if (new.before, new.relaxed) != (old.before, old.relaxed):
+        parts.append(_age(new))
     return ", ".join(parts) or "again"
+
+
+def _age(provision: Provision) -> str:
+    before = provision.before
+    which = (
+        f"build requirements of before {before:%Y-%m-%d}"
+        if before
+        else "the newest build requirements"
+    )
+    return f"with {which}, whatever limits it sets" if provision.relaxed else f"with {which}"

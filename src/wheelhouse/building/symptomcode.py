@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from wheelhouse.building.symptoms import Diagnosis, Rank, Symptom, env_fix, first_group, quoted
-from wheelhouse.building.symptomsystem import other_cpu, other_system
+from wheelhouse.building.answers import env_fix, other_cpu, other_system
+from wheelhouse.building.symptoms import Diagnosis, Rank, Symptom, first_group, quoted
 
 if TYPE_CHECKING:
     from wheelhouse.building.symptoms import Log
@@ -38,7 +38,8 @@ def _old_c(match: re.Match[str], log: Log) -> Diagnosis | None:
 def _werror(match: re.Match[str], log: Log) -> Diagnosis | None:
     return Diagnosis(
         kind="warnings-as-errors",
-        cause=f"it has its compiler's warnings be errors, and this compiler warns: {quoted(first_group(match))}",
+        cause=f"it has its compiler's warnings be errors, and this compiler warns:"
+        f" {quoted(first_group(match))}",
         hint=f"pin a newer {log.package}, or a target with an older compiler",
     )
 
@@ -46,7 +47,8 @@ def _werror(match: re.Match[str], log: Log) -> Diagnosis | None:
 def _standard(match: re.Match[str], log: Log) -> Diagnosis | None:
     return Diagnosis(
         kind="language-standard",
-        cause=f"its code is for a newer C or C++ than it is compiled as: {quoted(first_group(match))}",
+        cause=f"its code is for a newer C or C++ than it is compiled as:"
+        f" {quoted(first_group(match))}",
         hint=f"pin an older {log.package}, or choose a target whose distribution has a newer "
         "compiler",
     )
@@ -87,7 +89,8 @@ def _error_directive(match: re.Match[str], log: Log) -> Diagnosis | None:
 def _undefined(match: re.Match[str], log: Log) -> Diagnosis | None:
     return Diagnosis(
         kind="undefined-reference",
-        cause=f"it does not link: no library that it is linked with has {quoted(match.group(1), 100)}",
+        cause=f"it does not link: no library that it is linked with has"
+        f" {quoted(match.group(1), 100)}",
         hint=f"pin another version of {log.package}, which knows the distribution's libraries, or "
         "add the one that has it by `system`",
     )
@@ -96,7 +99,8 @@ def _undefined(match: re.Match[str], log: Log) -> Diagnosis | None:
 def _multiple(match: re.Match[str], log: Log) -> Diagnosis | None:
     return Diagnosis(
         kind="multiple-definition",
-        cause=f"it does not link: {match.group(1)} is defined several times, as gcc refuses since 10",
+        cause=f"it does not link: {match.group(1)} is defined several times, as gcc refuses"
+        f" since 10",
         hint=f"pin a newer {log.package}, or have gcc take it as before",
         fix=env_fix(log.package, "CFLAGS", "-fcommon"),
     )
@@ -168,14 +172,16 @@ CODE: tuple[Symptom, ...] = (
         _outside,
     ),
     Symptom(
-        r"PermissionError: \[Errno 13\] Permission denied: '(?:[^'\n]{1,200}' -> ')?(/(?!build|tmp)[^'\n]{1,200})'",
+        r"PermissionError: \[Errno 13\] Permission denied: '(?:[^'\n]{1,200}' ->"
+        r" ')?(/(?!build|tmp)[^'\n]{1,200})'",
         _outside,
     ),
     Symptom(
         r"error: could not create '(/(?!build|tmp)[^'\n]{1,200})': Permission denied", _outside
     ),
     Symptom(
-        r"cannot create (?:directory|regular file) [‘'](/(?!build|tmp)[^’'\n]{1,200})[’']: (?:Permission|Read-only)",
+        r"cannot create (?:directory|regular file) '(/(?!build|tmp)[^'\n]{1,200})': "
+        r"(?:Permission|Read-only)",
         _outside,
     ),
     Symptom(
@@ -190,16 +196,17 @@ CODE: tuple[Symptom, ...] = (
         r": error: ((?:implicit declaration of function|type defaults to)[^\n]{1,120})\[-W", _old_c
     ),
     Symptom(
-        r": error: ([^\n]{1,160}(?:incompatible pointer type|makes (?:integer|pointer) from (?:integer|pointer))"
+        r": error: ([^\n]{1,160}(?:incompatible pointer type|makes (?:integer|pointer) from "
+        r"(?:integer|pointer))"
         r"[^\n]{0,120})\[-W",
         _old_c,
     ),
     Symptom(r": error: ([^\n]{1,200}) \[-Werror(?:=[\w-]{1,40})?\]", _werror),
     Symptom(r"all warnings being treated as (errors)", _werror),
     # Options and processors
-    Symptom(r"error: unrecognized command[- ]line option [‘'\"](-[^’'\"\n]{1,80})", _flag),
+    Symptom(r"error: unrecognized command[- ]line option ['\"](-[^'\"\n]{1,80})", _flag),
     Symptom(r"error: (?:unknown argument|invalid value)[^\n]{0,20}: '(-[^'\n]{1,80})'", _flag),
-    Symptom(r"bad value [‘(][‘']?[\w.+-]{1,40}[’']?[)’]? for [‘'](-m\w{1,20}=?)", _flag),
+    Symptom(r"bad value ['(]'?[\w.+-]{1,40}'?[)']? for '(-m\w{1,20}=?)", _flag),
     Symptom(r"error: inlining failed in call to[^\n]{1,200}target specific option mismatch", _cpu),
     Symptom(r"(?i)\berror: [^\n]{0,80}unsupported (?:architecture|cpu|processor)[^\n]{0,60}", _cpu),
     Symptom(r"error: #error ([^\n]{1,200})", _error_directive),
@@ -207,23 +214,25 @@ CODE: tuple[Symptom, ...] = (
         r"note: ([^\n]{1,80}is only available from C\+\+\d\d[^\n]{0,40})", _standard, Rank.DECISIVE
     ),
     Symptom(
-        r"#(?:warning|error) ([^\n]{0,20}[Tt]his file requires compiler and library support[^\n]{0,80})",
+        r"#(?:warning|error) ([^\n]{0,20}[Tt]his file requires compiler and library"
+        r" support[^\n]{0,80})",
         _standard,
     ),
     # Linkers
     Symptom(
-        r"relocation [^\n]{1,200}symbol [`‘']([^'’\n]{1,100})[^\n]{1,120}recompile with -fPIC",
+        r"relocation [^\n]{1,200}symbol [`']([^'\n]{1,100})[^\n]{1,120}recompile with -fPIC",
         _fpic,
     ),
-    Symptom(r"multiple definition of [`‘']([^'’\n]{1,100})", _multiple),
-    Symptom(r"undefined reference to [`‘']([^'’\n]{1,120})", _undefined),
+    Symptom(r"multiple definition of [`']([^'\n]{1,100})", _multiple),
+    Symptom(r"undefined reference to [`']([^'\n]{1,120})", _undefined),
     Symptom(r"ImportError: [^\n]{1,200}undefined symbol: (\w{1,120})", _undefined),
     Symptom(
         r"^[ \t]{0,10}([\w./+-]{1,200}\.\w{1,4}:\d{1,7}:\d{1,5}: (?:fatal )?error: [^\n]{1,300})",
         _compile_error,
     ),
     Symptom(
-        r"^[ \t]{0,10}([\w-]{0,30}(?:gcc|g\+\+|cc1|cc1plus|clang|clang\+\+): (?:fatal )?error: [^\n]{1,200})",
+        r"^[ \t]{0,10}([\w-]{0,30}(?:gcc|g\+\+|cc1|cc1plus|clang|clang\+\+): (?:fatal"
+        r" )?error: [^\n]{1,200})",
         _compile_error,
         Rank.VAGUE,
     ),

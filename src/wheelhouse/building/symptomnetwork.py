@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from packaging.requirements import InvalidRequirement, Requirement
 
-from wheelhouse.building.symptoms import Diagnosis, Rank, Symptom, quoted, requires_fix
+from wheelhouse.building.answers import requires_fix
+from wheelhouse.building.symptoms import Diagnosis, Rank, Symptom, quoted
 
 if TYPE_CHECKING:
     from wheelhouse.building.symptoms import Log
@@ -106,6 +107,14 @@ def _placeholder(match: re.Match[str], log: Log) -> Diagnosis | None:
     )
 
 
+def _deprecated(match: re.Match[str], log: Log) -> Diagnosis | None:
+    return Diagnosis(
+        kind="deprecated-name",
+        cause=f"{log.package} is only another name of {match.group(1)}, and refuses to be built",
+        hint=f"ask for {match.group(1)} in its place: who asks for {log.package} is told above",
+    )
+
+
 def _cmake_download(match: re.Match[str], log: Log) -> Diagnosis | None:
     return Diagnosis(
         kind="cmake-download",
@@ -145,7 +154,8 @@ NETWORK: tuple[Symptom, ...] = (
         _clone,
     ),
     Symptom(
-        r"Command '\['[^\n]{1,200}'-m', 'pip', [^\n]{0,300}?'(?:wheel|install)', ([^\n]{1,300}?)\]'",
+        r"Command '\['[^\n']{1,200}', '-m', 'pip', (?:'-[^\n']{0,40}', ){0,9}"
+        r"'(?:wheel|install)', ([^\n]{1,300})\]'",
         _runs_pip,
         Rank.DECISIVE,
     ),
@@ -172,5 +182,6 @@ NETWORK: tuple[Symptom, ...] = (
         r"|Neither a subproject directory nor a [^\n]{1,60} file was found",
         _meson_download,
     ),
+    Symptom(r"PyPI package is deprecated, use '?([\w-]{1,60})", _deprecated, Rank.DECISIVE),
     Symptom(_UNREACHED, _download),
 )

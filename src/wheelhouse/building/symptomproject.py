@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from wheelhouse.building.answers import built_against, other_system, requiring
 from wheelhouse.building.symptoms import Diagnosis, Rank, Symptom, first_group, quoted
-from wheelhouse.building.symptomsystem import built_against, other_system, requiring
 
 if TYPE_CHECKING:
     from wheelhouse.building.symptoms import Log
@@ -39,14 +39,63 @@ _DISTRIBUTIONS = {
 }
 
 #: Modules whose distributions have their names.
-_BUILD_TOOLS = """
-    babel cffi cmake cppy d2to1 docutils dunamai expandvars extension_helpers flit_core flit_scm
-    incremental jinja2 maturin meson mpi4py nanobind ninja numpy oldest_supported_numpy packaging
-    pbr pip pkgconfig ply poetry poetry_core poetry_dynamic_versioning psutil py_build_cmake pybind11
-    pycparser pyparsing pythran requests scikit_build_core scipy semantic_version setuptools
-    setuptools_dso setuptools_git setuptools_rust setuptools_scm setuptools_scm_git_archive
-    sip six toml tomli vcversioner versioneer versioningit wheel whey
-""".split()
+_BUILD_TOOLS = frozenset(
+    [
+        "babel",
+        "cffi",
+        "cmake",
+        "cppy",
+        "d2to1",
+        "docutils",
+        "dunamai",
+        "expandvars",
+        "extension_helpers",
+        "flit_core",
+        "flit_scm",
+        "incremental",
+        "jinja2",
+        "maturin",
+        "meson",
+        "mpi4py",
+        "nanobind",
+        "ninja",
+        "numpy",
+        "oldest_supported_numpy",
+        "packaging",
+        "pbr",
+        "pip",
+        "pkgconfig",
+        "ply",
+        "poetry",
+        "poetry_core",
+        "poetry_dynamic_versioning",
+        "psutil",
+        "py_build_cmake",
+        "pybind11",
+        "pycparser",
+        "pyparsing",
+        "pythran",
+        "requests",
+        "scikit_build_core",
+        "scipy",
+        "semantic_version",
+        "setuptools",
+        "setuptools_dso",
+        "setuptools_git",
+        "setuptools_rust",
+        "setuptools_scm",
+        "setuptools_scm_git_archive",
+        "sip",
+        "six",
+        "toml",
+        "tomli",
+        "vcversioner",
+        "versioneer",
+        "versioningit",
+        "wheel",
+        "whey",
+    ]
+)
 
 #: Modules that nobody gives a build but to build against them: large, with a C or C++ of their own.
 _TO_BUILD_AGAINST = {"cupy", "jax", "jaxlib", "mxnet", "paddle", "pyarrow", "tensorflow", "torch"}
@@ -84,7 +133,7 @@ def _no_module(match: re.Match[str], log: Log) -> Diagnosis | None:
 def distribution(module: str) -> str | None:
     """The requirement that has *module*, where builds are known to import it.
 
-    Only of known ones: a name that a stranger's log gives is none to be fetched from an index.
+    Only of known ones: whose distribution another module's name is on an index, nobody knows.
     """
     for name in (".".join(module.split(".")[:2]), module.partition(".")[0]):
         if known := _DISTRIBUTIONS.get(name):
@@ -151,6 +200,16 @@ def _setup_argument(match: re.Match[str], log: Log) -> Diagnosis | None:
     )
 
 
+def _killed(match: re.Match[str], log: Log) -> Diagnosis | None:
+    return Diagnosis(
+        kind="backend-killed",
+        cause=f"a program of its build crashed: the build backend {match.group()}",
+        hint=f"pin another version of {log.package}; if the log ends in the midst of compiling, "
+        "raise `memory` under [limits]",
+        dated=True,
+    )
+
+
 def _incomplete(match: re.Match[str], log: Log) -> Diagnosis | None:
     return Diagnosis(
         kind="incomplete-sdist",
@@ -162,7 +221,8 @@ def _incomplete(match: re.Match[str], log: Log) -> Diagnosis | None:
 def _encoding(match: re.Match[str], log: Log) -> Diagnosis | None:
     return Diagnosis(
         kind="encoding",
-        cause=f"its build reads a file of its own in the wrong encoding: {quoted(match.group(), 120)}",
+        cause=f"its build reads a file of its own in the wrong encoding:"
+        f" {quoted(match.group(), 120)}",
         hint=f"pin another version of {log.package}, or tell the project's maintainers",
     )
 
@@ -206,33 +266,41 @@ PROJECT: tuple[Symptom, ...] = (
     Symptom(r"No module named '?pip[._]|cannot import name '\w{1,40}' from 'pip\b", _pip_internals),
     Symptom(r"(?:ModuleNotFoundError|ImportError): No module named '?([\w.]{1,80})'?", _no_module),
     Symptom(
-        r"^[ \t]{0,10}([A-Z]\w{1,20})[<>=\d. ]{0,12}(?: and ([A-Z]\w{1,20})[<>=\d. ]{0,12})? (?:is|are|must be) "
+        r"^[ \t]{0,10}([A-Z]\w{1,20})[<>=\d. ]{0,12}(?: and ([A-Z]\w{1,20})[<>=\d. ]{0,12})? "
+        r"(?:is|are|must be) "
         r"(?:required|needed|installed)",
         _said_requirements,
         Rank.CLUE,
     ),
     Symptom(
-        r"(?:requires?|install|need) (numpy|NumPy|Cython|cython|pybind11|cffi) (?:to be installed|first|before|in order)",
+        r"(?:requires?|install|need) (numpy|NumPy|Cython|cython|pybind11|cffi) (?:to be"
+        r" installed|first|before|in order)",
         _said_requirements,
         Rank.CLUE,
     ),
     Symptom(r"^install requires: '([\w-]{1,60})'", _said_requirements, Rank.CLUE),
     Symptom(r"invalid command 'bdist_wheel'", _no_wheel_command),
     Symptom(
-        r"setuptools[-_]scm was unable to detect version|Versioning for this project requires either an sdist"
+        r"setuptools[-_]scm was unable to detect version|Versioning for this project requires"
+        r" either an sdist"
         r"|[Cc]ould not determine (?:the )?version (?:from|using) (?:git|VCS|vcs)",
         _version,
         Rank.DECISIVE,
     ),
-    Symptom(r"ValueError: invalid pyproject\.toml config: ([^\n]{1,200})", _backend_config),
-    Symptom(r"poetry\.core\.[\w.]{1,100}: ([^\n]{1,200})", _backend_config),
-    Symptom(r"The Poetry configuration is invalid:\n([^\n]{1,200})", _backend_config),
     Symptom(
-        r"(?:flit_core|pdm|hatchling|maturin|mesonpy|scikit_build_core)\.[\w.]{1,60}(?:Error|Exception)?: ([^\n]{1,300})",
+        r"ValueError: invalid pyproject\.toml config: [^\n]{1,200}\n[^\n`]{0,40}([^\n]{1,200})",
+        _backend_config,
+    ),
+    Symptom(r"poetry\.core\.[\w.]{1,100}: ([^\n]{1,200})", _backend_config),
+    Symptom(r"The Poetry configuration is invalid:\n[ -]{0,9}([^\n]{1,200})", _backend_config),
+    Symptom(
+        r"(?:flit_core|pdm|hatchling|maturin|mesonpy|scikit_build_core)\.[\w.]{1,60}(?:Error"
+        r"|Exception)?: ([^\n]{1,300})",
         _backend_config,
     ),
     Symptom(
-        r"ValueError: ((?:Unable to determine which files to ship|Must specify either|Field `project)[^\n]{1,200})",
+        r"ValueError: ((?:Unable to determine which files to ship|Must specify either|Field"
+        r" `project)[^\n]{1,200})",
         _backend_config,
     ),
     Symptom(r"setuptools\.errors\.InvalidConfigError: ([^\n]{1,200})", _backend_config),
@@ -242,25 +310,30 @@ PROJECT: tuple[Symptom, ...] = (
     Symptom(r"No rule to make target ['`]([^'\n]{1,200})'", _incomplete, Rank.CLUE),
     Symptom(r"error: package directory '([^'\n]{1,200})' does not exist", _incomplete),
     Symptom(
-        r"(?:cc1(?:plus)?|gcc|g\+\+|clang): (?:fatal )?error: (?!cannot)([\w./+-]{1,200}): No such file",
+        r"(?:cc1(?:plus)?|gcc|g\+\+|clang): (?:fatal )?error: (?!cannot)([\w./+-]{1,200}): No"
+        r" such file",
         _incomplete,
     ),
     Symptom(r"Cannot find source file:\s{1,20}([\w./+-]{1,200})", _incomplete),
     Symptom(r"error: can't (?:find|copy) '([^'\n]{1,200})'", _incomplete),
     Symptom(r"^UnicodeDecodeError: [^\n]{1,160}", _encoding),
     Symptom(
-        r"(?i)(?:only (?:supports?|works? on|available (?:on|for)|for)|requires) (?:Windows|macOS|Mac OS X|OS X)\b[^\n]{0,40}",
+        r"(?i)(?:only (?:supports?|works? on|available (?:on|for)|for)|requires) (?:Windows"
+        r"|macOS|Mac OS X|OS X)\b[^\n]{0,40}",
         _other_system,
         Rank.CLUE,
     ),
+    Symptom(r"was killed by signal \d{1,3}", _killed, Rank.VAGUE),
     # What nothing above knows
     Symptom(
-        r"^(?:ERROR|Error|error|CRITICAL)(?::root)?: (?!Command|command|subprocess)(\S[^\n]{8,300})",
+        r"^(?:ERROR|Error|error|Fatal error|CRITICAL)(?::root)?: "
+        r"(?!Command|command|subprocess)(\S[^\n]{8,300})",
         _words,
         Rank.VAGUE,
     ),
     Symptom(
-        r"^(?!subprocess\.|distutils\.errors\.|setuptools\.errors\.CompileError|Cython\.)[\w.]{1,80}(?:Error|Exception|Exit): [^\n]{1,300}",
+        r"^(?!subprocess\.|distutils\.errors\.|setuptools\.errors\.CompileError"
+        r"|Cython\.)[\w.]{1,80}(?:Error|Exception|Exit): [^\n]{1,300}",
         _exception,
         Rank.VAGUE,
     ),

@@ -7,7 +7,6 @@ takes a time that grows with its length alone.
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
@@ -27,6 +26,8 @@ LOOKED_AT = 400
 #: Lines of evidence, and the characters of each.
 EVIDENCE = 6
 WIDTH = 200
+
+_QUOTES = str.maketrans("\u2018\u2019", "''")
 
 #: How often one symptom is noted, and how many missing things are named at most.
 _TIMES = 40
@@ -102,7 +103,7 @@ class Log:
 
     @classmethod
     def of(cls, package: str, text: str) -> Log:
-        lines = tuple(sanitize(line[: 4 * LOOKED_AT])[:LOOKED_AT] for line in text.split("\n"))
+        lines = tuple(_plain(line) for line in text.split("\n"))
         starts, at = [], 0
         for line in lines:
             starts.append(at)
@@ -124,6 +125,16 @@ class Log:
         """Up to *number* lines after the one in which *match* begins."""
         at = self.line_of(match)
         return self.lines[at + 1 : at + 1 + number]
+
+    def raised_in(self, match: re.Match[str]) -> str:
+        """The line of the traceback above *match* that names the file in which it ends."""
+        above = [line for line in self.before(match, 12) if re.match(r"[ \t]{0,40}File \"", line)]
+        return above[-1] if above else ""
+
+
+def _plain(line: str) -> str:
+    """*line*, harmless, not long, and with one kind of quotes: compilers have two."""
+    return sanitize(line[: 4 * LOOKED_AT])[:LOOKED_AT].translate(_QUOTES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,13 +205,14 @@ def _evidence(log: Log, match: re.Match[str]) -> tuple[str, ...]:
     trace = re.match(r"[\w.]{1,80}(?:Error|Exception|Exit)\b", log.lines[first])
     before, after = (2, 0) if trace else (1, 2)
     around = range(max(0, first - before), min(len(log.lines), last + after + 1))
-    told = [log.lines[at] for at in around if first <= at <= last or _says_something(log.lines[at])]
+    told = [log.lines[at] for at in around if first <= at <= last or _helps(log.lines[at])]
     margin = min((len(each) - len(each.lstrip()) for each in told), default=0)
     return tuple(each[margin:][:WIDTH].rstrip() for each in told[:EVIDENCE])
 
 
-def _says_something(line: str) -> bool:
-    return bool(line.strip(" ~^-=*!|"))
+def _helps(line: str) -> bool:
+    """Whether *line* has words, and is no command of a screenful."""
+    return bool(line.strip(" ~^-=*!|")) and len(line) <= WIDTH
 
 
 def first_group(match: re.Match[str]) -> str:
@@ -212,32 +224,3 @@ def quoted(text: str, length: int = 160) -> str:
     """*text* of a log, short enough for a sentence."""
     text = " ".join(text.split())
     return text if len(text) <= length else text[: length - 1] + "…"
-
-
-def system_fix(package: str, names: Iterable[str]) -> str:
-    """The lines of `wheelhouse.toml` that give *package*'s build the distribution's *names*."""
-    return _list(package, "system", names)
-
-
-def requires_fix(package: str, requirements: Iterable[str]) -> str:
-    """The lines that give *package*'s build more *requirements*, or limits to those it has."""
-    return _list(package, "build-requires", requirements)
-
-
-def against_fix(package: str, names: Iterable[str]) -> str:
-    """The lines that have *package* built against the locked versions of *names*."""
-    return _list(package, "build-against", names)
-
-
-def env_fix(package: str, name: str, value: str) -> str:
-    """The lines that set a variable of *package*'s build."""
-    return f"[packages.{package}.env]\n{name} = {_string(value)}"
-
-
-def _list(package: str, key: str, values: Iterable[str]) -> str:
-    return f"[packages.{package}]\n{key} = [{', '.join(map(_string, values))}]"
-
-
-def _string(value: str) -> str:
-    """*value* as a basic string of TOML, which JSON's strings are."""
-    return json.dumps(value, ensure_ascii=False)

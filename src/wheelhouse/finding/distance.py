@@ -29,7 +29,7 @@ def distance(missing: Missing, path: str, arch: str) -> int | None:
     """
     match missing.kind:
         case "header":
-            return _header(path.removesuffix(f"/{missing.name}"), arch)
+            return _header(missing.name, path, arch)
         case "library":
             far = _below(_LIBRARIES, _folder(path), arch)
             return None if far is None else far + path.endswith(".a")
@@ -45,11 +45,23 @@ def distance(missing: Missing, path: str, arch: str) -> int | None:
             return 0 if _merged(path) == _merged(missing.name) else None
 
 
-def _header(folder: str, arch: str) -> int | None:
+def _header(name: str, path: str, arch: str) -> int | None:
+    if not path.endswith(f"/{name}"):
+        return _linked(name, path, arch)
+    folder = path.removesuffix(f"/{name}")
     far = _below(_HEADERS, folder, arch)
     if far is None and _below(_LIBRARIES, folder, arch) is not None:
         return FAR
     return far
+
+
+def _linked(name: str, path: str, arch: str) -> int | None:
+    """For `wcslib/wcs.h` in a folder `wcslib-7.12`: a link to that is in no list of files."""
+    wanted = name.rpartition("/")[0]
+    folder, there = _folder(path).rsplit("/", 1)
+    far = _below(_HEADERS, folder, arch)
+    alike = wanted and re.fullmatch(re.escape(wanted) + r"[-_]?[\d.]+", there)
+    return far + 1 if alike and far is not None else None
 
 
 def _pkg_config(folder: str, arch: str) -> int | None:

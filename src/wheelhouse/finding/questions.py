@@ -95,7 +95,9 @@ def question(missing: Missing) -> Question:
     name = missing.name
     match missing.kind:
         case "header":
-            return Question(paths=(f"/{name}",), packages=_development(*header_words(name)))
+            last = name.rpartition("/")[2]
+            paths = tuple(dict.fromkeys((f"/{name}", f"/{last}")))
+            return Question(paths=paths, packages=_development(*header_words(name)))
         case "pkg-config":
             return Question(
                 paths=(f"/{name}.pc",),

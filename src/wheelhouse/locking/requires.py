@@ -143,13 +143,11 @@ class BuildInspector:
         self,
         sdist: Sdist,
         *,
-        provision: Provision | None = None,
         want_metadata: bool = False,
         chain: tuple[NormalizedName, ...] = (),
     ) -> Inspection:
-        """Find what building *sdist* takes.
+        """Find what building *sdist* takes, whatever that is.
 
-        :param provision: what it is given from the start; what is known of it, if not given.
         :param chain: the packages for whose builds it is needed, the outermost first.
         :raises BuildError: it is broken, or its backend fails whatever it is given.
         :raises LockError: its build requirements cannot be had.
@@ -163,22 +161,35 @@ class BuildInspector:
                 hint="have one of them as a wheel: limit its version to one that has one, by "
                 f"`[packages.{chain[0]}] build-requires`",
             )
-        path = self._fetcher.fetch(sdist.file.url, sdist.file.sha256)
-        static = read_sdist(path, sdist.file.filename).requires
-        if provision is None:
-            provision = self._experience.of(sdist.name, sdist.file)
+        subject = Subject(
+            name=sdist.name,
+            version=str(sdist.version),
+            uploaded=sdist.file.upload_time,
+            asked_by=sdist.wanted_by or tuple(f"the build of {each}" for each in chain[-1:]),
+        )
         inspection = self._mender.until_done(
-            Subject(
-                name=sdist.name,
-                version=str(sdist.version),
-                uploaded=sdist.file.upload_time,
-                asked_by=sdist.wanted_by or tuple(f"the build of {each}" for each in chain[-1:]),
-            ),
-            provision,
-            lambda given: self._inspect(sdist, static, given, want_metadata, chain),
+            subject,
+            self._experience.of(sdist.name, sdist.file),
+            lambda given: self.inspect_with(given, sdist, want_metadata=want_metadata, chain=chain),
         )
         self._experience.remember(sdist.file, inspection.build.provision)
         return inspection
+
+    def inspect_with(
+        self,
+        provision: Provision,
+        sdist: Sdist,
+        *,
+        want_metadata: bool = False,
+        chain: tuple[NormalizedName, ...] = (),
+    ) -> Inspection:
+        """Find what building *sdist* takes when it is given *provision*, in one attempt.
+
+        Raises as :meth:`inspect` does.
+        """
+        path = self._fetcher.fetch(sdist.file.url, sdist.file.sha256)
+        static = read_sdist(path, sdist.file.filename).requires
+        return self._inspect(sdist, static, provision, want_metadata, chain)
 
     def _inspect(
         self,
@@ -188,7 +199,7 @@ class BuildInspector:
         want_metadata: bool,
         chain: tuple[NormalizedName, ...],
     ) -> Inspection:
-        """One attempt, with *provision*."""
+        """Resolve and ask until nothing is missing."""
         dynamic: tuple[str, ...] = ()
         for _ in range(ROUNDS):
             environment = self._environment(sdist.name, static + dynamic, provision, chain)
