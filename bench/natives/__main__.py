@@ -84,9 +84,9 @@ def run(
         )
         outcomes.append(outcome)
         told = f"{number}/{len(trials)} {target} {entry.requirement}: {verdict(outcome)}"
-        console.print(f"{told}, {outcome.seconds:.0f} s", markup=False)
+        console.print(f"{told}, {outcome.seconds:.0f} s", markup=False, soft_wrap=True)
         if outcome.cause:
-            console.print(f"    {outcome.cause}", style="dim", markup=False)
+            console.print(f"    {outcome.cause}", style="dim", markup=False, soft_wrap=True)
         content = {"wheelhouse": __version__, "outcomes": [asdict(each) for each in outcomes]}
         (kept / "natives.json").write_text(json.dumps(content, indent=2) + "\n")
     return outcomes

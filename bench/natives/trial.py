@@ -59,7 +59,7 @@ def attempt(
     :param kept: the folder that gets the lock of a success and the logs of a failure.
     :param bound: seconds after which it is stopped.
     """
-    project = folder / f"{target}-{entry.name}"
+    project = folder / f"{target}-{entry.requirement.replace('==', '-')}"
     project.mkdir(parents=True)
     (project / "requirements.txt").write_text(f"{entry.requirement}\n")
     (project / "wheelhouse.toml").write_text(entry.configuration(target))

@@ -246,7 +246,12 @@ def explain(
 
 
 def _evidence(finding: Finding) -> tuple[str, ...]:
-    lines = [line for line in finding.traceback.split("\n") if line.strip()]
+    """The last lines of the traceback, without those of the import system, which say nothing."""
+    lines = [
+        line
+        for line in finding.traceback.split("\n")
+        if line.strip() and not line.lstrip().startswith('File "<frozen ')
+    ]
     return tuple(lines[-SHOWN_LINES:])
 
 

@@ -246,13 +246,14 @@ class _Lessons:
         if self.terms.locked and self.terms.project.auto_requires and hidden.known:
             return explain(self.house, finding, cause=cause, hint=_COMMIT)
         guess = "" if hidden.known else f", if {hidden.requirement} is what has it"
+        automatic = ", or have it added by `auto-requires = true`" if hidden.known else ""
         own = self.terms.project.settings(hidden.package).requires
         lines = ", ".join(f'"{each}"' for each in sorted({*own, hidden.requirement}))
         return explain(
             self.house,
             finding,
             cause=cause,
-            hint=f"declare it in its place{guess}; {skip_hint(finding)}",
+            hint=f"declare it in its place{guess}{automatic}; {skip_hint(finding)}",
             fix=f"[packages.{hidden.package}]\nrequires = [{lines}]",
         )
 

@@ -81,17 +81,6 @@ def test_what_a_clean_server_lacks(workplace: Workplace, index: LocalIndex) -> N
     assert accepted.returncode == 0, accepted.stderr
 
 
-def test_a_server_that_may_not_be_asked_for_more(workplace: Workplace, index: LocalIndex) -> None:
-    index.add(ProjectSdist(name="demo", module_code=MAGIC))
-    write_project(workplace.project, index, "demo\n", more="runtime-system = false\n")
-    done = workplace.run("build")
-    assert done.status == 5, done.said
-    said = " ".join(done.said.split())
-    assert "demo does not import" in said
-    assert "libmagic1; the target forbids packages of the distribution" in said
-    assert "failed to find libmagic" in said  # the line that shows it
-
-
 def test_an_undeclared_requirement(workplace: Workplace, index: LocalIndex) -> None:
     index.add(
         ProjectSdist(name="demo", module_code="import pkg_resources"),

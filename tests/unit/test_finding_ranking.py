@@ -73,7 +73,9 @@ def answer(files: dict[str, str], *, lists: bool = True, **packages: Facts) -> A
     """What an index says: the packages of each path, separated by spaces."""
     return Answer(
         files=tuple((path, tuple(names.split())) for path, names in files.items()),
-        packages={name.replace("__", ".").replace("_", "-"): each for name, each in packages.items()},
+        packages={
+            name.replace("__", ".").replace("_", "-"): each for name, each in packages.items()
+        },
         lists=lists,
     )
 
@@ -126,8 +128,13 @@ def test_a_package_to_build_with_comes_before_one_to_run() -> None:
 
 def test_names_alike_come_before_many_dependents_and_these_before_others() -> None:
     files = {"/usr/include/odd.h": "libaaa-dev libbbb-dev libodd-dev"}
-    used = {"libaaa_dev": Facts(dependents=3), "libbbb_dev": Facts(dependents=70)}
-    found = header("odd.h", files, **used, libodd_dev=Facts(dependents=1))
+    found = header(
+        "odd.h",
+        files,
+        libaaa_dev=Facts(dependents=3),
+        libbbb_dev=Facts(dependents=70),
+        libodd_dev=Facts(dependents=1),
+    )
     assert found == ("libodd-dev", "libbbb-dev", "libaaa-dev")
 
 

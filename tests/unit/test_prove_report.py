@@ -191,7 +191,7 @@ def test_setuptools_that_is_there_may_be_too_new(tmp_path: Path) -> None:
 
 
 def test_an_error_shows_the_lines_and_who_asked(house: House) -> None:
-    trace = "\n".join(["Traceback (most recent call last):", *map(str, range(20)), "Bad: day", ""])
+    trace = "\n".join([*map(str, range(20)), '  File "<frozen importlib>", line 1', "Bad: day", ""])
     (error,) = errors(house, found("one", "one", "import", traceback=trace))
     assert error.evidence == ("15", "16", "17", "18", "19", "Bad: day")
     assert error.context == (("asked for by", "requirements.txt"),)

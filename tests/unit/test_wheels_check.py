@@ -134,12 +134,22 @@ def test_versions_of_a_library_that_comes_along_are_its_own() -> None:
 
 
 def test_missing_library() -> None:
-    finding = only(wheel(binary(needed=("libodbc.so.2",))))
+    finding = only(wheel(binary("demo.libs/libdemo.so", needed=("libodbc.so.2",))))
     assert (finding.rule, finding.level) == ("missing-library", "error")
     assert "libodbc.so.2" in finding.message
     built = only(wheel(binary(needed=("libodbc.so.2",))), origin="built")
     assert built.hint is not None
     assert "[packages.demo] system" in built.hint
+
+
+def test_missing_library_may_be_the_servers() -> None:
+    """What an extension module lacks, the proof misses, and finds in the distribution."""
+    lame = wheel(binary(needed=("libodbc.so.2",)))
+    finding = only(lame)
+    assert (finding.rule, finding.level) == ("missing-library", "warning")
+    assert "needs libodbc.so.2, which nothing in the house has" in finding.message
+    (forbidden,) = findings(lame, replace(TARGET, runtime_system=False))
+    assert forbidden.level == "error"
 
 
 def test_missing_library_of_a_part_is_for_the_proof_to_judge() -> None:
@@ -151,8 +161,9 @@ def test_missing_library_of_a_part_is_for_the_proof_to_judge() -> None:
 
 def test_missing_library_behind_the_wheels_own() -> None:
     inner = binary("demo.libs/libinner.so.1", needed=("libnone.so.1",))
-    assert only(wheel(binary(needed=("libinner.so.1",)), inner)).level == "error"
-    assert only(wheel(binary(), inner)).level == "warning"
+    behind = only(wheel(binary(needed=("libinner.so.1",)), inner))
+    assert behind.message.endswith("needs libnone.so.1, which nothing in the house has")
+    assert "a part of it" in only(wheel(binary(), inner)).message
 
 
 @pytest.mark.parametrize(

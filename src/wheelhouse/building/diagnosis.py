@@ -46,7 +46,8 @@ def _by_text(failure: Failure, package: str) -> Diagnosis | None:
 
 
 def _unknown(failure: Failure, package: str) -> Diagnosis:
-    lines = [line.strip() for line in Log.of(package, failure.tail).lines]
+    every = (line.strip() for line in Log.of(package, failure.tail).lines)
+    lines = [line for line in every if not re.match(r"[|!*~^]|self\.", line)]
     telling = [line for line in lines if re.search(r"(?i)\b(error|fatal|failed|no such)\b", line)]
     last = next(iter(telling[-1:] or [line for line in lines if line][-1:]), "")
     said = f" ({quoted(last, 200)})" if last else ""
@@ -115,7 +116,7 @@ def _repair(failure: Failure, package: str, limits: Limits) -> Diagnosis:
             cause=f"its wheel needs the library {found.group(1)}, which is not in the builder",
             hint=f"add the distribution's package that has it: `[packages.{package}] system`; or, "
             "if a requirement has it, have it built against that: `build-against`",
-            evidence=(quoted(found.string[found.start() : found.end() + 80], 200),),
+            evidence=(log.lines[log.line_of(found)][:200],),
             missing=(Missing("soname", found.group(1)),),
         )
     return Diagnosis(

@@ -31,7 +31,7 @@ def _newer_rust(package: str, wanted: str) -> Diagnosis:
     """Of Rust code for a newer compiler than the distribution's."""
     return Diagnosis(
         kind="rust-too-old",
-        cause=f"it is written in a newer Rust ({wanted}) than the distribution's compiler knows",
+        cause=f"it is written in a newer Rust than the distribution's compiler knows ({wanted})",
         hint=f'use a wheel of it: `[packages.{package}] source = "wheel"`; where the target has '
         "none, pin an older version",
     )
@@ -221,7 +221,8 @@ AGE: tuple[Symptom, ...] = (
     ),
     Symptom(
         r"requires rustc (\d[\w.]{0,12}) or newer|older than the `(\d{4})` edition"
-        r"|feature `(edition\d{4})` is required|requires (?:at least )?Rust (\d[\w.]{0,12})",
+        r"|rustc (\d[\w.]{0,12}) is not supported by|feature `(edition\d{4})` is required"
+        r"|requires (?:at least )?Rust (\d[\w.]{0,12})",
         lambda match, log: _newer_rust(log.package, first_group(match)),
         Rank.DECISIVE,
     ),

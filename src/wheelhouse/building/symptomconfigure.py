@@ -14,7 +14,7 @@ from wheelhouse.building.answers import (
     program,
     requiring,
 )
-from wheelhouse.building.symptoms import Diagnosis, Symptom, quoted
+from wheelhouse.building.symptoms import NAME, Diagnosis, Symptom, quoted
 from wheelhouse.missing import Missing
 
 if TYPE_CHECKING:
@@ -53,8 +53,6 @@ _DEPENDENCIES: dict[str, tuple[Kind, str]] = {
 }
 
 _REQUIRED_DEPENDENCIES = {"cython", "nanobind", "numpy", "pybind11", "pythran"}
-
-_NAME = r"[\w.+-]{1,80}"
 
 
 def _dependency(match: re.Match[str], log: Log, own: Kind) -> Diagnosis | None:
@@ -109,7 +107,7 @@ def _meson_vain(match: re.Match[str], log: Log) -> Diagnosis | None:
     looked = [
         found.group(1, 2)
         for line in above
-        if (found := re.search(rf"(Library|dependency) ({_NAME}) found: NO", line))
+        if (found := re.search(rf"(Library|dependency) ({NAME}) found: NO", line))
     ]
     missing = [
         Missing("library" if kind == "Library" else "pkg-config", name) for kind, name in looked
@@ -192,19 +190,17 @@ def _configure(match: re.Match[str], log: Log) -> Diagnosis | None:
 CONFIGURE: tuple[Symptom, ...] = (
     Symptom(r"The following required packages were not found:", _listed_packages),
     Symptom(
-        rf"ERROR: Dependency ['\"](?P<name>{_NAME})['\"](?: is required but)? not found", _meson
+        rf"ERROR: Dependency ['\"](?P<name>{NAME})['\"](?: is required but)? not found", _meson
     ),
     Symptom(
-        rf"ERROR: Dependency lookup for (?P<name>{_NAME}) with [^\n]{{1,40}} failed:"
+        rf"ERROR: Dependency lookup for (?P<name>{NAME}) with [^\n]{{1,40}} failed:"
         r" (?!Invalid version)",
         _meson,
     ),
-    Symptom(
-        rf"ERROR: C(?:\+\+)? (?:shared or static )?library '({_NAME})' not found", _meson_thing
-    ),
+    Symptom(rf"ERROR: C(?:\+\+)? (?:shared or static )?library '({NAME})' not found", _meson_thing),
     Symptom(r"ERROR: C(?:\+\+)? header '([\w./+-]{1,200})' not found", _meson_thing),
-    Symptom(rf"ERROR: Program '({_NAME})' not found", _called),
-    Symptom(rf"ERROR: Program\(s\) \['({_NAME})'", _called),
+    Symptom(rf"ERROR: Program '({NAME})' not found", _called),
+    Symptom(rf"ERROR: Program\(s\) \['({NAME})'", _called),
     Symptom(r"ERROR: Unknown compiler\(s\): \[(.{1,100})", _unknown_compilers),
     Symptom(r"ERROR: (?:python3?|[\w./-]{1,80}) is missing modules: (?P<name>[\w.]{1,60})", _meson),
     Symptom(r"ERROR: Problem encountered: ", _meson_vain),

@@ -72,11 +72,6 @@ def _requirement(text: str) -> str | None:
     return None if found.url else str(found)
 
 
-def _not_found(match: re.Match[str], log: Log) -> Diagnosis | None:
-    """The words of easy_install and pip for a requirement that they did not get."""
-    return _runs_pip(match, log)
-
-
 def _egg(match: re.Match[str], log: Log) -> Diagnosis | None:
     return Diagnosis(
         kind="fetches-setuptools",
@@ -163,7 +158,7 @@ NETWORK: tuple[Symptom, ...] = (
         r"(?:No local packages or working download links found for|Couldn't find index page for"
         r"|Could not find suitable distribution for Requirement\.parse\(|No matching distribution"
         r" found for) ?'?([\w.<>=!, -]{1,100})",
-        _not_found,
+        _runs_pip,
         Rank.DECISIVE,
     ),
     Symptom(

@@ -63,7 +63,7 @@ _HEADERS_GONE = (
 )
 
 #: What CPython's own C names begin with; numpy's begin with PyArray, PyUFunc and NPY.
-_OWN = r"_?Py(?!Array|UFunc|CFFI)[A-Za-z]*(?:_[A-Za-z]\w{0,60})?"
+_OWN = r"_?Py(?!Array|UFunc|CFFI)[A-Za-z]{0,60}(?:_[A-Za-z]\w{0,60})?"
 
 _STRUCTS = (
     r"_?(?:Py|struct _)?(?:PyThreadState|ThreadState|ts|PyFrameObject|_frame|PyTypeObject"
@@ -185,10 +185,10 @@ PYTHON: tuple[Symptom, ...] = (
     Symptom(
         r": error: (?:implicit declaration of function|unknown type name|too (?:few|many)"
         r" arguments to "
-        r"function|incompatible types? for argument \d+ of|invalid use of (?:incomplete"
+        r"function|incompatible types? for argument \d{1,3} of|invalid use of (?:incomplete"
         r"|undefined) "
         r"type(?:def)?|use of undeclared identifier|no matching function for call to|passing"
-        r" argument \d+ of)"
+        r" argument \d{1,3} of)"
         rf" '({_OWN})",
         _c_of_python,
         Rank.DECISIVE,

@@ -8,6 +8,7 @@ takes a time that grows with its length alone.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from itertools import islice
@@ -28,6 +29,9 @@ EVIDENCE = 6
 WIDTH = 200
 
 _QUOTES = str.maketrans("\u2018\u2019", "''")
+
+#: The name of a program, a library or a .pc file.
+NAME = r"[\w.+-]{1,80}"
 
 #: How often one symptom is noted, and how many missing things are named at most.
 _TIMES = 40
@@ -112,8 +116,6 @@ class Log:
 
     def line_of(self, match: re.Match[str]) -> int:
         """The number of the line in which *match* begins, from 0."""
-        from bisect import bisect_right
-
         return bisect_right(self.starts, match.start()) - 1
 
     def before(self, match: re.Match[str], number: int) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from wheelhouse.building.answers import (
     other_system,
     requiring,
 )
-from wheelhouse.building.symptoms import Diagnosis, Rank, Symptom, first_group
+from wheelhouse.building.symptoms import NAME, Diagnosis, Rank, Symptom, first_group
 from wheelhouse.missing import Missing
 
 if TYPE_CHECKING:
@@ -134,7 +134,6 @@ def _soname(match: re.Match[str], log: Log) -> Diagnosis | None:
     return lacking("missing-library", log.package, missing)
 
 
-_NAME = r"[\w.+-]{1,80}"
 _VERSIONS = r"'?(?P<wanted>[<>=!]{0,2} ?[\w.]{1,20})"
 
 SYSTEM: tuple[Symptom, ...] = (
@@ -144,30 +143,30 @@ SYSTEM: tuple[Symptom, ...] = (
     Symptom(r"\b(?:cannot find|unable to find library) -l(:?[\w.+-]{1,100})", _library),
     Symptom(r"\bcannot find (lib[\w.+-]{1,100}\.(?:so|a)[\w.]{0,20})", _library),
     Symptom(r"Package requirements \(([^)\n]{1,300})\) were not met", _requirements_of_pkg_config),
-    Symptom(rf"pkg-config package '({_NAME})", _pc),
-    Symptom(rf"No package '({_NAME})' found", _pc, Rank.CLUE),
-    Symptom(rf"Package '?({_NAME}?)'? was not found in the pkg-config", _pc, Rank.CLUE),
-    Symptom(rf"Package '({_NAME})', required by '[^'\n]{{1,80}}', not found", _pc, Rank.CLUE),
+    Symptom(rf"pkg-config package '({NAME})", _pc),
+    Symptom(rf"No package '({NAME})' found", _pc, Rank.CLUE),
+    Symptom(rf"Package '?({NAME}?)'? was not found in the pkg-config", _pc, Rank.CLUE),
+    Symptom(rf"Package '({NAME})', required by '[^'\n]{{1,80}}', not found", _pc, Rank.CLUE),
     Symptom(r"Command '\[?'?pkg-config\b([^\n]{1,300}) returned non-zero", _pc_command, Rank.CLUE),
     Symptom(
-        rf"Requested '(?P<name>{_NAME}?) {_VERSIONS}' but version of [^\n]{{1,80}} is"
-        r" (?P<found>[\w.]+)",
+        rf"Requested '(?P<name>{NAME}?) {_VERSIONS}' but version of [^\n]{{1,80}} is"
+        r" (?P<found>[\w.]{1,20})",
         _too_old,
     ),
     Symptom(
-        rf"Invalid version(?: of dependency)?, need '(?P<name>{_NAME})'"
+        rf"Invalid version(?: of dependency)?, need '(?P<name>{NAME})'"
         rf" \[{_VERSIONS}'[^\n]{{0,80}}\]"
         r" found '(?P<found>[\w.]{1,20})'",
         _too_old,
     ),
     Symptom(
-        rf"Dependency '?(?P<name>{_NAME})'? found: NO[^\n]{{0,20}} found"
+        rf"Dependency '?(?P<name>{NAME})'? found: NO[^\n]{{0,20}} found"
         r" '?(?P<found>[\w.]{1,20})'? "
         rf"but need: {_VERSIONS}",
         _too_old,
     ),
     Symptom(
-        rf"Could NOT find (?P<name>{_NAME}): Found unsuitable"
+        rf"Could NOT find (?P<name>{NAME}): Found unsuitable"
         r" version\s{1,20}\"(?P<found>[\w.]{1,20})\",\s{1,20}but\s{1,20}"
         r"required\s{1,20}is\s{1,20}(?:at\s{1,20}least"
         r"|exact\s{1,20}version)\s{1,20}\"(?P<wanted>[\w.]{1,20})\"",

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from wheelhouse.building.answers import cuda, fortran, java, lacking, program, rust
-from wheelhouse.building.symptoms import Diagnosis, Rank, Symptom, first_group
+from wheelhouse.building.symptoms import NAME, Diagnosis, Rank, Symptom, first_group
 from wheelhouse.missing import Missing
 
 if TYPE_CHECKING:
@@ -43,7 +43,6 @@ _HEADERS = {
     "zstd": "zstd.h",
 }
 
-_NAME = r"[\w.+-]{1,80}"
 
 _PROGRAMS = (
     r"(?:[a-z][\w.+]{0,30}[-_]config|apxs|autoconf|automake|autoreconf|bison|bzip2|cargo"
@@ -126,27 +125,25 @@ def _r(match: re.Match[str], log: Log) -> Diagnosis | None:
 
 
 TOOLS: tuple[Symptom, ...] = (
-    Symptom(
-        r"Failed to find nvcc|nvcc (?:was )?not found|CUDA_HOME environment variable is not set",
-        _cuda,
-    ),
-    Symptom(r"Your CUDA environment is invalid|CUDA_PATH environment variable is not set", _cuda),
+    Symptom(r"Failed to find nvcc|Your CUDA environment is invalid", _cuda),
+    Symptom(r"Error: CUDA_HOME environment variable is not set", _cuda),
+    Symptom(r"nvcc (?:was )?not found|CUDA_(?:HOME|PATH) [^\n]{0,30}not set", _cuda, Rank.CLUE),
     Symptom(r"error: command '([^'\s]{1,200})' failed: No such file", _program),
-    Symptom(rf"unable to execute '({_NAME})': No such file", _program),
+    Symptom(rf"unable to execute '({NAME})': No such file", _program),
     Symptom(
         r"^[ \t]{0,40}(?:error|[\w.]{1,80}): \[Errno 2\] No such file or directory:"
         r" '([^'\n]{1,200})'",
         _no_such_file,
     ),
     Symptom(r"\[Errno 2\] No such file or directory: '([^'\n]{1,200})'", _no_such_file, Rank.CLUE),
-    Symptom(rf"\bmake(?:\[\d{{1,3}}\])?: ({_NAME}): No such file or directory", _program),
-    Symptom(rf"\benv: ['`]({_NAME})': No such file", _program),
+    Symptom(rf"\bmake(?:\[\d{{1,3}}\])?: ({NAME}): No such file or directory", _program),
+    Symptom(rf"\benv: ['`]({NAME})': No such file", _program),
     Symptom(
         r"\bsh: (?:line )?\d{1,6}: ([\w./+-]{1,100}): (?:command )?not found",
         _program,
         Rank.CLUE,
     ),
-    Symptom(rf": (?:line \d{{1,6}}: )?({_NAME}): command not found", _program, Rank.CLUE),
+    Symptom(rf": (?:line \d{{1,6}}: )?({NAME}): command not found", _program, Rank.CLUE),
     Symptom(
         r"no acceptable (?:C|C\+\+) compiler found|\b(gcc): command not found",
         lambda _, log: program("gcc", log.package),
@@ -198,7 +195,7 @@ TOOLS: tuple[Symptom, ...] = (
         r"(?:Can't|Could not|Cannot) find a local (?:Oracle )?([A-Z][\w +-]{1,40}?) installation",
         _said_libraries,
     ),
-    Symptom(r"Did not find ([A-Za-z][\w-]{1,40}) version \d+ headers", _said_libraries),
+    Symptom(r"Did not find ([A-Za-z][\w-]{1,40}) version \d{1,3} headers", _said_libraries),
     Symptom(r"Unable to load dependency ([\w-]{1,40}), make sure", _said_libraries),
     Symptom(
         r"(?:Could not|Cannot|Can't) find (?:the )?(?:shared )?library '?(?:lib)?([\w+-]{1,60})",
@@ -214,14 +211,14 @@ TOOLS: tuple[Symptom, ...] = (
         _said_header,
         Rank.CLUE,
     ),
-    Symptom(rf"error: ({_NAME}) is not installed or not in path", _said_not_in_path),
+    Symptom(rf"error: ({NAME}) is not installed or not in path", _said_not_in_path),
     Symptom(r"Cannot compile MPI programs", _mpi),
     Symptom(
         r"environment variable JAVA_HOME|JAVA_HOME (?:is |environment variable )?not (?:set|found)",
         _jdk,
     ),
     Symptom(r"\b([a-z][\w+-]{1,30}) executable (?:was )?not found", _program, Rank.CLUE),
-    Symptom(rf"The '({_NAME})' command appears not to be installed", _program, Rank.CLUE),
+    Symptom(rf"The '({NAME})' command appears not to be installed", _program, Rank.CLUE),
     Symptom(r"Specify a working (qmake)\b|PyProjectOptionException\('(qmake)'", _program),
     Symptom(r"without R in the PATH or R_HOME defined", _r),
 )

@@ -12,12 +12,12 @@ import re
 from typing import TYPE_CHECKING
 
 from wheelhouse.finding.distance import distance
-from wheelhouse.finding.questions import header_words, question
+from wheelhouse.finding.questions import Facts, header_words, question
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
-    from wheelhouse.finding.questions import Answer, Facts
+    from wheelhouse.finding.questions import Answer
     from wheelhouse.missing import Missing
 
 #: Packages that are offered for one thing.
@@ -32,7 +32,7 @@ ALIKE = 2
 
 #: What is for other machines, other C libraries, debuggers or readers, by its package's name.
 _UNFIT = re.compile(
-    r"""(?:.*-)?(?:cross|dietlibc|emscripten|klibc|mingw-w64|musl|newlib|picolibc|wine\w*)(?:-.*)?
+    r"""(?:.*-|lib)?(?:cross|dietlibc|emscripten|klibc|mingw-w64|musl|newlib|picolibc|wine\w*)(?:-.*)?
       | (?:avr|gcc|golang|librust|mingw32|mingw64|msp430)-.*
       | lib(?:32|64|hf|n32|sf|x32).+
       | .*-(?:dbg|dbgsym|debug|debuginfo|debugsource|docs?|examples?|source|tests?|udeb)
@@ -54,30 +54,43 @@ def rank(
     """The packages that *answer* offers for *missing*, at most :data:`MOST`.
 
     :param arch: the target's, as `platform.machine()` says.
-    :param installed: packages that are there already: what is missing is not missing for them.
+    :param installed: packages that are there already; they and what stands for them do not help.
     """
-    distances = _distances(missing, answer, arch)
+    names = {package: _stand_in(package, answer.packages) or package for package in _all(answer)}
+    distances = {
+        package: far
+        for package, far in _distances(missing, answer, arch).items()
+        if package not in installed and names[package] not in installed
+    }
     if not distances:
         return _guessed(missing, answer, installed)
     likeness = {package: _likeness(missing, package) for package in distances}
 
     def key(package: str) -> tuple[object, ...]:
-        facts = answer.packages.get(package)
+        facts = answer.packages.get(package, Facts())
         near = distances[package] == 0
         return (
             (not near) + (not near and likeness[package] < ALIKE),
             distances[package],
             bool(_DEVELOPMENT.fullmatch(package)) == (missing.kind == "soname"),
-            (facts is not None and facts.transitional) or "-compat" in package,
+            facts.transitional or "-compat" in package,
             -likeness[package],
-            -_dependents(package, answer.packages),
+            -sum(
+                answer.packages.get(each, Facts()).dependents for each in {package, names[package]}
+            ),
             len(package),
             package,
         )
 
     many = MANY_IN_FOLDER if "/" in missing.name else MANY
     ordered = sorted(_selected(distances, likeness, many), key=key)
-    return _offered(ordered, answer.packages, installed)
+    return tuple(dict.fromkeys(names[package] for package in ordered))[:MOST]
+
+
+def _all(answer: Answer) -> Iterator[str]:
+    """Every package that has a file or a name."""
+    for _, packages in (*answer.files, *answer.names.items()):
+        yield from packages
 
 
 def _distances(missing: Missing, answer: Answer, arch: str) -> dict[str, int]:
@@ -92,7 +105,7 @@ def _distances(missing: Missing, answer: Answer, arch: str) -> dict[str, int]:
 
 
 def _guessed(missing: Missing, answer: Answer, installed: Collection[str]) -> tuple[str, ...]:
-    """Packages that are called as one of the thing would be, for an index without files."""
+    """The package that is called as one of the thing would be, for an index without files."""
     if answer.lists or missing.kind not in ("header", "library", "cmake"):
         return ()
     names = [name for name in question(missing).packages if name in answer.packages]
@@ -101,7 +114,7 @@ def _guessed(missing: Missing, answer: Answer, installed: Collection[str]) -> tu
 
 def _selected(distances: Mapping[str, int], likeness: Mapping[str, int], many: int) -> list[str]:
     """Those that are worth a try: the nearest, and what is farther away and much alike."""
-    nearest = min(distances.values(), default=0)
+    nearest = min(distances.values())
     strangers = [
         package
         for package, far in distances.items()
@@ -110,17 +123,6 @@ def _selected(distances: Mapping[str, int], likeness: Mapping[str, int], many: i
     if nearest > 0 and len(strangers) > many:
         strangers = []
     return [package for package in distances if likeness[package] >= ALIKE] + strangers
-
-
-def _offered(
-    ordered: Iterable[str], packages: Mapping[str, Facts], installed: Collection[str]
-) -> tuple[str, ...]:
-    offered: dict[str, None] = {}
-    for package in ordered:
-        name = _stand_in(package, packages) or package
-        if package not in installed and name not in installed:
-            offered[name] = None
-    return tuple(offered)[:MOST]
 
 
 # -- Names ----------------------------------------------------------------------------------
@@ -151,12 +153,6 @@ def _core(name: str) -> str:
 
 
 # -- Packages that stand for others ---------------------------------------------------------
-
-
-def _dependents(package: str, packages: Mapping[str, Facts]) -> int:
-    """How many packages depend on *package*, or on what stands for it."""
-    names = {package, _stand_in(package, packages) or package}
-    return sum(packages[name].dependents for name in names if name in packages)
 
 
 def _stand_in(package: str, packages: Mapping[str, Facts]) -> str | None:

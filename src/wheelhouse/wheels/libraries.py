@@ -55,9 +55,13 @@ def check_libraries(case: Case) -> Iterator[Finding]:
     missing = _missing_sonames(case)
     for soname in [name for name in missing if name in policy.DRIVER_SONAMES]:
         yield _driver(case, soname, missing.pop(soname))
-    if missing and case.origin == "fetched" and not _is_useless_without(case, missing):
-        yield _partly_missing(case, missing)
-        return
+    if missing and case.origin == "fetched":
+        if not _is_useless_without(case, missing):
+            yield _partly_missing(case, missing)
+            return
+        if _proof_can_help(case, missing):
+            yield _left_to_the_proof(case, missing)
+            return
     for soname, members in missing.items():
         if policy.is_libpython(soname):
             yield _linked_libpython(case, soname, members)
@@ -99,6 +103,15 @@ def _is_useless_without(case: Case, missing: Mapping[str, Sequence[str]]) -> boo
     return entries <= lame
 
 
+def _proof_can_help(case: Case, missing: Mapping[str, Sequence[str]]) -> bool:
+    """Whether the proof will miss *missing*, and may have the server get what it is in.
+
+    It loads every extension module, and no other library by itself.
+    """
+    loaded = any(binary.initializes for binary in case.binaries)
+    return loaded and case.target.runtime_system and not any(map(policy.is_libpython, missing))
+
+
 def _missing(case: Case, soname: str, members: Sequence[str]) -> Finding:
     return case.find(
         "missing-library",
@@ -112,13 +125,26 @@ def _missing(case: Case, soname: str, members: Sequence[str]) -> Finding:
     )
 
 
-def _partly_missing(case: Case, missing: Mapping[str, Sequence[str]]) -> Finding:
-    names = sorted(missing)
-    shown = ", ".join(names[:_SHOWN_NAMES])
-    more = f" and {len(names) - _SHOWN_NAMES} more" if len(names) > _SHOWN_NAMES else ""
+def _left_to_the_proof(case: Case, missing: Mapping[str, Sequence[str]]) -> Finding:
     return case.find(
         "missing-library",
-        f"a part of it needs {shown}{more}, which nothing in the house has; it works without "
+        f"needs {_names(missing)}, which nothing in the house has",
+        member=next(iter(missing.values()))[0],
+        level="warning",
+        hint="The server must have the distribution's packages of it; the proof finds out which.",
+    )
+
+
+def _names(missing: Mapping[str, Sequence[str]]) -> str:
+    names = sorted(missing)
+    more = f" and {len(names) - _SHOWN_NAMES} more" if len(names) > _SHOWN_NAMES else ""
+    return ", ".join(names[:_SHOWN_NAMES]) + more
+
+
+def _partly_missing(case: Case, missing: Mapping[str, Sequence[str]]) -> Finding:
+    return case.find(
+        "missing-library",
+        f"a part of it needs {_names(missing)}, which nothing in the house has; it works without "
         "that part at best",
         member=next(iter(missing.values()))[0],
         level="warning",
