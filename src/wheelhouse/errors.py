@@ -26,6 +26,7 @@ class WheelhouseError(Exception):
     :param context: what else a person asks first, as pairs such as ``asked for by`` and who.
     :param evidence: the few lines of the log that show the cause.
     :param fix: the exact lines for `wheelhouse.toml`, where the hint says to add some.
+    :param kind: what kind of its *code* it is, by a stable name such as ``missing-header``.
     :ivar target: the name of the target it happened to, once that is known.
     """
 
@@ -41,6 +42,7 @@ class WheelhouseError(Exception):
         context: Sequence[tuple[str, str]] = (),
         evidence: Sequence[str] = (),
         fix: str | None = None,
+        kind: str | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -49,6 +51,7 @@ class WheelhouseError(Exception):
         self.context = tuple(context)
         self.evidence = tuple(evidence)
         self.fix = fix
+        self.kind = kind
         self.target: str | None = None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import platform
 import shutil
 import subprocess
 import sys
@@ -39,7 +40,7 @@ etc/mime.types                        net/media-types
 
 PACKAGES = """\
 Package: libodd-dev
-Section: libdevel
+Section: devel
 Depends: libodd9-dev (>= 9), libc6-dev | libc-dev
 Description: odd
 
@@ -55,7 +56,7 @@ Package: libodd9
 Section: libs
 
 Package: odd-user
-Section: libdevel
+Section: devel
 Depends: libodd-dev
 
 Package: media-types
@@ -86,7 +87,7 @@ def write(folder: Path, *arguments: object) -> str:
     """Run the script as an image's recipe does, but write to *folder*; what it said."""
     script = folder / "index.py"
     script.write_text(SCRIPT.read_text().replace("/opt/wheelhouse/index", str(folder / "index")))
-    command = [sys.executable, "-I", script, *arguments]
+    command = [sys.executable, "-I", *map(str, (script, *arguments))]
     done = subprocess.run(command, capture_output=True, text=True)
     assert not done.returncode, done.stderr
     return done.stdout
@@ -126,7 +127,7 @@ def test_of_debian_the_files_that_builds_look_for_are_kept(debian: Path) -> None
 
 def test_of_debian_the_packages_that_may_be_offered_are_kept(debian: Path) -> None:
     assert table(debian, "packages") == [
-        "libodd-dev\tlibdevel\t0\t1\tlibodd9-dev",
+        "libodd-dev\tdevel\t0\t1\tlibodd9-dev",
         "libodd8-dev\toldlibs\t1\t0\t",
         "libodd9\tlibs\t1\t1\t",
         "libodd9-dev\tlibdevel\t4\t1\tlibodd9",
@@ -154,7 +155,7 @@ def test_debian_answers(debian: Path, kind: Kind, name: str, packages: tuple[str
 def test_a_mirror_without_its_lists_of_files_makes_no_index(tmp_path: Path) -> None:
     (tmp_path / "contents").write_text("usr/include/odd.h libdevel/libodd8-dev\n")
     (tmp_path / "packages").write_text(PACKAGES)
-    with pytest.raises(AssertionError, match=r"error: .* not complete: only 1 of 4 packages"):
+    with pytest.raises(AssertionError, match=r"error: .* not complete: only 0 of 1 packages"):
         write(tmp_path, "apt", tmp_path / "contents", tmp_path / "packages")
     assert not (tmp_path / "index").exists()
 
@@ -167,7 +168,7 @@ def test_a_repository_of_rpms(tmp_path: Path) -> None:
     assert offered(tmp_path, "pkg-config", "libpq") == ("libpq-devel",)
     assert offered(tmp_path, "program", "pg_config") == ("libpq-devel",)
     assert offered(tmp_path, "cmake", "postgresql") == ("postgresql-private",)
-    assert offered(tmp_path, "soname", "libpqz.so.5") == ("pq-test",)
+    assert offered(tmp_path, "soname", "libpqz.so.5") == ("libpqz",)
     assert offered(tmp_path, "soname", "libpq.so.5") == ()
 
 
@@ -177,6 +178,7 @@ def repository(folder: Path) -> Path:
     kept.mkdir(parents=True)
     for name in ("primary.xml.gz", "filelists.xml.gz"):
         data = gzip.decompress((REPODATA / name).read_bytes())
+        data = data.replace(b"pq-test", b"libpqz")
         data = data.replace(b">x86_64<", f">{machine()}<".encode())
         data = data.replace(b'arch="x86_64"', f'arch="{machine()}"'.encode())
         (kept / f"0123-{name}").write_bytes(gzip.compress(data))
@@ -184,8 +186,6 @@ def repository(folder: Path) -> Path:
 
 
 def machine() -> str:
-    import platform
-
     return platform.machine()
 
 
@@ -219,7 +219,7 @@ def test_alpine_is_asked_for_what_packages_provide(tmp_path: Path) -> None:
 
 def test_metadata_without_packages_makes_no_index(tmp_path: Path) -> None:
     (tmp_path / "cache").mkdir()
-    with pytest.raises(AssertionError, match="error: .* tells of no packages"):
+    with pytest.raises(AssertionError, match=r"error: .* tells of no packages"):
         write(tmp_path, "rpm", tmp_path / "cache")
 
 

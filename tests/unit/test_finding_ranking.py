@@ -69,7 +69,7 @@ def test_the_index_alone_knows_nearly_all() -> None:
 # -- One rule at a time ---------------------------------------------------------------------
 
 
-def answer(files: dict[str, str], *, lists: bool = True, **packages: Facts) -> Answer:
+def answer(files: dict[str, str], lists: bool = True, /, **packages: Facts) -> Answer:
     """What an index says: the packages of each path, separated by spaces."""
     return Answer(
         files=tuple((path, tuple(names.split())) for path, names in files.items()),
@@ -207,10 +207,10 @@ def test_names_that_packages_provide_count_as_files_do() -> None:
 
 def test_names_are_guessed_only_where_no_files_are_listed() -> None:
     missing = Missing("header", "odd/odd.h")
-    assert rank(missing, answer({}, lists=False, odd_dev=Facts()), "x86_64") == ("odd-dev",)
-    assert rank(missing, answer({}, lists=True, odd_dev=Facts()), "x86_64") == ()
+    assert rank(missing, answer({}, False, odd_dev=Facts()), "x86_64") == ("odd-dev",)
+    assert rank(missing, answer({}, True, odd_dev=Facts()), "x86_64") == ()
     program = Missing("program", "odd")
-    assert rank(program, answer({}, lists=False, odd=Facts()), "x86_64") == ()
+    assert rank(program, answer({}, False, odd=Facts()), "x86_64") == ()
 
 
 def test_a_file_is_where_it_is_expected() -> None:

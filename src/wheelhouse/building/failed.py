@@ -46,6 +46,7 @@ class FailedBuildError(BuildError):
             context=[(label, text) for label, text in context if text],
             evidence=diagnosis.evidence,
             fix=diagnosis.fix,
+            kind=diagnosis.kind,
         )
         self.subject = subject
         self.phase = phase

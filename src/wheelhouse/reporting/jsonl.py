@@ -90,6 +90,7 @@ def error_to_dict(error: WheelhouseError) -> dict[str, Any]:
         "target": error.target,
         "status": error.exit_status,
         "message": error.message,
+        "kind": error.kind,
         "context": dict(error.context),
         "evidence": list(error.evidence),
         "hint": error.hint,
