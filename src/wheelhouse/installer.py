@@ -50,11 +50,11 @@ def _packages(needs: Needs) -> list[str]:
 
 
 def _package_fix(target: Target, proven: Place) -> str:
-    """How to get a package of the distribution, with ``%s`` in the place of its name."""
+    """How to get packages of the distribution, with ``%s`` in the place of their names."""
     if proven.preset.name == target.preset.name:
         return f"{_install_command(target)} %s"
     title = proven.preset.title.replace("%", "%%")
-    return f"install the distribution's package that has it ({title} calls it %s)"
+    return f"install the distribution's packages that have it ({title} calls them %s)"
 
 
 def _python_fix(target: Target) -> str:

@@ -17,7 +17,7 @@ from wheelhouse.proving import Terms, learn
 from wheelhouse.wheels import provided_sonames
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from wheelhouse.house import House
     from wheelhouse.locking.model import SystemRequirement
@@ -122,24 +122,24 @@ def take(run: Run, planned: Planned, lesson: Lesson) -> Planned:
         planned = replace(planned, lock=lock)
         with phase(run, target, "lock"):
             lock = lock_adding(lesson.added, run.locker, run.project, planned)
-    name = lock_path(run.project.root, target.name).name
     for message in _told(lesson):
-        run.reporter.emit(Notice(target=target.name, message=f"{message}; {name} now has it"))
+        run.reporter.emit(
+            Notice(
+                target=target.name,
+                message=message,
+                hint=f"commit {lock_path(run.project.root, target.name).name}, which now has it: "
+                "then nobody has to find it out again",
+            )
+        )
     return plan_with(run, target, planned.images, planned.interpreter, lock)
 
 
 def _told(lesson: Lesson) -> Iterator[str]:
-    for each in lesson.system:
-        things = ", ".join((*each.libraries, *each.programs))
-        yield f"{_names(each.required_by)} {things}: the server needs {each.package}"
+    if lesson.system:
+        packages = [f"{each.package} ({', '.join(each.required_by)})" for each in lesson.system]
+        yield f"the server must have {', '.join(packages)}; install.sh will ask for it"
     for added in lesson.added:
         yield (
             f"{added.package} imports {added.module} and declares nothing that has it: "
             f"{added.requirement} is added"
         )
-
-
-def _names(names: Iterable[str]) -> str:
-    """``one needs`` or ``one, two need``."""
-    listed = list(names)
-    return f"{', '.join(listed)} {'needs' if len(listed) == 1 else 'need'}"

@@ -187,6 +187,21 @@ def test_the_failure_of_today_is_what_is_told() -> None:
     assert any(label == "also tried" for label, _ in told.value.context)
 
 
+def test_what_a_limit_has_broken_is_not_what_is_told() -> None:
+    """No setuptools that knows `use_2to3` knows this Python."""
+    bench = Bench()
+
+    def judge(given: Provision) -> WheelhouseError:
+        if given.constraints:
+            return fails(given, cause="too old", constraints=("setuptools>=66.1",))
+        return fails(given, cause="use_2to3 is gone", constraints=("setuptools<58",))
+
+    with pytest.raises(FailedBuildError, match="use_2to3 is gone") as told:
+        bench.run(judge)
+    assert [each.constraints for each in bench.tried] == [(), ("setuptools<58",)]
+    assert ("also tried", "with setuptools<58") in told.value.context
+
+
 def test_build_requirements_that_cannot_be_had_make_another_age() -> None:
     bench = Bench()
     found = bench.run(

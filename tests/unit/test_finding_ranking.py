@@ -7,35 +7,15 @@ of the names that ``tests/data/packages-debian.txt`` asks for.
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING, cast
 
 import pytest
 
+from packagepairs import DATA, is_right, pairs
 from wheelhouse.agent import find
 from wheelhouse.finding.questions import Answer, Facts, question
 from wheelhouse.finding.ranking import rank
 from wheelhouse.finding.table import known_packages
-from wheelhouse.missing import Kind, Missing
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-DATA = Path(__file__).parents[1] / "data"
-RELEASES = {"debian11": 0, "debian12": 1, "debian13": 2}
-
-
-def pairs(release: str) -> Iterator[tuple[Missing, frozenset[str]]]:
-    """Each thing of the list, and the packages of which one is right; ``-`` is for none."""
-    for line in (DATA / "packages-debian.txt").read_text("utf-8").splitlines():
-        if line and not line.startswith("#"):
-            kind, name, *packages = line.split()
-            right = packages[0] if len(packages) == 1 else packages[RELEASES[release]]
-            yield Missing(cast("Kind", kind), name), frozenset(right.split("|"))
-
-
-def is_right(packages: tuple[str, ...], right: frozenset[str]) -> bool:
-    return packages[0] in right if packages else "-" in right
+from wheelhouse.missing import Missing
 
 
 @cache

@@ -296,7 +296,7 @@ def test_packages_of_a_stand_in_are_told_as_its_own(tmp_path: Path) -> None:
     own = replace(contents.target.preset, name="own", title="An own one")
     target = replace(contents.target, preset=own)
     script = installer_text(target, describe(contents), contents.images.place)
-    assert "(Debian 12 (bookworm) calls it %s)" in script
+    assert "(Debian 12 (bookworm) calls them %s)" in script
 
 
 def test_the_installer_takes_any_text_for_text(tmp_path: Path) -> None:

@@ -36,6 +36,9 @@ TRACEBACK_LINES = 20
 TRIED: list[tuple[str, str]] = []
 MOST_TRIED = 50
 
+#: The package by which others open libraries.
+GLUE = "/site-packages/cffi/"
+
 #: What `ctypes.util.find_library` runs, in vain as a rule, where the linker's cache has nothing.
 LINKERS = ("ld", "gcc", "cc", "objdump")
 
@@ -334,11 +337,14 @@ def _tried_in_vain() -> list[tuple[str, str]]:
 
 
 def _origin(error: BaseException) -> str | None:
-    """The file that raised *error*, relative to site-packages; None if it is not in there."""
+    """The file that raised *error*, relative to site-packages; None if it is not in there.
+
+    What only opens libraries for others is passed over.
+    """
     found, trace = None, error.__traceback__
     while trace is not None:
         path = trace.tb_frame.f_code.co_filename
-        if not path.startswith("<frozen"):
+        if not path.startswith("<frozen") and GLUE not in path:
             found = path
         trace = trace.tb_next
     return found.rpartition("/site-packages/")[2] if found and "/site-packages/" in found else None

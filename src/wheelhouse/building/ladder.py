@@ -57,6 +57,8 @@ def climb(
 
 def _with_named(diagnosis: Diagnosis, provision: Provision) -> Provision | None:
     """*provision* with what the failure's text calls for; None if it had all that."""
+    if contradicts(diagnosis, provision):
+        return None
     constraints = {*provision.constraints, *diagnosis.constraints}
     requires = {*provision.requires, *diagnosis.requires}
     if constraints == {*provision.constraints} and requires == {*provision.requires}:
@@ -64,6 +66,21 @@ def _with_named(diagnosis: Diagnosis, provision: Provision) -> Provision | None:
     return replace(
         provision, constraints=tuple(sorted(constraints)), requires=tuple(sorted(requires))
     )
+
+
+def contradicts(diagnosis: Diagnosis, provision: Provision) -> bool:
+    """Whether a failure calls for newer releases of something that must be old, or the reverse.
+
+    Then *provision* was the answer to one failure and is the cause of this one.
+    """
+    given = {_direction(line) for line in provision.constraints}
+    return any((name, not up) in given for name, up in map(_direction, diagnosis.constraints))
+
+
+def _direction(constraint: str) -> tuple[str, bool]:
+    """What is limited, and whether upwards: ``("setuptools", False)`` for ``setuptools<82``."""
+    found = Requirement(constraint)
+    return found.name, any(each.operator.startswith(">") for each in found.specifier)
 
 
 def _with_new_code(provision: Provision, python: str) -> Iterator[Provision]:

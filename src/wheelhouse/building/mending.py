@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from wheelhouse.building.answers import system_fix
 from wheelhouse.building.failed import FailedBuildError
-from wheelhouse.building.ladder import climb
+from wheelhouse.building.ladder import climb, contradicts
 from wheelhouse.errors import FetchError, ImageError, LockError, StaleLockError, WheelhouseError
 from wheelhouse.events import Notice
 from wheelhouse.locking.model import NOTHING_MORE
@@ -140,7 +140,9 @@ class _Course:
         self.present, self.diagnosis = error.provision, error.diagnosis
         self.begun.append(error.provision)
         self.dated = self.dated or error.diagnosis.dated
-        if self.told is None or _is_of_today(error.provision):
+        if self.told is None or (
+            _is_of_today(error.provision) and not contradicts(error.diagnosis, error.provision)
+        ):
             self.told = error
         if not self.mender.learning or self.attempts >= MOST:
             raise self._conclusion()

@@ -224,34 +224,37 @@ def check_libc():
              "build a wheelhouse for this platform, or upgrade the machine")
 
 
-def check_libraries():
+def check_system():
+    lacking = lacking_libraries() + lacking_programs()
+    lacking = [name for name in lacking if name not in without.split()]
+    known = [name for name in lacking if name in PACKAGE_OF]
+    if known:
+        tell("not on this machine: %s" % ", ".join(known),
+             package_fix % " ".join(sorted(set(PACKAGE_OF[name] for name in known))))
+    for name in lacking:
+        if name not in known:
+            tell("not on this machine: %s" % name,
+                 "install the distribution's package that has it")
+
+
+def lacking_libraries():
     try:
         import ctypes
     except ImportError:
-        return  # a Python that was compiled without it can use the wheels, and cannot ask for these
-    for soname in wanted(libraries):
+        return []  # a Python compiled without it can use the wheels, and cannot ask for these
+    lacking = []
+    for soname in libraries.split():
         try:
             ctypes.CDLL(soname)
         except OSError:
-            tell("the shared library %s is not on this machine" % soname, fix_for(soname))
+            lacking.append(soname)
+    return lacking
 
 
-def check_programs():
+def lacking_programs():
     folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
-    for program in wanted(programs):
-        places = [os.path.join(folder, program) for folder in folders]
-        if not any(os.path.isfile(each) and os.access(each, os.X_OK) for each in places):
-            tell("the program %s is not on this machine" % program, fix_for(program))
-
-
-def wanted(names):
-    return [name for name in names.split() if name not in without.split()]
-
-
-def fix_for(name):
-    if name in PACKAGE_OF:
-        return package_fix % PACKAGE_OF[name]
-    return "install the distribution's package that has it"
+    return [name for name in programs.split()
+            if not any(os.access(os.path.join(folder, name), os.X_OK) for folder in folders)]
 
 
 def check_pip():
@@ -328,7 +331,7 @@ def tell_files(names, what):
         tell("%s of the wheelhouse %s %s: %s" % (files, verb, what, shown), AGAIN)
 
 
-for check in (check_interpreter, check_machine, check_libraries, check_programs, check_files):
+for check in (check_interpreter, check_machine, check_system, check_files):
     check()
 END
 }

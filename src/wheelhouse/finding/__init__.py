@@ -63,7 +63,7 @@ class DistributionFinder:
         found = {each: self._known(each) for each in missing}
         unknown = [each for each, packages in found.items() if not packages]
         for each, answer in self._answers(unknown).items():
-            found[each] = rank(each, answer, self._place.arch, self._installed)
+            found[each] = rank(each, answer, self._place.arch, self.installed)
         return found
 
     @property
@@ -72,7 +72,7 @@ class DistributionFinder:
 
     def _known(self, missing: Missing) -> tuple[str, ...]:
         known = known_packages(missing, self.family)
-        return tuple(name for name in known if name not in self._installed) if known else ()
+        return tuple(name for name in known if name not in self.installed) if known else ()
 
     # -- The distribution's index ------------------------------------------------------------
 
@@ -101,8 +101,8 @@ class DistributionFinder:
     # -- The image itself --------------------------------------------------------------------
 
     @cached_property
-    def _installed(self) -> frozenset[str]:
-        """The packages that the image has."""
+    def installed(self) -> frozenset[str]:
+        """The packages that the image has. Raises EngineError."""
         images, builder = self._images, self._role == "builder"
         image = images.builder if builder else images.runtime
         python = images.tool_python if builder else images.runtime_python

@@ -58,7 +58,7 @@ def test_what_a_clean_server_lacks(workplace: Workplace, index: LocalIndex) -> N
     write_project(workplace.project, index, "demo\npyusb\n")
     done = workplace.run("build")
     assert done.status == 0, done.said
-    assert "demo needs libmagic.so.1: the server needs libmagic1" in done.said
+    assert "the server must have libmagic1 (demo), libusb-1.0-0 (pyusb)" in done.said
 
     manifest = read_manifest(workplace.house())
     told = [(each.package, each.libraries, each.required_by) for each in manifest.needs.system]
@@ -73,9 +73,10 @@ def test_what_a_clean_server_lacks(workplace: Workplace, index: LocalIndex) -> N
     bare = workplace.environment().get("WHEELHOUSE_TEST_RUNTIME_IMAGE", "")
     refused = check(workplace.house(), bare)
     assert refused.returncode == 1, refused.stdout
-    assert "libmagic.so.1 is not on this machine\n    -> sudo apt-get install libmagic1\n" in (
-        refused.stderr
-    )
+    assert (
+        "  * not on this machine: libmagic.so.1, libusb-1.0.so.0\n"
+        "    -> sudo apt-get install libmagic1 libusb-1.0-0\n"
+    ) in refused.stderr
     assert refused.stderr.endswith("Nothing was changed.\n")
     accepted = check(workplace.house(), manifest.runtime.id)
     assert accepted.returncode == 0, accepted.stderr
