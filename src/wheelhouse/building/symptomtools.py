@@ -211,6 +211,12 @@ TOOLS: tuple[Symptom, ...] = (
         _said_header,
         Rank.CLUE,
     ),
+    Symptom(
+        r"\b([A-Za-z][\w./+-]{1,80}\.h(?:pp|xx)?) (?:header )?(?:file )?(?:was |is |could )?not"
+        r" (?:be )?found",
+        _said_header,
+        Rank.CLUE,
+    ),
     Symptom(rf"error: ({NAME}) is not installed or not in path", _said_not_in_path),
     Symptom(r"Cannot compile MPI programs", _mpi),
     Symptom(
