@@ -147,6 +147,20 @@ def test_an_image_that_fails_by_itself_is_told() -> None:
         Bench().run(lambda _: ImageError("no space"))
 
 
+def test_a_distribution_that_cannot_be_asked_hides_no_failure() -> None:
+    class Unreachable:
+        def find(self, missing: Sequence[Missing]) -> Mapping[Missing, tuple[str, ...]]:
+            raise ImageError("the mirror does not answer")
+
+    bench = Bench()
+    bench.mender.finder = Unreachable()
+    with pytest.raises(FailedBuildError, match="it lacks 1") as told:
+        bench.run(lambda given: fails(given, CARGO))
+    assert told.value.hint == (
+        "help it. Its package could not be looked up: the mirror does not answer"
+    )
+
+
 def test_without_leave_packages_are_proposed() -> None:
     bench = Bench({PQ: ("libpq-dev",)}, auto_system=False)
     with pytest.raises(FailedBuildError) as told:

@@ -18,7 +18,7 @@ from wheelhouse.events import Notice
 from wheelhouse.locking.model import NOTHING_MORE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from packaging.utils import NormalizedName
@@ -114,6 +114,7 @@ class _Course:
     :ivar dated: whether build requirements of other ages may help.
     :ivar offered: for each missing thing, the packages tried so far, the last one in use.
     :ivar proposed: packages that would have been tried.
+    :ivar unasked: why the distribution could not be asked for packages.
     """
 
     mender: Mender
@@ -128,6 +129,7 @@ class _Course:
     unusable: set[str] = field(default_factory=set)
     added: list[str] = field(default_factory=list)
     proposed: list[str] = field(default_factory=list)
+    unasked: str | None = None
     tried: list[str] = field(default_factory=list)
 
     def begin(self, provision: Provision) -> None:
@@ -174,7 +176,7 @@ class _Course:
         self.added = []
         if not diagnosis.missing:
             return None
-        found = self.mender.finder.find(diagnosis.missing)
+        found = self._find(diagnosis.missing)
         better, words = self.present, []
         for missing in diagnosis.missing:
             better, word = self._for_one(missing, found.get(missing, ()), better)
@@ -188,6 +190,14 @@ class _Course:
             return None
         self._say("lacks " + "; ".join(words))
         return better
+
+    def _find(self, missing: Sequence[Missing]) -> Mapping[Missing, tuple[str, ...]]:
+        """Their packages; none where nobody can say. The build's own failure is what counts."""
+        try:
+            return self.mender.finder.find(missing)
+        except ImageError as error:
+            self.unasked = error.message
+            return {}
 
     def _for_one(
         self, missing: Missing, candidates: Iterable[str], provision: Provision
@@ -243,6 +253,8 @@ class _Course:
             names = ", ".join(self.proposed)
             hint = f"{self.mender.platform.title} has it in {names}; these lines add it"
             fix = system_fix(self.subject.name, self.proposed)
+        elif self.unasked and self.told.diagnosis.missing:
+            hint = f"{self.told.diagnosis.hint}. Its package could not be looked up: {self.unasked}"
         elif not self.mender.learning and (self.told.diagnosis.missing or self.dated):
             hint = (
                 "run `wheelhouse build` without --locked: it looks for what the build lacks, and "
