@@ -382,6 +382,12 @@ def test_a_library_that_is_opened_by_name(engine: Engine, tmp_path: Path) -> Non
     assert Missing("soname", "libmagic.so.1") in options(finding, ())
 
 
+def test_who_opens_libraries_for_others_needs_none(engine: Engine, tmp_path: Path) -> None:
+    glue = Package(name="cffi", files={"cffi/__init__.py": b"def dlopen():\n    raise OSError"})
+    (finding,) = found(engine, tmp_path, glue, module("import cffi\ncffi.dlopen()"))
+    assert finding.culprit == "demo"
+
+
 def test_a_program_that_is_run_on_import(engine: Engine, tmp_path: Path) -> None:
     code = (
         "import subprocess\n"

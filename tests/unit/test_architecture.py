@@ -19,8 +19,8 @@ SOURCE = Path(__file__).parents[2] / "src" / "wheelhouse"
 LAYERS = (
     "agent data.probe_server errors events targets text __init__",
     """capture config configerrors engine fetch filemeasures filevalues locking.model missing
-    locking.provision platformtable projectfile projectpaths providers recipes reporting scheduler store tags targettable
-    tomlsource toolbox wording""",
+    locking.provision platformtable projectfile projectpaths providers recipes reporting scheduler
+    store tags targettable tomlsource toolbox wording""",
     """bootstrap building emulation engine.docker engine.docker_archive engine.docker_command
     engine.docker_container engine.docker_images engine.local engine.session imagefailures
     imagemaker images imagestore imagesteps locking.candidates locking.index plan wheels""",

@@ -57,7 +57,7 @@ def test_the_same_package_is_told_once() -> None:
 
 
 def test_what_is_learnt_and_what_is_stated(tmp_path: Path) -> None:
-    settings = {
+    settings: dict[str, PackageSettings] = {
         canonicalize_name("one"): PackageSettings(runtime_system=("tdsodbc",)),
         canonicalize_name("two"): PackageSettings(runtime_system={"suse": ("Mesa",)}),
         canonicalize_name("elsewhere"): PackageSettings(runtime_system=("nothing",)),

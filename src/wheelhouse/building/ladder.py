@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
+from packaging.version import Version
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from wheelhouse.building.diagnosis import Diagnosis
     from wheelhouse.locking.model import Provision
@@ -73,14 +74,22 @@ def contradicts(diagnosis: Diagnosis, provision: Provision) -> bool:
 
     Then *provision* was the answer to one failure and is the cause of this one.
     """
-    given = {_direction(line) for line in provision.constraints}
-    return any((name, not up) in given for name, up in map(_direction, diagnosis.constraints))
+    limits = _limits((*diagnosis.constraints, *provision.constraints))
+    return any(least and most and least >= most for least, most in limits.values())
 
 
-def _direction(constraint: str) -> tuple[str, bool]:
-    """What is limited, and whether upwards: ``("setuptools", False)`` for ``setuptools<82``."""
-    found = Requirement(constraint)
-    return found.name, any(each.operator.startswith(">") for each in found.specifier)
+def _limits(constraints: Iterable[str]) -> dict[str, tuple[Version | None, Version | None]]:
+    """What is limited, from which version on and below which: ``setuptools<82``."""
+    limits: dict[str, tuple[Version | None, Version | None]] = {}
+    for line in constraints:
+        found = Requirement(line)
+        for each in found.specifier:
+            least, most = limits.get(found.name, (None, None))
+            version = Version(each.version)
+            limits[found.name] = (
+                (version, most) if each.operator.startswith(">") else (least, version)
+            )
+    return limits
 
 
 def _with_new_code(provision: Provision, python: str) -> Iterator[Provision]:

@@ -164,6 +164,15 @@ AGE: tuple[Symptom, ...] = (
             "setuptools<81",
         ),
     ),
+    Symptom(
+        # numpy.distutils, which passes dry_run by its place among the arguments.
+        r"TypeError: (Compiler\.__init__)\(\) takes from 1 to 3 positional arguments but 4 were given",
+        aged(
+            "setuptools-arguments",
+            "its setup.py uses distutils' {0} with dry_run, which newer setuptools no longer have",
+            "setuptools<81",
+        ),
+    ),
     Symptom(r"No module named '(setuptools\.[\w.]{1,60})'", _setuptools_part),
     Symptom(
         r"cannot import name '(\w{1,60})' from '(?:setuptools|pkg_resources|distutils)[\w.]{0,60}'",

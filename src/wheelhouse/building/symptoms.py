@@ -174,8 +174,10 @@ def read(log: Log, symptoms: Sequence[Symptom]) -> Diagnosis | None:
         alike = [other for find, other in said if find.rank == chosen.rank]
         return replace(diagnosis, missing=_all_missing(alike))
     if diagnosis.kind in _FOR_WANT_OF_SOMETHING:
-        clues = _all_missing([other for find, other in said if find.rank == Rank.CLUE])
-        return _for_want_of(clues, diagnosis) if clues else diagnosis
+        for rank in (Rank.CLUE, Rank.PROBE):
+            clues = _all_missing([other for find, other in said if find.rank == rank])
+            if clues:
+                return _for_want_of(clues, diagnosis)
     return diagnosis
 
 
@@ -196,8 +198,16 @@ def _finds(log: Log, symptoms: Sequence[Symptom]) -> Iterable[_Find]:
     for order, symptom in enumerate(symptoms):
         for match in islice(re.finditer(symptom.pattern, log.text, re.MULTILINE), _TIMES):
             line = log.line_of(match)
-            probe = _PROBE.search(log.lines[line])
-            yield _Find(Rank.PROBE if probe else symptom.rank, line, order, match, symptom.rule)
+            rank = _rank_in(log.lines[line], symptom.rank)
+            yield _Find(rank, line, order, match, symptom.rule)
+
+
+def _rank_in(line: str, rank: Rank) -> Rank:
+    """How much a symptom of *rank* counts in *line*."""
+    if _PROBE.search(line):
+        return Rank.PROBE
+    # A warning that is an error is one of configuration tests, as often as not.
+    return max(rank, Rank.VAGUE) if "[-Werror" in line else rank
 
 
 def _evidence(log: Log, match: re.Match[str]) -> tuple[str, ...]:

@@ -168,7 +168,7 @@ class Lock:
     :ivar inputs: digest of what it was made from; another digest now means it is stale.
     :ivar environment: the target's marker environment, as its image says.
     :ivar refused: files that earlier builds have found out; nothing of it is made of them.
-    :ivar system: what the server needs, as proofs have shown and settings say.
+    :ivar system: what the server needs, as proofs have shown; settings may say more.
     :ivar added: requirements that earlier proofs have found to be missing.
     """
 
