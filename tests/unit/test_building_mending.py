@@ -161,6 +161,12 @@ def test_a_distribution_that_cannot_be_asked_hides_no_failure() -> None:
     )
 
 
+def test_what_the_distribution_does_not_have_is_told_as_such() -> None:
+    with pytest.raises(FailedBuildError) as told:
+        Bench().run(lambda given: fails(given, CARGO))
+    assert (told.value.hint or "").startswith("no package of Debian 12 (bookworm) has it")
+
+
 def test_without_leave_packages_are_proposed() -> None:
     bench = Bench({PQ: ("libpq-dev",)}, auto_system=False)
     with pytest.raises(FailedBuildError) as told:

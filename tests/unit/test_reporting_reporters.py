@@ -235,7 +235,8 @@ def test_json_tells_errors_and_the_exit_status() -> None:
     assert (first["event"], first["code"], first["hint"]) == ("error", "proof", None)
     assert second | {"at": 0} == {
         "event": "error", "at": 0, "code": "build", "target": None, "status": 4,
-        "message": "b", "kind": None, "context": {}, "evidence": [], "hint": "h", "fix": None, "log": "/l",
+        "message": "b", "kind": None,
+        "context": {}, "evidence": [], "hint": "h", "fix": None, "log": "/l",
     }  # fmt: skip
     assert (last["event"], last["status"]) == ("run-finished", 4)
 

@@ -115,6 +115,7 @@ class _Course:
     :ivar offered: for each missing thing, the packages tried so far, the last one in use.
     :ivar proposed: packages that would have been tried.
     :ivar unasked: why the distribution could not be asked for packages.
+    :ivar nowhere: whether it has, or offers, nothing of what was missing last.
     """
 
     mender: Mender
@@ -130,6 +131,7 @@ class _Course:
     added: list[str] = field(default_factory=list)
     proposed: list[str] = field(default_factory=list)
     unasked: str | None = None
+    nowhere: bool = False
     tried: list[str] = field(default_factory=list)
 
     def begin(self, provision: Provision) -> None:
@@ -177,6 +179,7 @@ class _Course:
         if not diagnosis.missing:
             return None
         found = self._find(diagnosis.missing)
+        self.nowhere = not any(found.values()) and not self.unasked
         better, words = self.present, []
         for missing in diagnosis.missing:
             better, word = self._for_one(missing, found.get(missing, ()), better)
@@ -248,19 +251,29 @@ class _Course:
         assert self.told is not None
         if not isinstance(self.told, FailedBuildError) or self.told.subject != str(self.subject):
             return self.told
-        hint, fix = None, None
+        hint, fix = self._help(self.told.diagnosis)
+        return self.told.told(asked_by=self.subject.asked_by, tried=self.tried, hint=hint, fix=fix)
+
+    def _help(self, diagnosis: Diagnosis) -> tuple[str | None, str | None]:
+        """Hint and lines for `wheelhouse.toml`, where those of *diagnosis* are not the best."""
+        title = self.mender.platform.title
         if self.proposed:
-            names = ", ".join(self.proposed)
-            hint = f"{self.mender.platform.title} has it in {names}; these lines add it"
-            fix = system_fix(self.subject.name, self.proposed)
-        elif self.unasked and self.told.diagnosis.missing:
-            hint = f"{self.told.diagnosis.hint}. Its package could not be looked up: {self.unasked}"
-        elif not self.mender.learning and (self.told.diagnosis.missing or self.dated):
-            hint = (
+            hint = f"{title} has it in {', '.join(self.proposed)}; these lines add it"
+            return hint, system_fix(self.subject.name, self.proposed)
+        if not self.mender.learning and (diagnosis.missing or self.dated):
+            return (
                 "run `wheelhouse build` without --locked: it looks for what the build lacks, and "
                 "writes that into the lock"
-            )
-        return self.told.told(asked_by=self.subject.asked_by, tried=self.tried, hint=hint, fix=fix)
+            ), None
+        if diagnosis.missing and self.unasked:
+            hint = f"{diagnosis.hint}. Its package could not be looked up: {self.unasked}"
+            return hint, None
+        if diagnosis.missing and self.nowhere:
+            return (
+                f"no package of {title} has it, or it is there and does not help: pin another "
+                f"version of {self.subject.name}, or choose a platform whose distribution has it"
+            ), None
+        return None, None
 
 
 def _is_of_today(provision: Provision) -> bool:

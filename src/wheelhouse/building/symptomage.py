@@ -166,7 +166,7 @@ AGE: tuple[Symptom, ...] = (
     ),
     Symptom(
         # numpy.distutils, which passes dry_run by its place among the arguments.
-        r"TypeError: (Compiler\.__init__)\(\) takes from 1 to 3 positional arguments but 4 were given",
+        r"TypeError: (Compiler\.__init__)\(\) takes from 1 to 3 positional arguments but 4",
         aged(
             "setuptools-arguments",
             "its setup.py uses distutils' {0} with dry_run, which newer setuptools no longer have",
