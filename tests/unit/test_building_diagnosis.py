@@ -188,6 +188,7 @@ EXPECTED = {
     "pylibmc-mode-u": "stdlib-name-gone",
     "pynfft": "stdlib-module-gone",
     "pyodbc": "missing-header header:sql.h",
+    "pyjq": "missing-program program:aclocal",
     "pypcap": "missing-header header:pcap.h",
     "pyproj": "missing-program program:proj",
     "pyqt5": "missing-program program:qmake",

@@ -161,6 +161,24 @@ def test_a_distribution_that_cannot_be_asked_hides_no_failure() -> None:
     )
 
 
+def test_what_a_build_says_in_its_own_words_is_asked_for_and_may_be_nothing() -> None:
+    guesses = (Missing("pkg-config", "version"), Missing("pkg-config", "tss2-esapi"))
+    bench = Bench({guesses[1]: ("libtss2-dev",)})
+    found = bench.run(lambda given: None if system(given) else fails(given, guesses=guesses))
+    assert system(found) == ("libtss2-dev",)
+    assert bench.notices == [
+        "demo 1.0 may lack the pkg-config file tss2-esapi.pc: libtss2-dev is put into its builder"
+    ]
+
+
+def test_a_guess_that_does_not_help_is_made_once() -> None:
+    guess = Missing("pkg-config", "tss2-esapi")
+    bench = Bench({guess: ("libtss2-dev",)})
+    with pytest.raises(FailedBuildError):
+        bench.run(lambda given: fails(given, guesses=(guess,)))
+    assert [system(each) for each in bench.tried] == [(), ("libtss2-dev",)]
+
+
 def test_what_the_distribution_does_not_have_is_told_as_such() -> None:
     with pytest.raises(FailedBuildError) as told:
         Bench().run(lambda given: fails(given, CARGO))

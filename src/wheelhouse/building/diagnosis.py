@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from wheelhouse.building.answers import against_fix, env_fix, requires_fix, system_fix
+from wheelhouse.building.guesses import guesses
 from wheelhouse.building.symptomage import AGE
 from wheelhouse.building.symptomcode import CODE
 from wheelhouse.building.symptomconfigure import CONFIGURE
@@ -30,13 +31,22 @@ __all__ = ["Diagnosis", "against_fix", "diagnose", "env_fix", "requires_fix", "s
 #: Of the same line, what comes first here is said.
 SYMPTOMS = (*PYTHON, *AGE, *NETWORK, *SYSTEM, *CONFIGURE, *TOOLS, *CODE, *PROJECT)
 
+#: Kinds of which nothing is known but what the build itself says.
+_IN_ITS_OWN_WORDS = {"script-error", "script-stops", "unknown"}
+
 
 def diagnose(failure: Failure, package: str, limits: Limits) -> Diagnosis:
     """Explain *failure* of the build of *package* (its name, for the settings proposed)."""
     known = _BY_STAGE.get(failure.stage)
     if known is not None:
         return known(failure, package, limits)
-    return _by_text(failure, package) or _unknown(failure, package)
+    return _with_guesses(_by_text(failure, package) or _unknown(failure, package))
+
+
+def _with_guesses(found: Diagnosis) -> Diagnosis:
+    if found.kind not in _IN_ITS_OWN_WORDS or found.missing or found.constraints or found.requires:
+        return found
+    return replace(found, guesses=guesses("\n".join((found.cause, *found.evidence))))
 
 
 def _by_text(failure: Failure, package: str) -> Diagnosis | None:

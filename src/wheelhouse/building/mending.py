@@ -177,13 +177,26 @@ class _Course:
         """The present provision with the packages that have what is missing, if any do."""
         self.added = []
         if not diagnosis.missing:
-            return None
+            return self._with_a_guess(diagnosis.guesses)
         found = self._find(diagnosis.missing)
         self.nowhere = not any(found.values()) and not self.unasked
         better, words = self.present, []
         for missing in diagnosis.missing:
             better, word = self._for_one(missing, found.get(missing, ()), better)
             words += [f"{missing}: {word}"] if word else []
+        return self._given(better, "lacks " + "; ".join(words))
+
+    def _with_a_guess(self, guesses: Sequence[Missing]) -> Provision | None:
+        """The present provision with a package for the first of *guesses* that anything has."""
+        found = self._find(guesses) if guesses else {}
+        for missing in guesses:
+            if missing not in self.offered and (candidates := found.get(missing)):
+                better, word = self._for_one(missing, candidates, self.present)
+                return self._given(better, f"may lack {missing}: {word}")
+        return None
+
+    def _given(self, better: Provision, why: str) -> Provision | None:
+        """*better*, if that is more than the present provision, and may be given."""
         if better == self.present:
             return None
         if not self.mender.auto_system:
@@ -191,7 +204,7 @@ class _Course:
             known = self.present.system.get(platform, ())
             self.proposed = [name for name in better.system.get(platform, ()) if name not in known]
             return None
-        self._say("lacks " + "; ".join(words))
+        self._say(why)
         return better
 
     def _find(self, missing: Sequence[Missing]) -> Mapping[Missing, tuple[str, ...]]:

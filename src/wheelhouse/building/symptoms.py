@@ -66,6 +66,7 @@ class Diagnosis:
     :ivar imports: modules that its metadata step or build imports and that belong to a
         requirement of the package itself, such as ``torch``: for `build-against`.
     :ivar dated: whether build requirements of the sdist's own time may help.
+    :ivar guesses: what may be missing by the build's own words, where nothing else is known.
     :ivar regenerate: whether its C code, should Cython have generated it, is of another Python.
     """
 
@@ -80,6 +81,7 @@ class Diagnosis:
     imports: tuple[str, ...] = ()
     dated: bool = False
     regenerate: bool = False
+    guesses: tuple[Missing, ...] = ()
 
 
 class Rank(IntEnum):

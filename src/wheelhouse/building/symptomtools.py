@@ -144,6 +144,7 @@ TOOLS: tuple[Symptom, ...] = (
         Rank.CLUE,
     ),
     Symptom(rf": (?:line \d{{1,6}}: )?({NAME}): command not found", _program, Rank.CLUE),
+    Symptom(rf"Can't exec \"({NAME})\": No such file", _program),
     Symptom(
         r"no acceptable (?:C|C\+\+) compiler found|\b(gcc): command not found",
         lambda _, log: program("gcc", log.package),
