@@ -19,86 +19,21 @@ _BEFORE = re.compile(
     rf" (?:the |a |an |that |for )?{_NAME}"
 )
 _AFTER = re.compile(
-    rf"(?i)(?<![\w.-]){_NAME}['\"`>]? (?:(?:library|libraries|headers?|development|dev|package|files?"
-    r"|and|is|are|was|were|not|could|cannot|be) ){0,4}(?:required|needed|missing|found|installed)"
+    rf"(?i)(?<![\w.-]){_NAME}['\"`>]? "
+    r"(?:(?:library|libraries|headers?|development|dev|package|files?|and|is|are|was|were|not|could"
+    r"|cannot|be) ){0,4}(?:required|needed|missing|found|installed)"
 )
 
 #: Words of such sentences that are called as libraries are, or as what is there anyway.
 _WORDS = frozenset(
-    [
-        "all",
-        "and",
-        "any",
-        "are",
-        "build",
-        "cmake",
-        "compiler",
-        "correct",
-        "could",
-        "dependencies",
-        "dependency",
-        "development",
-        "dist",
-        "error",
-        "file",
-        "files",
-        "following",
-        "for",
-        "from",
-        "gcc",
-        "git",
-        "header",
-        "headers",
-        "include",
-        "install",
-        "installed",
-        "latest",
-        "least",
-        "libraries",
-        "library",
-        "make",
-        "meson",
-        "module",
-        "modules",
-        "must",
-        "newer",
-        "not",
-        "package",
-        "packages",
-        "path",
-        "pip",
-        "pkg-config",
-        "please",
-        "pkgconfig",
-        "program",
-        "programs",
-        "pyproject",
-        "python",
-        "python3",
-        "required",
-        "requirement",
-        "requirements",
-        "server",
-        "setup",
-        "setuptools",
-        "some",
-        "source",
-        "suitable",
-        "support",
-        "system",
-        "that",
-        "the",
-        "these",
-        "this",
-        "tool",
-        "tools",
-        "valid",
-        "version",
-        "versions",
-        "with",
-        "you",
-        "your",
-    ]
+    """
+    all and any are build cmake compiler correct could dependencies dependency development dist
+    error file files following for from gcc git header headers include install installed latest
+    least libraries library make meson module modules must newer not package packages path pip
+    pkg-config pkgconfig please program programs pyproject python python3 required requirement
+    requirements server setup setuptools some source suitable support system that the these this
+    tool tools valid version versions with you your
+    """.split()  # noqa: SIM905  (one could not see the words for the quotes)
 )
 
 #: Names that are asked for at most.

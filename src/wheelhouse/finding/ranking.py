@@ -105,8 +105,13 @@ def _distances(missing: Missing, answer: Answer, arch: str) -> dict[str, int]:
 
 
 def _guessed(missing: Missing, answer: Answer, installed: Collection[str]) -> tuple[str, ...]:
-    """The package that is called as one of the thing would be, for an index without files."""
-    if answer.lists or missing.kind not in ("header", "library", "cmake"):
+    """The package that is called as one of the thing would be, for an index without files.
+
+    Where it has files, still for a program such as `icu-config`, which distributions leave out:
+    who calls it mostly asks `pkg-config` next.
+    """
+    left_out = missing.kind == "program" and re.search(r"[-_]config$", missing.name)
+    if (answer.lists or missing.kind not in ("header", "library", "cmake")) and not left_out:
         return ()
     names = [name for name in question(missing).packages if name in answer.packages]
     return tuple(name for name in names if name not in installed)[:1]
