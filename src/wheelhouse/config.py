@@ -239,7 +239,7 @@ def _raise_repeated(text: str, path: Path) -> None:
             ConfigError(
                 f"{shown_path(path)}:{twice.line}: {format_path(twice.path)}: given twice; it "
                 f"first stands in line {twice.first}",
-                hint="keep one of the two",
+                hint="keep one of the two, with the lines of both",
             )
             for twice in read_key_lines(text).repeated
         ]

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from wheelhouse.errors import InterruptedRunError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -106,6 +108,9 @@ def step(reporter: Reporter, target: str | None, name: str, phase: str) -> Itera
     running, started = Step(), time.monotonic()
     try:
         yield running
+    except InterruptedRunError:
+        running.outcome, running.detail = "skipped", "stopped"
+        raise
     except BaseException as error:
         running.outcome, running.detail = "failed", str(error)
         running.log = getattr(error, "log", None)

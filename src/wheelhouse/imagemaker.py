@@ -116,20 +116,23 @@ class ImageMaker:
 
     def _build(self, step: Step) -> Image:
         self._check_running()
+        with self._building(step.title), tempfile.TemporaryFile() as context:
+            self._write_context(step, context)
+            context.seek(0)
+            return self._run(step, context)
+
+    def _run(self, step: Step, context: IO[bytes]) -> Image:
         lines: deque[str] = deque(maxlen=_KEPT_LINES)
         try:
-            with self._building(step.title), tempfile.TemporaryFile() as context:
-                self._write_context(step, context)
-                context.seek(0)
-                return self._store.build(
-                    context,
-                    step.name,
-                    arguments=self._arguments(step),
-                    labels=_labels(step.kind, step.place) | dict(step.labels),
-                    network="default" if step.network else "none",
-                    platform=oci_platform(step.place.arch),
-                    on_line=self._lines(step.title, lines),
-                )
+            return self._store.build(
+                context,
+                step.name,
+                arguments=self._arguments(step),
+                labels=_labels(step.kind, step.place) | dict(step.labels),
+                network="default" if step.network else "none",
+                platform=oci_platform(step.place.arch),
+                on_line=self._lines(step.title, lines),
+            )
         except ImageError as error:
             if not lines:
                 raise

@@ -34,6 +34,8 @@ def installer_text(target: Target, manifest: Manifest, proven: Place) -> str:
         "libraries": " ".join(needs.libraries),
         "programs": " ".join(needs.programs),
         "packages": " ".join(_packages(needs)),
+        "stated": " ".join(_stated(needs)) if _is_own(target, proven) else "",
+        "manager": family(target.preset.family).manager if _is_own(target, proven) else "",
         "package_fix": _package_fix(target, proven),
         "python_fix": _python_fix(target),
     }
@@ -49,9 +51,19 @@ def _packages(needs: Needs) -> list[str]:
     return [f"{name}={known[name]}" for name in sorted(known)]
 
 
+def _stated(needs: Needs) -> list[str]:
+    """The packages of which no library or program tells whether they are there."""
+    return [each.package for each in needs.system if not (each.libraries or each.programs)]
+
+
+def _is_own(target: Target, proven: Place) -> bool:
+    """Whether the packages of *proven* are called as *target*'s own distribution calls them."""
+    return proven.preset.name == target.preset.name
+
+
 def _package_fix(target: Target, proven: Place) -> str:
     """How to get packages of the distribution, with ``%s`` in the place of their names."""
-    if proven.preset.name == target.preset.name:
+    if _is_own(target, proven):
         return f"{_install_command(target)} %s"
     title = proven.preset.title.replace("%", "%%")
     return f"install the distribution's packages that have it ({title} calls them %s)"

@@ -86,7 +86,7 @@ def prove_once(
             cancellation=run.cancellation,
         )
         lesson = learn(house, proof, terms, finder)
-        report.detail = str(lesson or proof)
+        report.detail = f"not yet: it {lesson}" if lesson else str(proof)
     if not lesson:
         _tell_lacking(run, planned, proof)
     return lesson

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from wheelhouse.house import House, assemble
@@ -57,7 +58,20 @@ def _proven(
         if not lesson:
             publish(staging, destination)
             return planned.plan, House(path=destination, manifest=house.manifest)
-    return _proven(run, take(run, planned, lesson), destination, freshness, rounds - 1)
+    plan, house = _proven(run, take(run, planned, lesson), destination, freshness, rounds - 1)
+    return as_done(planned.plan, plan), house
+
+
+def as_done(before: Plan, after: Plan) -> Plan:
+    """*after*, with the builds of *before* told as such, and not as reused: it was the same run."""
+    built = {step.package.name for step in before.steps if step.action == "build"}
+    steps = (
+        replace(step, action="build")
+        if step.action == "reuse" and step.package.name in built
+        else step
+        for step in after.steps
+    )
+    return replace(after, steps=tuple(steps))
 
 
 def lock_target(run: Run, target: Target, freshness: Freshness) -> Lock:

@@ -20,6 +20,8 @@ from wheelhouse.wheels.policy import repair_policy
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from packaging.utils import NormalizedName
+
     from wheelhouse.building.durations import Pace
     from wheelhouse.config import Project
     from wheelhouse.engine import Image, TargetImages
@@ -188,10 +190,7 @@ def _step(package: LockedPackage, project: Project, here: Circumstances, ranks: 
             f"{package} has no file that {here.target.describe()} can use",
             hint="run `wheelhouse lock`; if that does not help, pin another version",
         )
-    asked = source == "sdist"
-    why = 'asked for: source = "sdist"' if asked else "no wheel on the index fits the target"
-    pure = project.settings(package.name).allow_pure
-    return build_step(package, project, here, why, may_be_pure=pure)
+    return build_step(package, project, here)
 
 
 def best_wheel(wheels: Sequence[LockedFile], ranks: TagRanks) -> LockedFile | None:
@@ -206,7 +205,31 @@ def _why_this_wheel(package: LockedPackage, wheel: LockedFile) -> str:
     return "its wheel fits everywhere" if tag.endswith("none-any") else "its wheel fits the target"
 
 
-def build_step(
+def build_step(package: LockedPackage, project: Project, here: Circumstances) -> Step:
+    """The step that builds *package* for the wheelhouse, or takes what an earlier run has built."""
+    settings = project.settings(package.name)
+    asked = settings.source == "sdist"
+    why = 'asked for: source = "sdist"' if asked else "no wheel on the index fits the target"
+    return _build(package, project, here, why, may_be_pure=settings.allow_pure)
+
+
+def tool_step(
+    requirement: BuildRequirement, user: NormalizedName, project: Project, here: Circumstances
+) -> Step:
+    """The step that builds a *requirement* of the build of *user*, which has no wheel of it."""
+    locked = LockedPackage(
+        name=requirement.name,
+        version=requirement.version,
+        sdist=requirement.file,
+        required_by=(f"the build of {user}",),
+        build=requirement.build,
+    )
+    # It is a tool here, and no part of the wheelhouse: if its slower form works, that will do.
+    why = "a build requirement that has no wheel for the builder"
+    return _build(locked, project, here, why, may_be_pure=True)
+
+
+def _build(
     package: LockedPackage, project: Project, here: Circumstances, why: str, *, may_be_pure: bool
 ) -> Step:
     """The step that builds *package* from its sdist, or takes what an earlier run has built so.
@@ -279,7 +302,7 @@ def recipe_of(
         tool_path=here.images.tool_path,
         environment=environment,
         built=tuple(
-            _built_first(each, package, project, here) for each in environment if each.build
+            tool_step(each, package.name, project, here) for each in environment if each.build
         ),
         env=settings.env,
         config_settings=settings.config_settings,
@@ -288,19 +311,3 @@ def recipe_of(
         search=package.build.provision.search,
         regenerate=package.build.provision.regenerate,
     )
-
-
-def _built_first(
-    requirement: BuildRequirement, package: LockedPackage, project: Project, here: Circumstances
-) -> Step:
-    """The step for a build requirement of *package* that has no wheel."""
-    locked = LockedPackage(
-        name=requirement.name,
-        version=requirement.version,
-        sdist=requirement.file,
-        required_by=(f"the build of {package.name}",),
-        build=requirement.build,
-    )
-    # It is a tool here, and no part of the wheelhouse: if its slower form works, that will do.
-    why = "a build requirement that has no wheel for the builder"
-    return build_step(locked, project, here, why, may_be_pure=True)

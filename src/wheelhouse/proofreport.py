@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from packaging.version import Version
 
 from wheelhouse.errors import ProofError
 from wheelhouse.missing import Missing
@@ -22,6 +25,29 @@ Kind = Literal["import", "missing", "library", "program", "crash", "deadline"]
 
 #: What of the distribution a module can ask for by its name.
 TRIED = ("library", "soname", "program")
+
+#: Characters of a message that are looked at, half of those of a traceback, and things that were
+#: tried: the container sends no more, unless something in it does so by itself.
+LONGEST, MOST_TRIED = 2000, 50
+
+#: What code for an older numpy says, which was compiled for numpy 1 or uses names that are gone,
+#: and the first numpy that it does not work with.
+_NUMPY_AGES = (
+    (
+        re.compile(
+            r"numpy\.core\.(?:multiarray|umath) failed to import|_ARRAY_API not found"
+            r"|compiled using NumPy 1\.x|numpy\.\w+ size changed"
+            r"|was removed in the NumPy 2\.0 release"
+        ),
+        "2",
+    ),
+    (
+        re.compile(
+            r"module 'numpy' has no attribute '(?:bool|complex|float|int|object|str|typeDict)'"
+        ),
+        "1.24",
+    ),
+)
 
 #: Lines of a traceback that an error shows; the last ones say most.
 SHOWN_LINES = 6
@@ -131,19 +157,25 @@ def _is_echo(finding: Finding, failures: Sequence[Finding]) -> bool:
 
 
 def _finding(house: House, data: Mapping[str, Any]) -> Finding:
-    missing, kind = data["missing"], data["kind"]
+    missing, kind, distribution = data["missing"], data["kind"], data["distribution"]
     if kind not in get_args(Kind):
         raise ValueError(f"{kind!r} is no kind of a finding")
+    if not _wheels(house, distribution):
+        raise ValueError(f"{distribution!r} is not in the wheelhouse")
     return Finding(
-        distribution=str(data["distribution"]),
+        distribution=distribution,
         module=_clean(data["module"]),
         what=str(data["what"]),
         kind=kind,
         message=_clean(data["message"]),
         missing=None if missing is None else _clean(missing),
-        traceback="\n".join(sanitize_lines(str(data["traceback"]))),
+        traceback="\n".join(sanitize_lines(str(data["traceback"])[-2 * LONGEST :])),
         origin=_distribution_of(house, data["origin"]),
-        tried=tuple(Missing(kind, _clean(name)) for kind, name in data["tried"] if kind in TRIED),
+        tried=tuple(
+            Missing(kind, _clean(name))
+            for kind, name in data["tried"][:MOST_TRIED]
+            if kind in TRIED
+        ),
     )
 
 
@@ -159,7 +191,7 @@ def _distribution_of(house: House, file: object) -> str | None:
 
 
 def _clean(text: object) -> str:
-    return " ".join(line for line in sanitize_lines(str(text)) if line)
+    return " ".join(line for line in sanitize_lines(str(text)[:LONGEST]) if line)
 
 
 # -- from findings to errors ---------------------------------------------------------------------
@@ -197,6 +229,15 @@ def hidden_requirement(house: House, finding: Finding) -> Hidden | None:
         module=finding.missing,
         known=who.known,
     )
+
+
+def older_numpy(house: House, finding: Finding) -> str | None:
+    """The limit to numpy under which what failed as *finding* works, if numpy's age is why."""
+    present = [Version(wheel.version) for wheel in house.manifest.wheels if wheel.name == "numpy"]
+    for pattern, limit in _NUMPY_AGES:
+        if any(each >= Version(limit) for each in present) and pattern.search(finding.message):
+            return f"numpy<{limit}"
+    return None
 
 
 def _applies(requirement: str, house: House) -> bool:

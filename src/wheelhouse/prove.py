@@ -6,6 +6,7 @@ installing. What came out is read, and told, by :mod:`wheelhouse.proofreport`.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from packaging.utils import canonicalize_name
@@ -37,7 +38,7 @@ UNPACKED = 5
 ALL = "*"
 
 #: Top-level names that come into site-packages by mistake; nobody imports them from there.
-_STRAYS = frozenset({"benchmarks", "conftest", "docs", "examples", "scripts", "test", "tests"})
+_STRAY = re.compile(r"(?:benchmarks|conftest|docs|examples|scripts|setup(?:_\w+)?|tests?)(?:\.|$)")
 
 
 def prove(
@@ -116,8 +117,7 @@ def _is_skipped(module: str, skipped: tuple[str, ...]) -> bool:
 
 def _is_stray(module: str, modules: tuple[str, ...]) -> bool:
     """Whether *module* is only beside what the distribution is for."""
-    top = module.partition(".")[0]
-    return top in _STRAYS and any(name.partition(".")[0] not in _STRAYS for name in modules)
+    return bool(_STRAY.match(module)) and any(not _STRAY.match(name) for name in modules)
 
 
 # -- what went wrong before the imports ----------------------------------------------------------

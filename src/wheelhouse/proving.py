@@ -11,11 +11,12 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from wheelhouse.building.answers import declared_fix, runtime_fix
 from wheelhouse.errors import EngineError, ProofError, raise_all
 from wheelhouse.locking.model import AddedRequirement, SystemRequirement
-from wheelhouse.locking.system import merged
+from wheelhouse.locking.system import merged, stated_packages
 from wheelhouse.missing import Missing
-from wheelhouse.proofreport import explain, hidden_requirement, skip_hint
+from wheelhouse.proofreport import explain, hidden_requirement, older_numpy, skip_hint
 from wheelhouse.serverneeds import is_askable, options
 
 if TYPE_CHECKING:
@@ -186,11 +187,25 @@ class _Lessons:
             self.errors.append(self._refused(finding, help_, proposed))
 
     def _unhelped(self, finding: Finding) -> ProofError:
+        if limit := older_numpy(self.house, finding):
+            return self._limited(finding, limit)
         if self.unknown is None or not self._options(finding):
             return explain(self.house, finding)
         error = explain(self.house, finding)
         error.hint = f"{error.hint} (which package has it is not known: {self.unknown})"
         return error
+
+    def _limited(self, finding: Finding, limit: str) -> ProofError:
+        """It is for older releases of a requirement than its metadata say."""
+        who = finding.distribution
+        own = self.terms.project.settings(who).requires
+        return explain(
+            self.house,
+            finding,
+            cause=f"it is for {limit}, and does not say so: {finding.message}",
+            hint=f"say so in its place, or take a newer {who}; {skip_hint(finding)}",
+            fix=declared_fix(who, sorted({*own, limit})),
+        )
 
     def _refused(self, finding: Finding, help_: _Help, proposed: set[str]) -> ProofError:
         """*help_* is known and must not be given."""
@@ -219,12 +234,9 @@ class _Lessons:
 
     def _runtime_fix(self, name: str, packages: set[str]) -> str:
         family = self.terms.platform.family
-        own = self.terms.project.settings(name).runtime_system_for(family)
-        names = ", ".join(f'"{each}"' for each in sorted({*own, *packages}))
-        value = f"[{names}]"
-        if family != self.terms.target.preset.family:
-            value = f"{{ {family} = {value} }}"
-        return f"[packages.{name}]\nruntime-system = {value}"
+        own = stated_packages(self.terms.project, _normalized(name), family)
+        only = None if family == self.terms.target.preset.family else family
+        return runtime_fix(name, sorted({*own, *packages}), only)
 
     def _take_hidden(self, finding: Finding, hidden: Hidden) -> None:
         terms = self.terms
@@ -248,13 +260,12 @@ class _Lessons:
         guess = "" if hidden.known else f", if {hidden.requirement} is what has it"
         automatic = ", or have it added by `auto-requires = true`" if hidden.known else ""
         own = self.terms.project.settings(hidden.package).requires
-        lines = ", ".join(f'"{each}"' for each in sorted({*own, hidden.requirement}))
         return explain(
             self.house,
             finding,
             cause=cause,
             hint=f"declare it in its place{guess}{automatic}; {skip_hint(finding)}",
-            fix=f"[packages.{hidden.package}]\nrequires = [{lines}]",
+            fix=declared_fix(hidden.package, sorted({*own, hidden.requirement})),
         )
 
     # -- What no import came about to need -------------------------------------------------

@@ -48,6 +48,7 @@ _PROGRAMS = (
         r"(?i:could not|couldn't|cannot|can't|unable to|failed to) (?:find|locate|execute) "
         r"(?:the )?[\"']?([\w.+-]+)[\"']? (?:executable|binary|command|program)\b"
     ),
+    re.compile(r"(?i:could not|cannot|can't|unable to) find (javac?)\b"),
 )
 
 _LIBRARY_WORDS = re.compile(r"(?i)\b(?:librar(?:y|ies)|dll|driver)\b")
@@ -63,11 +64,12 @@ def options(finding: Finding, provided: Collection[str]) -> tuple[Missing, ...]:
 
     :param provided: sonames that wheels of the house have: no distribution is to bring those.
     """
-    if finding.kind == "program" and finding.missing:
-        return (Missing("program", finding.missing),)
-    if finding.kind not in {"library", "import"}:
+    if finding.kind not in {"program", "library", "import"}:
         return ()
-    found = dict.fromkeys([*_named(finding), *_tried(finding)])
+    if finding.kind == "program" and finding.missing:
+        found = {Missing("program", finding.missing): None}
+    else:
+        found = dict.fromkeys([*_named(finding), *_tried(finding)])
     return tuple(each for each in found if is_askable(each, provided))
 
 

@@ -207,9 +207,10 @@ class Store:
         lock = FileLock(self.root / "locks" / f"{name}.lock")
         with storage_errors(self.root):
             while not lock.is_locked:
-                check()
                 with contextlib.suppress(Timeout):
                     lock.acquire(timeout=WAIT, poll_interval=WAIT / 4)
+                    break
+                check()
         try:
             yield
         finally:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from wheelhouse.building.circumstances import circumstances
 from wheelhouse.events import Notice
 from wheelhouse.locking.current import Freshness, lock_learned, lock_without
-from wheelhouse.locking.lockfile import lock_path
+from wheelhouse.locking.lockfile import dump_lock, lock_path
 from wheelhouse.locking.refusal import told
 from wheelhouse.obtain import UntrueTagsError, obtain
 from wheelhouse.phases import phase
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from wheelhouse.locking.model import RefusedFile
+    from wheelhouse.locking.requires import BuildInspector
     from wheelhouse.obtain import Obtained
     from wheelhouse.plan import Planned
     from wheelhouse.run import Run
@@ -56,7 +58,7 @@ def supply(
     else:
         if workshop.learned:
             planned = _remember(run, planned, workshop)
-            lock_sha256 = sha256_of(lock_path(run.project.root, planned.lock.target))
+            lock_sha256 = hashlib.sha256(dump_lock(planned.lock).encode()).hexdigest()
         return planned, lock_sha256, wheels
     return supply(run, other, freshness, rounds - 1)
 
@@ -70,10 +72,17 @@ def _workshop(run: Run, planned: Planned, freshness: Freshness) -> Workshop:
         runner=run.runner,
         fetcher=run.fetcher,
         mender=run.locker.mender(target, images, learning=learning),
-        inspector=partial(
-            run.locker.inspector, target, interpreter, images, planned.lock, learning=learning
-        ),
+        inspector=cache(partial(_inspector, run, planned, learning)),
     )
+
+
+def _inspector(run: Run, planned: Planned, learning: bool) -> BuildInspector:
+    """What finds out how the packages of the lock are built with something more."""
+    target, images, interpreter = planned.target, planned.images, planned.interpreter
+    lock = planned.lock
+    inspector = run.locker.inspector(target, interpreter, images, lock, learning=learning)
+    inspector.build_against({each.name: each.version for each in lock.packages})
+    return inspector
 
 
 def _wheels(run: Run, planned: Planned, workshop: Workshop) -> list[Obtained]:

@@ -57,6 +57,7 @@ class Workshop:
         """
         package = step.package
         assert package.build is not None
+        assert step.recipe is not None
         last = step
 
         def attempt(provision: Provision) -> tuple[Step, Built]:
@@ -71,6 +72,7 @@ class Workshop:
             version=str(package.version),
             uploaded=step.file.upload_time,
             asked_by=package.required_by,
+            system=step.recipe.system,
         )
         done, built = self._mender.until_done(subject, package.build.provision, attempt)
         if done.package != package:
@@ -97,11 +99,4 @@ class Workshop:
             wanted_by=package.required_by,
         )
         found = self._inspector().inspect_with(provision, sdist)
-        pure = self._project.settings(package.name).allow_pure
-        return build_step(
-            replace(package, build=found.build),
-            self._project,
-            self._here,
-            step.reason,
-            may_be_pure=pure,
-        )
+        return build_step(replace(package, build=found.build), self._project, self._here)

@@ -269,6 +269,51 @@ def test_what_of_the_system_is_not_there(tmp_path: Path, shell: list[str]) -> No
     assert done.returncode == 0, done.stderr
 
 
+#: What each package manager says, to `name` and to any other.
+MANAGERS = {
+    "apt": (
+        "dpkg-query",
+        "printf installed",
+        'echo "dpkg-query: no packages found matching $4" >&2',
+    ),
+    "dnf": ("rpm", "echo name-1.0", 'echo "no package provides $3"'),
+    "apk": ("apk", "echo name", ":"),
+}
+
+
+@pytest.mark.parametrize("manager", MANAGERS)
+def test_a_package_that_is_known_by_its_name(
+    house: House, tmp_path: Path, shell: list[str], manager: str
+) -> None:
+    command, there, gone = MANAGERS[manager]
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    script = f'for last; do :; done\n[ "$last" = name ] && {{ {there}; exit 0; }}\n{gone}\nexit 1\n'
+    (programs / command).write_text(f"#!/bin/sh\n{script}")
+    (programs / command).chmod(0o755)
+    env = {"PATH": f"{programs}:{os.environ['PATH']}"}
+    edited(house, stated="name other", manager=manager)
+    done = install(house, tmp_path, "--check", shell=shell, env=env)
+    assert "not on this machine: other" in done.stderr
+    assert done.returncode == 1
+    done = install(house, tmp_path, "--check", "--without=other", shell=shell, env=env)
+    assert done.returncode == 0, done.stderr
+
+
+def test_where_no_package_manager_answers_nobody_is_kept_from_installing(
+    house: House, tmp_path: Path
+) -> None:
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "rpm").write_text("#!/bin/sh\necho 'error: cannot open the database' >&2\nexit 1\n")
+    (programs / "rpm").chmod(0o755)
+    env = {"PATH": f"{programs}:{os.environ['PATH']}"}
+    edited(house, stated="other", manager="dnf")
+    assert install(house, tmp_path, "--check", env=env).returncode == 0
+    (programs / "rpm").unlink()
+    assert install(house, tmp_path, "--check", env=env).returncode == 0
+
+
 def test_a_house_without_its_sums(house: House, tmp_path: Path) -> None:
     (house.path / "SHA256SUMS").unlink()
     said, count = refused(house, tmp_path)

@@ -417,6 +417,15 @@ VAIN = "checking for {}... no\nconfigure: error: it is required\n"
             "Requested 'glib-2.0 >= 2.80' but version of GLib is 2.74.6\n",
             "library-too-old",
         ),
+        # GDAL's of its library, setuptools-rust's of the compiler
+        (
+            (
+                "Exception: Python bindings of GDAL 3.13.3 require at least libgdal 3.13.3, but "
+                "3.6.2 was found\n"
+            ),
+            "library-too-old",
+        ),
+        ("error: Rust 1.63.0 does not match extension requirement >=1.64.0\n", "rust-too-old"),
         # distutils', when it cannot start the compiler
         ("error: command 'gcc' failed: No such file\n", "missing-compiler program:gcc"),
         ("error: invalid command 'bdist_wheel'\n", "no-bdist-wheel wheel"),

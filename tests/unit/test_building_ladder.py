@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from wheelhouse.building.diagnosis import Diagnosis
-from wheelhouse.building.ladder import RELEASED, climb, relaxed
+from wheelhouse.building.ladder import RELEASED, climb, contradicts, relaxed
 from wheelhouse.locking.model import NOTHING_MORE, Provision
 from wheelhouse.targets import presets
 
@@ -37,6 +37,23 @@ def test_named_requirements_add_up() -> None:
     (found,) = climb(said, given, UPLOADED, "3.11")
     assert found.constraints == ("cython<3", "setuptools<82")
     assert found.requires == ("numpy", "wheel")
+
+
+@pytest.mark.parametrize(
+    ("given", "called_for", "expected"),
+    [
+        (("setuptools<58",), ("setuptools>=66.1",), True),
+        (("setuptools<58", "setuptools<82"), ("setuptools>=66.1",), True),
+        (("Cython<3",), ("cython>=3",), True),
+        (("setuptools<82",), ("setuptools>=66.1",), False),
+        (("setuptools==58.*", "wheel!=0.45"), ("setuptools>=66.1", "wheel>=0.45"), False),
+    ],
+)
+def test_what_cannot_be_both(
+    given: tuple[str, ...], called_for: tuple[str, ...], expected: bool
+) -> None:
+    """A lock may have any limit; only bounds are compared."""
+    assert contradicts(says(constraints=called_for), Provision(constraints=given)) is expected
 
 
 def test_ages_go_from_what_changes_least_to_what_changes_most() -> None:
@@ -86,6 +103,8 @@ def test_every_python_of_a_platform_has_its_day() -> None:
         ("setuptools~=58.0", "setuptools>=58.0"),
         ('numpy==1.21; python_version < "3.10"', 'numpy>=1.21; python_version < "3.10"'),
         ("wheel", "wheel"),
+        ("torch==1.0+cpu", "torch>=1.0"),
+        ("odd===of-my-own", "odd"),
         ("not a requirement", "not a requirement"),
     ],
 )

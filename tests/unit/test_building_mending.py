@@ -13,7 +13,14 @@ from packaging.utils import canonicalize_name
 from wheelhouse.building.diagnosis import Diagnosis
 from wheelhouse.building.failed import FailedBuildError
 from wheelhouse.building.mending import MOST, Mender, Subject
-from wheelhouse.errors import ImageError, LockError, WheelhouseError
+from wheelhouse.errors import (
+    EngineError,
+    FetchError,
+    ImageError,
+    LockError,
+    SeveralErrors,
+    WheelhouseError,
+)
 from wheelhouse.events import Event, Notice
 from wheelhouse.locking.model import NOTHING_MORE, Provision
 from wheelhouse.missing import Missing
@@ -66,7 +73,11 @@ class Bench:
         self.notices.append(event.message)
 
     def run(
-        self, judge: Callable[[Provision], WheelhouseError | None], start: Provision = NOTHING_MORE
+        self,
+        judge: Callable[[Provision], WheelhouseError | None],
+        start: Provision = NOTHING_MORE,
+        *,
+        subject: Subject = SUBJECT,
     ) -> Provision:
         def attempt(provision: Provision) -> Provision:
             self.tried.append(provision)
@@ -75,7 +86,7 @@ class Bench:
                 raise error
             return provision
 
-        return self.mender.until_done(SUBJECT, start, attempt)
+        return self.mender.until_done(subject, start, attempt)
 
 
 def system(provision: Provision) -> tuple[str, ...]:
@@ -142,9 +153,78 @@ def test_a_package_that_cannot_be_installed_is_left_out() -> None:
     assert system(bench.run(judge)) == ("libpq-dev",)
 
 
+def test_of_several_that_cannot_be_installed_together_each_is_tried() -> None:
+    bench = Bench({PQ: ("broken-dev", "libpq-dev"), HDF5: ("libhdf5-dev",)})
+
+    def judge(given: Provision) -> WheelhouseError | None:
+        if "broken-dev" in system(given):
+            return ImageError("no such package")
+        packages = {PQ: "libpq-dev", HDF5: "libhdf5-dev"}
+        lacking = [each for each, name in packages.items() if name not in system(given)]
+        return fails(given, *lacking) if lacking else None
+
+    assert system(bench.run(judge)) == ("libhdf5-dev", "libpq-dev")
+
+
+def test_why_a_package_cannot_be_installed_is_told() -> None:
+    bench = Bench({CARGO: ("cargo",)})
+
+    def judge(given: Provision) -> WheelhouseError:
+        if system(given):
+            return ImageError("the mirror does not answer", hint="choose another")
+        return fails(given, CARGO)
+
+    with pytest.raises(FailedBuildError) as told:
+        bench.run(judge)
+    assert told.value.hint == (
+        "cargo may have it, and cannot be installed: the mirror does not answer (choose another)"
+    )
+
+
+def test_images_that_fail_for_ever_come_to_an_end() -> None:
+    things = [Missing("program", f"p{number}") for number in range(16)]
+    bench = Bench({each: (f"{each.name}-a", f"{each.name}-b") for each in things})
+
+    def judge(given: Provision) -> WheelhouseError:
+        return ImageError("no network") if system(given) else fails(given, *things)
+
+    with pytest.raises(FailedBuildError):
+        bench.run(judge)
+    assert len(bench.tried) <= MOST
+
+
+def test_a_package_that_is_there_is_looked_for_before_another_is_tried() -> None:
+    """The lock knows it of another version, or it is declared."""
+    there = Provision(system={"debian12": ("libhdf5-dev",)})
+    bench = Bench({HDF5: ("libhdf5-dev", "libhdf5-mpi-dev")})
+    found = bench.run(lambda given: None if given.search else fails(given, HDF5), there)
+    assert found == replace(there, search=("header hdf5.h",))
+    declared = replace(SUBJECT, system=("libhdf5-dev",))
+    found = bench.run(lambda given: None if given.search else fails(given, HDF5), subject=declared)
+    assert found == Provision(search=("header hdf5.h",))
+
+
+def test_a_package_that_others_need_is_not_taken_away() -> None:
+    bench = Bench({PQ: ("both-dev",), HDF5: ("both-dev", "libhdf5-dev")})
+
+    def judge(given: Provision) -> WheelhouseError | None:
+        if "both-dev" not in system(given):
+            return fails(given, PQ, HDF5)
+        return None if "libhdf5-dev" in system(given) else fails(given, HDF5)
+
+    assert system(bench.run(judge)) == ("both-dev", "libhdf5-dev")
+
+
 def test_an_image_that_fails_by_itself_is_told() -> None:
     with pytest.raises(ImageError, match="no space"):
         Bench().run(lambda _: ImageError("no space"))
+
+
+def test_an_image_that_fails_tells_what_it_was_for() -> None:
+    """A package that the settings name may not be there."""
+    with pytest.raises(ImageError) as told:
+        Bench().run(lambda _: ImageError("Debian has no package libpq-devel"))
+    assert told.value.context == (("for building", "demo 1.0"),)
 
 
 def test_a_distribution_that_cannot_be_asked_hides_no_failure() -> None:
@@ -179,6 +259,17 @@ def test_a_guess_that_does_not_help_is_made_once() -> None:
     assert [system(each) for each in bench.tried] == [(), ("libtss2-dev",)]
 
 
+def test_an_engine_that_cannot_ask_hides_no_failure() -> None:
+    class Broken:
+        def find(self, missing: Sequence[Missing]) -> Mapping[Missing, tuple[str, ...]]:
+            raise EngineError("the packages cannot be asked for")
+
+    bench = Bench()
+    bench.mender.finder = Broken()
+    with pytest.raises(FailedBuildError, match="it lacks 1"):
+        bench.run(lambda given: fails(given, CARGO))
+
+
 def test_what_the_distribution_does_not_have_is_told_as_such() -> None:
     with pytest.raises(FailedBuildError) as told:
         Bench().run(lambda given: fails(given, CARGO))
@@ -194,6 +285,25 @@ def test_without_leave_packages_are_proposed() -> None:
     assert told.value.hint is not None
     assert "libpq-dev" in told.value.hint
     assert ("asked for by", "a.txt:1") in told.value.context
+
+
+def test_what_is_proposed_is_for_the_failure_that_is_told() -> None:
+    bench = Bench({PQ: ("libpq-dev",), CARGO: ("cargo",)}, auto_system=False)
+
+    def judge(given: Provision) -> WheelhouseError:
+        return fails(given, CARGO if given.before or given.relaxed else PQ, dated=True)
+
+    with pytest.raises(FailedBuildError) as told:
+        bench.run(judge)
+    assert len(bench.tried) > 2
+    assert told.value.fix == '[packages.demo]\nsystem = ["libpq-dev"]'
+
+
+def test_proposed_lines_keep_what_is_declared() -> None:
+    bench = Bench({PQ: ("libpq-dev",)}, auto_system=False)
+    with pytest.raises(FailedBuildError) as told:
+        bench.run(lambda given: fails(given, PQ), subject=replace(SUBJECT, system=("zlib1g-dev",)))
+    assert told.value.fix == '[packages.demo]\nsystem = ["libpq-dev", "zlib1g-dev"]'
 
 
 def test_what_may_learn_nothing_fails_at_once_and_says_what_would_help() -> None:
@@ -240,12 +350,69 @@ def test_what_a_limit_has_broken_is_not_what_is_told() -> None:
     assert ("also tried", "with setuptools<58") in told.value.context
 
 
+def test_what_did_not_help_is_not_proposed() -> None:
+    bench = Bench()
+
+    def judge(given: Provision) -> WheelhouseError:
+        if given.constraints:
+            return fails(given, cause="too old", constraints=("setuptools>=66.1",))
+        fix = '[packages.demo]\nbuild-requires = ["setuptools<58"]'
+        return fails(given, constraints=("setuptools<58",), fix=fix)
+
+    with pytest.raises(FailedBuildError) as told:
+        bench.run(judge)
+    assert told.value.fix is None
+    assert told.value.hint == (
+        "setuptools<58 does not make it build for this Python: pin a newer demo, or choose a "
+        "target with an older one"
+    )
+
+
+def test_where_no_code_is_cythons_that_is_as_if_it_had_not_been_tried() -> None:
+    bench = Bench()
+
+    def judge(given: Provision) -> WheelhouseError:
+        if given.regenerate:
+            return fails(given, kind="not-generated")
+        return fails(given, cause="of another Python", regenerate=True)
+
+    with pytest.raises(FailedBuildError, match="of another Python") as told:
+        bench.run(judge)
+    assert [each.regenerate for each in bench.tried] == [False, True]
+    assert all(label != "also tried" for label, _ in told.value.context)
+
+
+def test_other_ages_follow_without_what_nothing_was_generated_for() -> None:
+    bench = Bench()
+
+    def judge(given: Provision) -> WheelhouseError | None:
+        if given.regenerate:
+            return fails(given, kind="not-generated")
+        return None if given.before else fails(given, regenerate=True, dated=True)
+
+    assert bench.run(judge) == Provision(before=datetime(2022, 10, 24, tzinfo=UTC))
+    assert len(bench.tried) == 3
+
+
 def test_build_requirements_that_cannot_be_had_make_another_age() -> None:
     bench = Bench()
     found = bench.run(
         lambda given: None if given.relaxed else LockError("numpy==1.13 has no wheel")
     )
     assert found.relaxed
+
+
+def test_several_build_requirements_that_cannot_be_had_make_another_age() -> None:
+    bench = Bench()
+    error = SeveralErrors([LockError("one"), fails(NOTHING_MORE)])
+    assert bench.run(lambda given: None if given.relaxed else error).relaxed
+
+
+def test_a_mirror_that_fails_is_no_matter_of_age() -> None:
+    bench = Bench()
+    with pytest.raises(SeveralErrors):
+        bench.run(lambda _: SeveralErrors([LockError("one"), FetchError("it does not answer")]))
+    assert len(bench.tried) == 1
 
 
 def test_build_requirements_that_can_never_be_had_are_told() -> None:

@@ -288,15 +288,27 @@ def test_what_the_server_was_given_is_told_with_its_packages(tmp_path: Path) -> 
     )
     script = (house.path / "install.sh").read_text()
     assert "\npackages='dot=graphviz libGL.so.1=libgl1' #" in script
+    assert "\nstated='' #" in script
     assert "\npackage_fix='sudo apt-get install %s'\n" in script
 
 
+DRIVER = SystemRequirement(package="tdsodbc", platform="debian12", required_by=("one",))
+
+
+def test_packages_that_are_stated_are_asked_for_by_their_names(tmp_path: Path) -> None:
+    house = make_house(tmp_path, PACKAGES, system=[DRIVER])
+    script = (house.path / "install.sh").read_text()
+    assert "\nstated=tdsodbc #" in script
+    assert "\nmanager=apt #" in script
+
+
 def test_packages_of_a_stand_in_are_told_as_its_own(tmp_path: Path) -> None:
-    contents = make_contents(tmp_path, PACKAGES)
+    contents = replace(make_contents(tmp_path, PACKAGES), system=(DRIVER,))
     own = replace(contents.target.preset, name="own", title="An own one")
     target = replace(contents.target, preset=own)
     script = installer_text(target, describe(contents), contents.images.place)
     assert "(Debian 12 (bookworm) calls them %s)" in script
+    assert "\nstated='' #" in script  # nobody there knows it by that name
 
 
 def test_the_installer_takes_any_text_for_text(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import threading
 import tomllib
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from typing import IO, TYPE_CHECKING, Literal
 
@@ -24,7 +24,8 @@ from wheelhouse.imagesteps import base_name, checked_packages, pinned
 from wheelhouse.targets import Place, Target, presets
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from wheelhouse.imagestore import Reader
@@ -102,7 +103,11 @@ def store() -> MemoryStore:
     return MemoryStore(registry=True)
 
 
-def new_maker(store: MemoryStore, folder: Path) -> TargetImageMaker:
+def new_maker(
+    store: MemoryStore,
+    folder: Path,
+    building: Callable[[str], AbstractContextManager[object]] = nullcontext,
+) -> TargetImageMaker:
     def fetch(pin: Pin) -> Path:
         path = folder / pin.filename
         if not path.exists():
@@ -110,7 +115,7 @@ def new_maker(store: MemoryStore, folder: Path) -> TargetImageMaker:
                 wheel.writestr(f"{pin.name}.py", "")
         return path
 
-    return TargetImageMaker(store, fetch, folder / "locks", lambda _: None)
+    return TargetImageMaker(store, fetch, folder / "locks", lambda _: None, building=building)
 
 
 @pytest.fixture
@@ -493,6 +498,28 @@ def test_a_failed_step_names_its_cause_and_the_next_step(
         maker.with_system(maker.prepare(target()), ("libnope-dev",))
     assert message in caught.value.message
     assert hint in (caught.value.hint or "")
+
+
+def test_a_step_that_fails_ends_with_its_cause(store: MemoryStore, tmp_path: Path) -> None:
+    """And not with the engine's words, which repeat the whole command."""
+    ends: list[str] = []
+
+    @contextmanager
+    def building(title: str) -> Iterator[None]:
+        try:
+            yield
+        except ImageError as error:
+            ends.append(f"{title}: {error}")
+            raise
+
+    maker = new_maker(store, tmp_path, building)
+    images = maker.prepare(target())
+    store.failing = ("unknown packages: libnope-dev",)
+    with pytest.raises(ImageError):
+        maker.with_system(images, ("libnope-dev",))
+    assert ends == [
+        "debian12 system (libnope-dev): Debian 12 (bookworm) has no package libnope-dev"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -399,9 +399,20 @@ def test_what_the_backend_asks_for_is_locked_too(world: World) -> None:
 def test_what_is_missing_only_on_other_machines_is_not_missing(tmp_path: Path) -> None:
     """Else a backend that asks for something on Windows would never give its metadata."""
     lines = ["pywin32; sys_platform == 'win32'", "wheel; extra == 'x'", "old; python_version < '3'"]
-    assert _missing([*lines, "cython>=3"], str(tmp_path), dict(interpreter().environment)) == [
-        "cython>=3"
-    ]
+    environment = dict(interpreter().environment)
+    found = _missing([*lines, "cython>=3"], str(tmp_path), environment, relaxed=False)
+    assert found == ["cython>=3"]
+
+
+def test_what_is_there_is_not_missing_where_limits_do_not_count(tmp_path: Path) -> None:
+    """Else a backend that pins what is gone would never give its metadata."""
+    info = tmp_path / "numpy-2.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: numpy\nVersion: 2.0\n")
+    lines = ["numpy==1.13", "cython<3"]
+    environment = dict(interpreter().environment)
+    assert _missing(lines, str(tmp_path), environment, relaxed=False) == lines
+    assert _missing(lines, str(tmp_path), environment, relaxed=True) == ["cython<3"]
 
 
 def test_the_container_knows_the_targets_markers(world: World) -> None:
@@ -411,10 +422,15 @@ def test_the_container_knows_the_targets_markers(world: World) -> None:
     container.before = until_fed
     world.containers(container)
     world.lock()
+    assert job_of(container)["markers"] == dict(interpreter().environment)
+
+
+def job_of(container: FakeContainer) -> dict[str, Any]:
     with tarfile.open(fileobj=io.BytesIO(bytes(container.fed))) as tar:
         file = tar.extractfile("job.json")
         assert file is not None
-        assert json.loads(file.read())["markers"] == dict(interpreter().environment)
+        job: dict[str, Any] = json.loads(file.read())
+    return job
 
 
 def until_fed(container: FakeContainer) -> None:
@@ -639,6 +655,39 @@ def test_what_a_failure_calls_for_is_given_and_locked(world: World) -> None:
     assert len(world.jobs()) == 2
 
 
+LACKS_A_HEADER = b"only.c:1:10: fatal error: libpq-fe.h: No such file or directory\n"
+
+
+def installed() -> FakeContainer:
+    """The container that tells which packages of the distribution the builder has."""
+    return FakeContainer([("stdout", frame({"type": "result", "packages": ["gcc"]}))])
+
+
+def test_the_build_of_a_build_requirement_is_given_what_it_lacks(world: World) -> None:
+    """Its hook may need nothing of what its compiler misses."""
+    world.ask("demo\n")
+    world.sdist("demo", "1.0", needs("only-sdist"))
+    world.sdist("only_sdist", "2.0")
+    world.containers(
+        *(answer(), broken(LACKS_A_HEADER), installed()),
+        *(answer(), built("only_sdist", "2.0"), answer()),
+    )
+    (requirement,) = build_of(world.lock()).environment
+    assert requirement.build is not None
+    assert requirement.build.provision == Provision(system={"debian12": ("libpq-dev",)})
+
+
+def test_a_build_requirement_that_cannot_be_built_is_not_tried_again(world: World) -> None:
+    """Other ages of what takes it may take the same sdist."""
+    world.ask("demo\n")
+    world.sdist("demo", "1.0", needs("only-sdist<3"))
+    world.sdist("only_sdist", "2.0", pyproject="")
+    world.containers(broken(b"error: it is broken\n"))
+    with pytest.raises(BuildError, match="only-sdist"):
+        world.lock()
+    assert world.jobs() == ["metadata only-sdist"] * 2  # of today, and without limits
+
+
 def test_what_is_known_of_an_sdist_is_given_from_the_start(world: World) -> None:
     world.ask("demo\n")
     world.sdist("demo", "1.0", pyproject="")
@@ -653,7 +702,11 @@ def test_what_is_known_of_an_sdist_is_given_from_the_start(world: World) -> None
 def test_an_sdist_that_names_what_is_gone_gets_what_is_there(world: World) -> None:
     world.ask("demo\n")
     world.sdist("demo", "1.0", needs("cython==0.1"))
+    container = answer()
+    container.before = until_fed
+    world.containers(container)
     build = build_of(world.lock())
+    assert job_of(container)["relaxed"] is True
     assert build.static == ("cython==0.1",)
     assert [str(each.version) for each in build.environment] == ["3.0"]
     assert build.provision.relaxed

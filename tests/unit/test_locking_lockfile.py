@@ -375,6 +375,9 @@ DAMAGE: dict[str, Callable[[dict[str, Any]], object]] = {
     "a build wheel's address": lambda data: _tool_wheel(data).pop("url"),
     "a number as a name": lambda data: _tool_wheel(data).update(name=7),
     "a text as a size": lambda data: _tool_wheel(data).update(size="5"),
+    "an sdist's time without an offset": lambda data: _file(data).update(
+        {"upload-time": UPLOADED.replace(tzinfo=None)}
+    ),
     "a text as a time": lambda data: _tool_wheel(data).update({"upload-time": "2024-05-01"}),
     "an sdist without its build": lambda data: _built_first(data).pop("build"),
     "a build without its sdist": lambda data: _built_first(data).pop("sdist"),

@@ -13,6 +13,7 @@ from lockingfactory import (
     images,
     index_file,
     interpreter,
+    locked,
     metadata,
     page,
     project,
@@ -20,9 +21,10 @@ from lockingfactory import (
     sha,
     target,
 )
+from packaging.version import Version
 
 import liars
-from wheelhouse import planning, supplying
+from wheelhouse import pipeline, planning, supplying
 from wheelhouse.building.runner import Runner
 from wheelhouse.engine import Limits
 from wheelhouse.engine.cancellation import Cancellation
@@ -33,7 +35,9 @@ from wheelhouse.locking import metadata as metadata_module
 from wheelhouse.locking.current import Freshness, current_lock, lock_without
 from wheelhouse.locking.lock import Locker
 from wheelhouse.locking.lockfile import load_lock, lock_path
+from wheelhouse.locking.model import LockedPackage
 from wheelhouse.obtain import UntrueTagsError
+from wheelhouse.plan import Action, Plan, Step
 from wheelhouse.run import Run
 from wheelhouse.scheduler import Scheduler
 from wheelhouse.store import Store, sha256_of
@@ -43,7 +47,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from wheelhouse.locking.model import Lock
-    from wheelhouse.plan import Plan, Planned
+    from wheelhouse.plan import Planned
 
 WORSE = "py3-none-linux_x86_64"
 
@@ -154,6 +158,23 @@ def test_what_is_not_as_its_tag_says_is_replaced_until_something_is(world: World
         f"{worse} is not what its tag says: {why}; demo 2.0 is used instead",
         f"demo-2.0-{liars.TAG}.whl is not what its tag says: {why}; demo 1.0 is used instead",
     ]
+
+
+def test_what_was_built_before_a_second_proof_is_told_as_built() -> None:
+    def plan(*actions: Action) -> Plan:
+        steps = [
+            Step(
+                action=action,
+                package=LockedPackage(name=page(f"p{number}").name, version=Version("1.0")),
+                file=locked(f"p{number}-1.0.tar.gz"),
+                reason="why",
+            )
+            for number, action in enumerate(actions)
+        ]
+        return Plan(target="web", steps=tuple(steps))
+
+    told = pipeline.as_done(plan("build", "reuse", "fetch"), plan("reuse", "reuse", "fetch"))
+    assert [step.action for step in told.steps] == ["build", "reuse", "fetch"]
 
 
 def test_the_search_ends(world: World) -> None:

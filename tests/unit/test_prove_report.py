@@ -10,7 +10,7 @@ import pytest
 from housefactory import Package, debian12, make_house
 from wheelhouse.errors import ProofError
 from wheelhouse.missing import Missing
-from wheelhouse.proofreport import explain, hidden_requirement, read_proof
+from wheelhouse.proofreport import LONGEST, MOST_TRIED, explain, hidden_requirement, read_proof
 from wheelhouse.prove import make_job
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def told(house: House, *failures: dict[str, Any]) -> list[tuple[str, str]]:
 @pytest.fixture
 def house(tmp_path: Path) -> House:
     packages = [
-        Package(name="one", files={"one.py": b"", "tests/__init__.py": b""}),
+        Package(name="one", files={"one.py": b"", "tests/__init__.py": b"", "setup_sdist.py": b""}),
         Package(
             name="two",
             modules=("two",),
@@ -88,6 +88,8 @@ def test_nothing_failed(house: House) -> None:
         {"failures": 7},
         {"failures": [{}]},
         {"failures": [found("one", "one", "of-my-own")]},
+        {"failures": [found("another", "one")]},
+        {"failures": [found("one\n[tool]", "one")]},
         {"optional": ["x"]},
         {"lacking": None},
         {"failures": [found("one", "one", tried=["libmagic.so.1"])]},
@@ -97,6 +99,20 @@ def test_nothing_failed(house: House) -> None:
 def test_an_answer_of_another_form_proves_nothing(house: House, strange: dict[str, object]) -> None:
     with pytest.raises(ProofError, match="an answer of another form"):
         proven(house, **strange)
+
+
+def test_of_what_a_container_says_so_much_is_looked_at(house: House) -> None:
+    """Patterns run over it; what is imported there can send what it likes."""
+    endless = "a." * 1_000_000
+    more: dict[str, Any] = {
+        "message": endless,
+        "traceback": endless,
+        "tried": [["library", "x"]] * 1000,
+    }
+    (failure,) = proven(house, found("one", "one", **more)).failures
+    assert len(failure.message) <= LONGEST
+    assert len(failure.traceback) <= 2 * LONGEST
+    assert len(failure.tried) <= MOST_TRIED
 
 
 def test_what_is_imported(house: House) -> None:

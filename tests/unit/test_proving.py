@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -226,6 +227,15 @@ def test_without_auto_system_the_lines_are_proposed(house: House, terms: Terms) 
     assert learn(house, proof(lacking=("libX11.so.6",)), asking, DEBIAN) == Lesson()
 
 
+def test_proposed_lines_keep_what_is_known_beforehand(tmp_path: Path, terms: Terms) -> None:
+    """Lines of the user's take its place."""
+    house = make_house(tmp_path, [Package(name="tabula-py")], debian12())
+    asking = settings(terms, auto_system=False)
+    (error,) = refusals(house, proof(finding(GL, "tabula-py")), asking)
+    lines = '[packages.tabula-py]\nruntime-system = ["default-jre-headless", "libgl1"]'
+    assert error.fix == lines
+
+
 def test_lines_for_a_stand_in_name_its_family(house: House, terms: Terms) -> None:
     target = replace(terms.target, preset=presets()["amazonlinux2023"])
     asking = replace(settings(terms, auto_system=False), target=target)
@@ -255,6 +265,14 @@ def test_a_hidden_dependency_is_named(house: House, terms: Terms) -> None:
     assert error.evidence[-1] == "ModuleNotFoundError: No module named 'pkg_resources'"
 
 
+def test_the_lines_are_toml_whatever_the_requirement(house: House, terms: Terms) -> None:
+    own = {"one": PackageSettings(requires=('six; python_version < "4"',))}
+    (error,) = refusals(house, proof(hidden("pkg_resources")), settings(terms, packages=own))
+    assert tomllib.loads(error.fix or "") == {
+        "packages": {"one": {"requires": ["setuptools<82", 'six; python_version < "4"']}}
+    }
+
+
 def test_it_is_added_where_that_is_allowed(house: House, terms: Terms) -> None:
     adding = settings(terms, auto_requires=True)
     failures = (hidden("pkg_resources"), hidden("pkg_resources", module="one.more"))
@@ -275,3 +293,27 @@ def test_a_guess_is_added_by_nobody(house: House, terms: Terms) -> None:
     (error,) = refusals(house, proof(hidden("some_thing")), adding)
     assert "if some-thing is what has it" in (error.hint or "")
     assert error.fix == '[packages.one]\nrequires = ["some-thing"]'
+
+
+# -- Requirements that are too new ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("message", "numpy", "limit"),
+    [
+        ("ImportError: numpy.core.multiarray failed to import", "2.4.6", "numpy<2"),
+        ("ValueError: numpy.dtype size changed, may indicate", "2.0.0", "numpy<2"),
+        ("AttributeError: `np.float_` was removed in the NumPy 2.0 release.", "2.1", "numpy<2"),
+        ("AttributeError: module 'numpy' has no attribute 'int'.", "1.26.4", "numpy<1.24"),
+        ("ImportError: numpy.core.multiarray failed to import", "1.26.4", None),
+        ("ImportError: no such thing", "2.4.6", None),
+    ],
+)
+def test_what_is_for_an_older_numpy(
+    tmp_path: Path, terms: Terms, message: str, numpy: str, limit: str | None
+) -> None:
+    packages = [Package(name="one"), Package(name="numpy", version=numpy)]
+    house = make_house(tmp_path, packages, debian12())
+    (error,) = refusals(house, proof(finding(message)), terms)
+    assert error.fix == (f'[packages.one]\nrequires = ["{limit}"]' if limit else None)
+    assert message in error.message

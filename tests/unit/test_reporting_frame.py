@@ -132,6 +132,19 @@ def test_steps_of_no_target_and_endings_without_a_start() -> None:
     assert shown(run)[1].startswith("wheelhouse")
 
 
+def test_what_serves_the_whole_run_is_shown_while_it_is_at_something() -> None:
+    run = RunState(started=0.0)
+    run.apply(PhaseStarted(target="deb", phase="lock"), 0.0)
+    ended = StepFinished(target=None, step="a", phase="images", outcome="done", seconds=1)
+    run.apply(StepStarted(target=None, step="a", phase="images"), 1.0)
+    run.apply(ended, 2.0)
+    assert [each.split()[0] for each in shown(run)] == ["deb"]
+    run.apply(StepStarted(target=None, step="debian12 system (libpq-dev)", phase="images"), 70.0)
+    lines = [to_text(each) for each in frame(run, 75.0, 60, 9, lambda *_: "")]
+    assert lines[1].split() == ["wheelhouse", "0:05"]
+    assert lines[2].split("  ")[1] == "preparing image debian12 system (libpq-dev)"
+
+
 @pytest.mark.parametrize(
     ("step", "phase", "kind", "about"),
     [

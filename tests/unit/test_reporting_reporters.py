@@ -167,6 +167,15 @@ def test_plain_shows_the_last_lines_of_a_failure_only() -> None:
     assert quoted == [f"[deb]   | line {n}" for n in range(25, 40)]
 
 
+def test_plain_shows_the_last_lines_of_the_log_that_a_failure_names(tmp_path: Path) -> None:
+    """Of its output, reporters see samples only."""
+    log = tmp_path / "psycopg2.log"
+    log.write_bytes(b"early\n" * 20_000 + b"\n".join(b"line %d" % n for n in range(40)) + b"\n\n")
+    lines = plain(start("psycopg2 2.9"), end("psycopg2 2.9", "failed", log=log))
+    quoted = [each for each in lines if each.startswith("[deb]   | ")]
+    assert quoted == [f"[deb]   | line {n}" for n in range(25, 40)]
+
+
 def test_plain_counts_what_was_fetched_or_reused() -> None:
     text = "\n".join(plain(*story()))
     assert "torch 2.9 fetched" not in text

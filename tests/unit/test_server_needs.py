@@ -117,8 +117,11 @@ def test_the_newest_of_several_comes_first() -> None:
 def test_a_program() -> None:
     message = "FileNotFoundError: [Errno 2] No such file or directory: 'dot'"
     assert options(finding("program", message, missing="dot"), ()) == (Missing("program", "dot"),)
+    assert options(finding("program", message, missing="dot; rm -rf ~"), ()) == ()
     message = "RuntimeError: Unable to find the 'ffmpeg' executable"
     assert options(finding("import", message), ()) == (Missing("program", "ffmpeg"),)
+    message = "Exception: Unable to find javac"
+    assert options(finding("import", message), ()) == (Missing("program", "javac"),)
     message = "ImportError: Bad git executable. The git executable must be specified"
     found = options(finding("import", message, Missing("program", "git")), ())
     assert found == (Missing("program", "git"),)

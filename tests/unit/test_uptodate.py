@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 
 from housefactory import Package, debian12, make_house
 from wheelhouse.config import load_project
-from wheelhouse.errors import BuildError
+from wheelhouse.errors import BuildError, InterruptedRunError
 from wheelhouse.events import Event, SilentReporter, StepFinished, StepStarted, TargetFinished, step
 from wheelhouse.house import House
 from wheelhouse.locking.lock import inputs_digest
@@ -261,6 +261,15 @@ def test_a_failed_step_says_why_and_where_its_log_is(tmp_path: Path) -> None:
     end = reporter.events[-1]
     assert isinstance(end, StepFinished)
     assert (end.outcome, end.detail, end.log) == ("failed", "no compiler", tmp_path / "log")
+
+
+def test_a_step_that_was_stopped_has_not_failed() -> None:
+    reporter = Remembering()
+    with pytest.raises(InterruptedRunError), step(reporter, "web", "demo", "build"):
+        raise InterruptedRunError("stopped by SIGINT")
+    end = reporter.events[-1]
+    assert isinstance(end, StepFinished)
+    assert (end.outcome, end.detail) == ("skipped", "stopped")
 
 
 def test_silence() -> None:

@@ -111,7 +111,7 @@ class Shop:
             required_by=("requirements.txt:1",),
             build=build(NOTHING_MORE),
         )
-        return build_step(package, self.project, self.here, "why", may_be_pure=False)
+        return build_step(package, self.project, self.here)
 
 
 def test_what_builds_as_planned_teaches_nothing(tmp_path: Path) -> None:

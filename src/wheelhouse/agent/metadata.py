@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 def run(job: dict[str, Any], root: str, channel: Channel) -> dict[str, object]:
     """Return ``requires`` (the backend's own wishes), ``missing`` (those not in the environment)
     and, if nothing is missing and the job wants it, ``metadata`` (the text of METADATA).
+
+    For a job that is ``relaxed``, whatever version is there will do.
     """
     source = unpack(os.path.join(root, str(job["sdist"])), os.path.join(root, "source"))
     environment = environments.create(job, root)
@@ -31,17 +33,22 @@ def run(job: dict[str, Any], root: str, channel: Channel) -> dict[str, object]:
     settings = job["config_settings"]
     with environments.hook("requires"):
         requires = [str(line) for line in hooks.get_requires_for_build_wheel(settings)]
-    missing = _missing(requires, environment.site_packages, job["markers"])
+    missing = _missing(
+        requires, environment.site_packages, job["markers"], relaxed=bool(job["relaxed"])
+    )
     metadata = None
     if job["want_metadata"] and not missing:
         metadata = _metadata(hooks, settings, os.path.join(root, "metadata"))
     return {"requires": requires, "missing": missing, "metadata": metadata}
 
 
-def _missing(requires: list[str], site_packages: str, markers: dict[str, str]) -> list[str]:
+def _missing(
+    requires: list[str], site_packages: str, markers: dict[str, str], *, relaxed: bool
+) -> list[str]:
     """Those of *requires* that what is installed in *site_packages* does not satisfy.
 
-    *markers* is the target's environment: this program may run on another Python.
+    *markers* is the target's environment: this program may run on another Python. If *relaxed*,
+    versions do not count.
     """
     found = distributions(path=[site_packages])
     installed = {canonicalize_name(each.name): each.version for each in found}
@@ -56,7 +63,9 @@ def _missing(requires: list[str], site_packages: str, markers: dict[str, str]) -
         if requirement.marker is not None and not requirement.marker.evaluate(markers):
             continue
         version = installed.get(canonicalize_name(requirement.name))
-        if version is None or not requirement.specifier.contains(version, prereleases=True):
+        if version is None or not (
+            relaxed or requirement.specifier.contains(version, prereleases=True)
+        ):
             missing.append(line)
     return missing
 

@@ -85,6 +85,21 @@ def against_fix(package: str, names: Iterable[str]) -> str:
     return _list(package, "build-against", names)
 
 
+def declared_fix(package: str, requirements: Iterable[str]) -> str:
+    """The lines that give *package* itself *requirements* that it does not declare."""
+    return _list(package, "requires", requirements)
+
+
+def runtime_fix(package: str, names: Iterable[str], family: str | None = None) -> str:
+    """The lines that have the server get the distribution's *names* for *package*.
+
+    :param family: the only kind of distribution that calls them so, if there are others.
+    """
+    listed = f"[{', '.join(map(_string, names))}]"
+    value = f"{{ {family} = {listed} }}" if family else listed
+    return f"[packages.{package}]\nruntime-system = {value}"
+
+
 def env_fix(package: str, name: str, value: str) -> str:
     """The lines that set a variable of *package*'s build."""
     return f"[packages.{package}.env]\n{name} = {_string(value)}"
@@ -128,7 +143,8 @@ def built_against(package: str, module: str, cause: str) -> Diagnosis:
     return Diagnosis(
         kind="build-against",
         cause=f"{cause}: its build needs {module}, and its build requirements do not name it",
-        hint=f"have it built against the {module} that is locked for the target",
+        hint=f"have it built against the {module} that is locked for the target; if the "
+        f"requirements do not ask for {module} yet, add it there",
         fix=against_fix(package, [module]),
         imports=(module,),
     )

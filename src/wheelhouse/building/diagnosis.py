@@ -158,6 +158,14 @@ def _requires(failure: Failure, package: str, limits: Limits) -> Diagnosis:
     return Diagnosis(kind="unlocked", cause=failure.message, hint="run `wheelhouse lock`")
 
 
+def _not_generated(failure: Failure, package: str, limits: Limits) -> Diagnosis:
+    return Diagnosis(
+        kind="not-generated",
+        cause=failure.message,
+        hint=f"take `regenerate` out of what the lock has for {package}",
+    )
+
+
 def _recipe_network(failure: Failure, package: str, limits: Limits) -> Diagnosis:
     return Diagnosis(
         kind="recipe-network",
@@ -186,6 +194,7 @@ _BY_STAGE: dict[str, Callable[[Failure, str, Limits], Diagnosis]] = {
     "environment": _environment,
     "unpack": _unpack,
     "unlocked": _requires,
+    "regenerate": _not_generated,
     "recipe-network": _recipe_network,
     "pure": _pure,
 }

@@ -58,13 +58,11 @@ class FailedBuildError(BuildError):
         *,
         asked_by: Sequence[str],
         tried: Sequence[str],
-        hint: str | None,
+        hint: str,
         fix: str | None,
     ) -> FailedBuildError:
         """The same, as it is told in the end: after others were tried."""
-        diagnosis = replace(
-            self.diagnosis, hint=hint or self.diagnosis.hint, fix=fix or self.diagnosis.fix
-        )
+        diagnosis = replace(self.diagnosis, hint=hint, fix=fix)
         return FailedBuildError(
             self.subject,
             self.phase,

@@ -9,13 +9,15 @@ trying, from what changes least to what changes most.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
-from packaging.version import Version
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -83,12 +85,15 @@ def _limits(constraints: Iterable[str]) -> dict[str, tuple[Version | None, Versi
     limits: dict[str, tuple[Version | None, Version | None]] = {}
     for line in constraints:
         found = Requirement(line)
+        name = canonicalize_name(found.name)
         for each in found.specifier:
-            least, most = limits.get(found.name, (None, None))
-            version = Version(each.version)
-            limits[found.name] = (
-                (version, most) if each.operator.startswith(">") else (least, version)
-            )
+            least, most = limits.get(name, (None, None))
+            if each.operator in {">", ">="}:
+                version = Version(each.version)
+                limits[name] = (max(version, least or version), most)
+            elif each.operator in {"<", "<="}:
+                version = Version(each.version)
+                limits[name] = (least, min(version, most or version))
     return limits
 
 
@@ -131,10 +136,34 @@ def relaxed(requirement: str) -> str:
     except InvalidRequirement:
         return requirement
     lower = {"==": ">=", "===": ">=", "~=": ">=", ">=": ">=", ">": ">"}
-    parts = [
-        f"{lower[each.operator]}{each.version.removesuffix('.*')}"
-        for each in found.specifier
-        if each.operator in lower
-    ]
+    parts = []
+    for each in found.specifier:
+        with contextlib.suppress(InvalidVersion):  # `===` takes any text
+            version = Version(each.version.removesuffix(".*")).public
+            if each.operator in lower:
+                parts.append(f"{lower[each.operator]}{version}")
     found.specifier = SpecifierSet(",".join(parts))
     return str(found)
+
+
+def difference_of(old: Provision, new: Provision) -> str:
+    """How *new* differs in build requirements: ``with setuptools<82``."""
+    parts = [
+        *(f"with {each}" for each in new.constraints if each not in old.constraints),
+        *(f"with {each}" for each in new.requires if each not in old.requires),
+    ]
+    if new.regenerate and not old.regenerate:
+        parts.append("with its C code generated again")
+    if (new.before, new.relaxed) != (old.before, old.relaxed):
+        parts.append(_age(new))
+    return ", ".join(parts) or "again"
+
+
+def _age(provision: Provision) -> str:
+    before = provision.before
+    which = (
+        f"build requirements of before {before:%Y-%m-%d}"
+        if before
+        else "the newest build requirements"
+    )
+    return f"with {which}, whatever limits it sets" if provision.relaxed else f"with {which}"

@@ -12,8 +12,16 @@ from typing import TYPE_CHECKING, TypeVar
 
 from wheelhouse.building.answers import system_fix
 from wheelhouse.building.failed import FailedBuildError
-from wheelhouse.building.ladder import climb, contradicts
-from wheelhouse.errors import FetchError, ImageError, LockError, StaleLockError, WheelhouseError
+from wheelhouse.building.ladder import climb, contradicts, difference_of
+from wheelhouse.errors import (
+    EngineError,
+    FetchError,
+    ImageError,
+    LockError,
+    StaleLockError,
+    WheelhouseError,
+    flatten,
+)
 from wheelhouse.events import Notice
 from wheelhouse.locking.model import NOTHING_MORE
 
@@ -42,12 +50,14 @@ class Subject:
 
     :ivar uploaded: when it was put on its index, if that says so.
     :ivar asked_by: who wants it, as its lock will say.
+    :ivar system: the distribution's packages that its builder has, because they are declared.
     """
 
     name: NormalizedName
     version: str
     uploaded: datetime | None
     asked_by: tuple[str, ...] = ()
+    system: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.name} {self.version}"
@@ -91,15 +101,8 @@ class Mender:
             course.begin(provision)
             try:
                 return attempt(provision)
-            except FailedBuildError as error:
-                own = error.subject == str(subject)
-                provision = course.after(error) if own else course.without_environment(error)
-            except ImageError as error:
-                provision = course.without_packages(error)
-            except LockError as error:
-                if isinstance(error, (FetchError, StaleLockError)):
-                    raise
-                provision = course.without_environment(error)
+            except WheelhouseError as error:
+                provision = course.go_on(error)
 
     def tell(self, message: str) -> None:
         """Let a person know what is tried."""
@@ -112,8 +115,12 @@ class _Course:
 
     :ivar told: the failure to tell in the end: the last before other ages were tried.
     :ivar dated: whether build requirements of other ages may help.
+    :ivar diagnosis: of the last failure that says something of the sdist.
+    :ivar diagnosed: what the sdist had got then.
     :ivar offered: for each missing thing, the packages tried so far, the last one in use.
-    :ivar proposed: packages that would have been tried.
+    :ivar unusable: the packages that could not be installed, and why.
+    :ivar added: the packages that came with the present provision.
+    :ivar proposed: for each missing thing, the package that would have been tried.
     :ivar unasked: why the distribution could not be asked for packages.
     :ivar nowhere: whether it has, or offers, nothing of what was missing last.
     """
@@ -126,10 +133,11 @@ class _Course:
     told: WheelhouseError | None = None
     dated: bool = False
     diagnosis: Diagnosis | None = None
+    diagnosed: Provision = NOTHING_MORE
     offered: dict[Missing, list[str]] = field(default_factory=dict)
-    unusable: set[str] = field(default_factory=set)
+    unusable: dict[str, ImageError] = field(default_factory=dict)
     added: list[str] = field(default_factory=list)
-    proposed: list[str] = field(default_factory=list)
+    proposed: dict[Missing, str] = field(default_factory=dict)
     unasked: str | None = None
     nowhere: bool = False
     tried: list[str] = field(default_factory=list)
@@ -139,10 +147,23 @@ class _Course:
         self.begun.append(provision)
         self.attempts += 1
 
-    def after(self, error: FailedBuildError) -> Provision:
+    def go_on(self, error: WheelhouseError) -> Provision:
         """What to try after *error*. Raises what is to be told."""
-        self.present, self.diagnosis = error.provision, error.diagnosis
+        if isinstance(error, FailedBuildError) and error.subject == str(self.subject):
+            return self.after(error)
+        if isinstance(error, ImageError):
+            return self.without_packages(error)
+        if all(map(_is_of_environment, flatten([error]))):
+            return self.without_environment(error)
+        raise error
+
+    def after(self, error: FailedBuildError) -> Provision:
+        """What to try after its own failure. Raises what is to be told."""
         self.begun.append(error.provision)
+        if error.diagnosis.kind == "not-generated" and self.diagnosis is not None:
+            return self._without_new_code()
+        self.present, self.diagnosis = error.provision, error.diagnosis
+        self.diagnosed = error.provision
         self.dated = self.dated or error.diagnosis.dated
         if self.told is None or (
             _is_of_today(error.provision) and not contradicts(error.diagnosis, error.provision)
@@ -165,11 +186,23 @@ class _Course:
         """What to try after the packages that were added last could not be installed."""
         last, self.added = self.added, []
         if not last or self.diagnosis is None:
+            error.context = error.context or (("for building", str(self.subject)),)
             raise error
-        self.unusable |= {*last}
-        platform = self.mender.platform.name
-        self.present = _without(self.present, platform, last)
+        self.present = _without(self.present, self.mender.platform.name, last)
+        if self.attempts >= MOST:
+            raise self._conclusion() from error
+        if len(last) > 1:  # one of them may be at fault: they come one by one now
+            return self._with_one_of(last)
+        self.unusable[last[0]] = error
         return self._with_packages(self.diagnosis) or self._of_another_age()
+
+    def _with_one_of(self, packages: list[str]) -> Provision:
+        """The present provision with the first of *packages*; the others were not tried yet."""
+        first, *others = packages
+        for names in self.offered.values():
+            names[:] = [name for name in names if name not in others]
+        self.added = [first]
+        return self.present.with_system(self.mender.platform.name, [first])
 
     # -- Packages of the distribution ------------------------------------------------------
 
@@ -199,19 +232,14 @@ class _Course:
         """*better*, if that is more than the present provision, and may be given."""
         if better == self.present:
             return None
-        if not self.mender.auto_system:
-            platform = self.mender.platform.name
-            known = self.present.system.get(platform, ())
-            self.proposed = [name for name in better.system.get(platform, ()) if name not in known]
-            return None
-        self._say(why)
+        self._say(why, f"with {', '.join(self.added)} in its builder" if self.added else why)
         return better
 
     def _find(self, missing: Sequence[Missing]) -> Mapping[Missing, tuple[str, ...]]:
         """Their packages; none where nobody can say. The build's own failure is what counts."""
         try:
             return self.mender.finder.find(missing)
-        except ImageError as error:
+        except EngineError as error:
             self.unasked = error.message
             return {}
 
@@ -221,20 +249,31 @@ class _Course:
         """*provision* with what may have *missing*, and what that is; nothing is tried twice."""
         platform = self.mender.platform.name
         before = self.offered.setdefault(missing, [])
-        usable = [name for name in candidates if name not in self.unusable and name not in before]
+        there = {*self.subject.system, *self.present.system.get(platform, ())}
+        names = [name for name in candidates if name not in self.unusable]
+        usable = [name for name in names if name not in before and name not in there]
         line = f"{missing.kind} {missing.name}"
         searchable = missing.kind in {"header", "library"} and line not in provision.search
-        if searchable and (before or not usable):
+        if searchable and (not usable or before or there & {*names}):
             # Its package is there. Then it is where compilers do not look.
             search = tuple(sorted({*provision.search, line}))
             return replace(provision, search=search), "looked for in all folders"
         if not usable:
             return provision, ""
-        if before:
+        if not self.mender.auto_system:
+            self.proposed[missing] = usable[0]
+            return provision, ""
+        if before and not self._is_for_another(before[-1], missing):
             provision = _without(provision, platform, before[-1:])
         before.append(usable[0])
-        self.added.append(usable[0])
+        if usable[0] not in self.added:
+            self.added.append(usable[0])
         return provision.with_system(platform, usable[:1]), f"{usable[0]} is put into its builder"
+
+    def _is_for_another(self, package: str, missing: Missing) -> bool:
+        """Whether *package* is in use for something else than *missing*."""
+        others = (names for other, names in self.offered.items() if other != missing)
+        return any(names[-1:] == [package] for names in others)
 
     # -- Build requirements of other ages --------------------------------------------------
 
@@ -243,9 +282,18 @@ class _Course:
         for other in self._climb(diagnosis) if self.mender.learning else ():
             if other not in self.begun:
                 self.added = []
-                self._say(f"is tried {_difference(self.present, other)}")
+                difference = difference_of(self.present, other)
+                self._say(f"is tried {difference}", difference)
                 return other
         raise self._conclusion()
+
+    def _without_new_code(self) -> Provision:
+        """What to try after there was no code to generate again: as if that had not been tried."""
+        assert self.diagnosis is not None
+        self.tried.pop()
+        self.present = self.diagnosed
+        self.diagnosis = replace(self.diagnosis, regenerate=False)
+        return self._of_another_age()
 
     def _climb(self, diagnosis: Diagnosis | None) -> Iterable[Provision]:
         from wheelhouse.building.diagnosis import Diagnosis
@@ -256,28 +304,37 @@ class _Course:
 
     # -- What a person is told -------------------------------------------------------------
 
-    def _say(self, what: str) -> None:
-        self.tried.append(what.removeprefix("is tried "))
+    def _say(self, what: str, tried: str) -> None:
+        self.tried.append(tried)
         self.mender.tell(f"{self.subject} {what}")
 
     def _conclusion(self) -> WheelhouseError:
         assert self.told is not None
         if not isinstance(self.told, FailedBuildError) or self.told.subject != str(self.subject):
             return self.told
-        hint, fix = self._help(self.told.diagnosis)
+        diagnosis = self.told.diagnosis
+        hint, fix = self._help(diagnosis) or (diagnosis.hint, diagnosis.fix)
         return self.told.told(asked_by=self.subject.asked_by, tried=self.tried, hint=hint, fix=fix)
 
-    def _help(self, diagnosis: Diagnosis) -> tuple[str | None, str | None]:
+    def _help(self, diagnosis: Diagnosis) -> tuple[str, str | None] | None:
         """Hint and lines for `wheelhouse.toml`, where those of *diagnosis* are not the best."""
         title = self.mender.platform.title
-        if self.proposed:
-            hint = f"{title} has it in {', '.join(self.proposed)}; these lines add it"
-            return hint, system_fix(self.subject.name, self.proposed)
+        if named := self._in_vain(diagnosis):
+            return (
+                f"{named} does not make it build for this Python: pin a newer "
+                f"{self.subject.name}, or choose a target with an older one"
+            ), None
+        lacking = (*diagnosis.missing, *diagnosis.guesses)
+        if proposed := {self.proposed[each] for each in lacking if each in self.proposed}:
+            hint = f"{title} has it in {', '.join(sorted(proposed))}; these lines add it"
+            return hint, system_fix(self.subject.name, sorted({*self.subject.system, *proposed}))
         if not self.mender.learning and (diagnosis.missing or self.dated):
             return (
                 "run `wheelhouse build` without --locked: it looks for what the build lacks, and "
                 "writes that into the lock"
             ), None
+        if refused := self._refused(diagnosis):
+            return refused, None
         if diagnosis.missing and self.unasked:
             hint = f"{diagnosis.hint}. Its package could not be looked up: {self.unasked}"
             return hint, None
@@ -286,7 +343,28 @@ class _Course:
                 f"no package of {title} has it, or it is there and does not help: pin another "
                 f"version of {self.subject.name}, or choose a platform whose distribution has it"
             ), None
-        return None, None
+        return None
+
+    def _in_vain(self, diagnosis: Diagnosis) -> str:
+        """The limits and requirements that *diagnosis* calls for, if they were given already."""
+        named = {*diagnosis.constraints, *diagnosis.requires}
+        given = any(named <= {*each.constraints, *each.requires} for each in self.begun)
+        return " and ".join(sorted(named)) if given else ""
+
+    def _refused(self, diagnosis: Diagnosis) -> str | None:
+        """Which package might help against *diagnosis*, and why it cannot be installed."""
+        for missing in diagnosis.missing:
+            for name in self.offered.get(missing, ()):
+                if error := self.unusable.get(name):
+                    more = f" ({error.hint})" if error.hint else ""
+                    return f"{name} may have it, and cannot be installed: {error.message}{more}"
+        return None
+
+
+def _is_of_environment(error: WheelhouseError) -> bool:
+    """Whether *error* says that build requirements cannot be had, or built: others might."""
+    lasting = (FetchError, StaleLockError)
+    return isinstance(error, (FailedBuildError, LockError)) and not isinstance(error, lasting)
 
 
 def _is_of_today(provision: Provision) -> bool:
@@ -298,26 +376,3 @@ def _without(provision: Provision, platform: str, packages: Iterable[str]) -> Pr
     left = tuple(name for name in provision.system.get(platform, ()) if name not in {*packages})
     others = {name: each for name, each in provision.system.items() if name != platform}
     return replace(provision, system={**others, platform: left} if left else others)
-
-
-def _difference(old: Provision, new: Provision) -> str:
-    """How *new* differs in build requirements: ``with setuptools<82``."""
-    parts = [
-        *(f"with {each}" for each in new.constraints if each not in old.constraints),
-        *(f"with {each}" for each in new.requires if each not in old.requires),
-    ]
-    if new.regenerate and not old.regenerate:
-        parts.append("with its C code generated again")
-    if (new.before, new.relaxed) != (old.before, old.relaxed):
-        parts.append(_age(new))
-    return ", ".join(parts) or "again"
-
-
-def _age(provision: Provision) -> str:
-    before = provision.before
-    which = (
-        f"build requirements of before {before:%Y-%m-%d}"
-        if before
-        else "the newest build requirements"
-    )
-    return f"with {which}, whatever limits it sets" if provision.relaxed else f"with {which}"

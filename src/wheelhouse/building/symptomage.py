@@ -231,7 +231,8 @@ AGE: tuple[Symptom, ...] = (
     Symptom(
         r"requires rustc (\d[\w.]{0,12}) or newer|older than the `(\d{4})` edition"
         r"|rustc (\d[\w.]{0,12}) is not supported by|feature `(edition\d{4})` is required"
-        r"|requires (?:at least )?Rust (\d[\w.]{0,12})",
+        r"|requires (?:at least )?Rust (\d[\w.]{0,12})"
+        r"|Rust \d[\w.]{0,12} does not match extension requirement ([<>=^~]{0,2}\d[\w.]{0,12})",
         lambda match, log: _newer_rust(log.package, first_group(match)),
         Rank.DECISIVE,
     ),

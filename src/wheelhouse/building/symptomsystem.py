@@ -118,10 +118,12 @@ def _too_old(match: re.Match[str], log: Log) -> Diagnosis | None:
             cause=f"its build wants Python {wanted}, and the target has {found}",
             hint=f"pin another version of {log.package}, or choose a target with another Python",
         )
+    own = name.removeprefix("lib") == log.package
+    which = f"{log.package}<={found}" if own else f"an older {log.package}"
     return Diagnosis(
         kind="library-too-old",
         cause=f"it needs {name} {wanted}, and the distribution has {found}",
-        hint=f"pin an older {log.package}, or choose a target whose distribution is newer",
+        hint=f"pin {which}, or choose a target whose distribution is newer",
     )
 
 
@@ -170,6 +172,11 @@ SYSTEM: tuple[Symptom, ...] = (
         r" version\s{1,20}\"(?P<found>[\w.]{1,20})\",\s{1,20}but\s{1,20}"
         r"required\s{1,20}is\s{1,20}(?:at\s{1,20}least"
         r"|exact\s{1,20}version)\s{1,20}\"(?P<wanted>[\w.]{1,20})\"",
+        _too_old,
+    ),
+    Symptom(
+        rf"\brequires? at least (?P<name>lib{NAME}) (?P<wanted>[\w.]{{1,20}}),? but"
+        r" (?P<found>[\w.]{1,20}) was found",
         _too_old,
     ),
     Symptom(r"(lib[\w.+-]{1,80}\.so[\w.]{0,20}): cannot open shared object file", _soname),

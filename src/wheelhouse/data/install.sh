@@ -16,6 +16,8 @@ libc=@libc@ # the oldest that all wheels run on; empty if any
 libraries=@libraries@
 programs=@programs@
 packages=@packages@ # NAME=PACKAGE for those of which it is known
+stated=@stated@ # further packages, known by their names alone
+manager=@manager@ # apt, dnf, zypper or apk: who knows which of those are there
 package_fix=@package_fix@
 python_fix=@python_fix@
 
@@ -31,7 +33,7 @@ Usage: install.sh [--venv DIR | --target DIR] [--python PYTHON] [--without NAME]
   --target DIR     install into the folder DIR, which must not be there yet or be empty
   --python PYTHON  the Python to use; otherwise the first Python $version among python$version,
                    $python_path, python3 and python
-  --without NAME   do without this shared library or program of the system
+  --without NAME   do without this shared library, program or package of the system
   --check          look at the machine, and install nothing
   --no-compile     do not compile to bytecode: installs sooner, starts later
 
@@ -151,13 +153,14 @@ check_python() {
 # and its fix on a line of its own.
 machine_problems() {
     (cd / && "$python" -E -s - "$here" "$version" "$implementation" "$free_threaded" "$arch" \
-        "$libc" "$libraries" "$programs" "$packages" "$package_fix" "$without" "$mode" "$state" \
-        "$python_fix") <<'END'
+        "$libc" "$libraries" "$programs" "$packages" "$stated" "$manager" "$package_fix" "$without" \
+        "$mode" "$state" "$python_fix") <<'END'
 import glob, hashlib, os, platform, re, struct, subprocess, sys, sysconfig
 
-(house, version, implementation, free_threaded, arch, libc, libraries, programs, packages,
- package_fix, without, mode, state, python_fix) = sys.argv[1:]
+(house, version, implementation, free_threaded, arch, libc, libraries, programs, packages, stated,
+ manager, package_fix, without, mode, state, python_fix) = sys.argv[1:]
 PACKAGE_OF = dict(each.split("=", 1) for each in packages.split())
+PACKAGE_OF.update((name, name) for name in stated.split())
 ANOTHER = "%s; name it with --python" % python_fix
 AGAIN = "copy the wheelhouse here again: it was damaged on its way, or changed"
 
@@ -225,7 +228,7 @@ def check_libc():
 
 
 def check_system():
-    lacking = lacking_libraries() + lacking_programs()
+    lacking = lacking_libraries() + lacking_programs() + lacking_packages()
     lacking = [name for name in lacking if name not in without.split()]
     known = [name for name in lacking if name in PACKAGE_OF]
     if known:
@@ -255,6 +258,27 @@ def lacking_programs():
     folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
     return [name for name in programs.split()
             if not any(os.access(os.path.join(folder, name), os.X_OK) for folder in folders)]
+
+
+def lacking_packages():
+    return [name for name in stated.split() if is_lacking(name)]
+
+
+# Only what the package manager clearly says counts: it may not be here, or not answer.
+def is_lacking(name):
+    ask = {"apt": ["dpkg-query", "--show", "--showformat", "${db:Status-Status}"],
+           "apk": ["apk", "info", "--installed"]}.get(manager, ["rpm", "-q", "--whatprovides"])
+    try:
+        asked = subprocess.Popen(ask + [name], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                 env=dict(os.environ, LC_ALL="C"))
+    except OSError:
+        return False
+    said, complaint = [each.decode("utf-8", "replace") for each in asked.communicate()]
+    if manager == "apt":
+        return "no packages found" in complaint or said in ("not-installed", "config-files")
+    if manager == "apk":
+        return asked.returncode != 0 and not complaint
+    return "no package provides" in said
 
 
 def check_pip():

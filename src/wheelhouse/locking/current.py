@@ -181,7 +181,9 @@ def lock_learned(
     project: Project,
     planned: Planned,
 ) -> Lock:
-    """The lock of *planned* with packages as they were built in the end; written.
+    """The lock that was followed: that of *planned*, with packages as they were built in the end.
+
+    It is written. If another run has renewed the lock meanwhile, that one gets to know it, too.
 
     :raises StorageError: the folder cannot be written to.
     """
@@ -192,18 +194,20 @@ def lock_learned(
         present = load_lock(path)
         if present is None or not _is_fresh(present, project, target, requirements):
             present = planned.lock  # somebody has changed what is asked for; this is of before
-        packages = tuple(_as_built(each, learned) for each in present.packages)
-        lock = replace(present, packages=packages)
-        write_lock(path, dump_lock(lock))
-    return lock
+        write_lock(path, dump_lock(_as_built(present, learned)))
+    return _as_built(planned.lock, learned)
 
 
-def _as_built(
-    package: LockedPackage, learned: Mapping[NormalizedName, LockedPackage]
-) -> LockedPackage:
-    built = learned.get(package.name)
-    same = built is not None and built.sdist == package.sdist and package.build is not None
-    return replace(package, build=built.build) if built is not None and same else package
+def _as_built(lock: Lock, learned: Mapping[NormalizedName, LockedPackage]) -> Lock:
+    """*lock* with those of *learned* of which it has the same sdist."""
+
+    def learnt(package: LockedPackage) -> LockedPackage:
+        built = learned.get(package.name)
+        if built is None or built.sdist != package.sdist or package.build is None:
+            return package
+        return replace(package, build=built.build)
+
+    return replace(lock, packages=tuple(map(learnt, lock.packages)))
 
 
 def _is_fresh(

@@ -28,7 +28,8 @@ class Experience:
         self._mutex = threading.Lock()
         same = lock is not None and lock.environment.get("python_version") == python
         for name, file, build in _builds(lock) if lock else ():
-            self._of_names[name] = Provision(system=build.provision.system)
+            given = build.provision
+            self._of_names[name] = Provision(system=given.system, search=given.search)
             if same:
                 self._of_files[file.sha256] = build.provision
 

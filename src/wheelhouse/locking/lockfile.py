@@ -18,7 +18,14 @@ from packaging.version import Version
 
 from wheelhouse.errors import LockError
 from wheelhouse.locking.buildtable import build_fields, locked_build
-from wheelhouse.locking.lockvalues import requirement, sound, system_package, text, texts
+from wheelhouse.locking.lockvalues import (
+    moment,
+    requirement,
+    sound,
+    system_package,
+    text,
+    texts,
+)
 from wheelhouse.locking.model import (
     AddedRequirement,
     Lock,
@@ -233,6 +240,6 @@ def _locked_file(file: PackageWheel | PackageSdist) -> LockedFile:
             url=file.url,
             sha256=file.hashes["sha256"],
             size=file.size,
-            upload_time=file.upload_time,
+            upload_time=moment(file.upload_time),
         )
     )

@@ -12,10 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import NormalizedName, canonicalize_name
-
-from wheelhouse.building.build import supplies
+from wheelhouse.building.build import build_wheel, supplies
 from wheelhouse.building.diagnosis import diagnose
 from wheelhouse.building.failed import FailedBuildError
 from wheelhouse.building.ladder import relaxed
@@ -24,14 +21,15 @@ from wheelhouse.building.runner import Failure
 from wheelhouse.engine.jobs import agent_digest
 from wheelhouse.errors import BuildError
 from wheelhouse.locking.environments import Environments, Wish
-from wheelhouse.locking.model import LockedBuild, LockedFile, LockedPackage
+from wheelhouse.locking.model import BuildRequirement, LockedBuild, LockedFile, LockedPackage
 from wheelhouse.locking.sdist import read_sdist
-from wheelhouse.plan import recipe_of
+from wheelhouse.plan import recipe_of, tool_step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from packaging.utils import NormalizedName
     from packaging.version import Version
 
     from wheelhouse.building.recipe import Recipe
@@ -41,11 +39,11 @@ if TYPE_CHECKING:
     from wheelhouse.locking.candidates import Release
     from wheelhouse.locking.experience import Experience
     from wheelhouse.locking.index import Index
-    from wheelhouse.locking.model import BuildRequirement, Provision
+    from wheelhouse.locking.model import Provision
     from wheelhouse.plan import Circumstances
     from wheelhouse.targets import Interpreter
 
-#: How deep builds may take builds that take builds. A lock is read as deep as that.
+#: How deep builds may take builds that take builds; less than a lock is read.
 DEPTH = 8
 
 #: Rounds of "resolve, ask the hook". Real backends need two.
@@ -111,6 +109,7 @@ class BuildInspector:
             index, interpreter, fetcher, runner.store, inspect=self._inspect_requirement
         )
         self._against: Mapping[NormalizedName, Version] | None = None
+        self._failed: dict[str, FailedBuildError] = {}
 
     def build_against(self, pins: Mapping[NormalizedName, Version] | None) -> None:
         """Let builds that are to be built against some package have its version in *pins*.
@@ -166,14 +165,43 @@ class BuildInspector:
             version=str(sdist.version),
             uploaded=sdist.file.upload_time,
             asked_by=sdist.wanted_by or tuple(f"the build of {each}" for each in chain[-1:]),
+            system=self._project.system(sdist.name, self._here.images.build_place.preset.family),
         )
-        inspection = self._mender.until_done(
-            subject,
-            self._experience.of(sdist.name, sdist.file),
-            lambda given: self.inspect_with(given, sdist, want_metadata=want_metadata, chain=chain),
-        )
+        if known := self._failed.get(sdist.file.sha256):
+            raise known  # whoever asks for it next: all that could be tried has been
+        try:
+            inspection = self._mender.until_done(
+                subject,
+                self._experience.of(sdist.name, sdist.file),
+                lambda given: self._attempt(given, sdist, want_metadata, chain),
+            )
+        except FailedBuildError as error:
+            if error.subject == str(sdist):
+                self._failed[sdist.file.sha256] = error
+            raise
         self._experience.remember(sdist.file, inspection.build.provision)
         return inspection
+
+    def _attempt(
+        self,
+        provision: Provision,
+        sdist: Sdist,
+        want_metadata: bool,
+        chain: tuple[NormalizedName, ...],
+    ) -> Inspection:
+        found = self.inspect_with(provision, sdist, want_metadata=want_metadata, chain=chain)
+        if chain and not want_metadata:  # what takes it will run: its build has to work, too
+            tool = BuildRequirement(
+                name=sdist.name, version=sdist.version, file=sdist.file, build=found.build
+            )
+            build_wheel(
+                tool_step(tool, chain[-1], self._project, self._here),
+                self._here.target,
+                allow_pure=True,
+                runner=self._runner,
+                fetcher=self._fetcher,
+            )
+        return found
 
     def inspect_with(
         self,
@@ -211,11 +239,7 @@ class BuildInspector:
                 provision=provision,
             )
             answer = self._ask(sdist, build, want_metadata=want_metadata)
-            missing = answer["missing"]
-            if provision.relaxed:  # what is there may be newer than it wishes
-                there = {each.name for each in environment}
-                missing = [line for line in missing if _name(line) not in there]
-            if not missing:
+            if not answer["missing"]:
                 return Inspection(build=build, metadata=answer["metadata"])
             dynamic = tuple(sorted(set(dynamic) | set(answer["requires"])))
         raise BuildError(
@@ -281,7 +305,12 @@ class BuildInspector:
         )
         recipe = recipe_of(package, self._project, self._here, plain=True)
         store = self._runner.store
-        key = recipe.key("metadata", want=want_metadata, agent=agent_digest("metadata"))
+        key = recipe.key(
+            "metadata",
+            want=want_metadata,
+            relaxed=build.provision.relaxed,
+            agent=agent_digest("metadata"),
+        )
         known = _answer(store.record(KIND, key) or {})
         if known is None:
             known = self._run(package, recipe, want_metadata=want_metadata)
@@ -291,12 +320,14 @@ class BuildInspector:
     def _run(
         self, package: LockedPackage, recipe: Recipe, *, want_metadata: bool
     ) -> dict[str, Any]:
+        assert package.build is not None
         target = self._here.target
         job = recipe.job(
             "metadata",
             self._fetcher.fetch(recipe.sdist.url, recipe.sdist.sha256),
             supplies(recipe, target, self._runner, self._fetcher),
             want_metadata=want_metadata,
+            relaxed=package.build.provision.relaxed,
             markers=dict(self._interpreter.environment),
         )
         try:
@@ -308,7 +339,6 @@ class BuildInspector:
                 step=f"metadata {package.name}",
             )
         except Failure as failure:
-            assert package.build is not None
             raise FailedBuildError(
                 str(package),
                 "asking its build backend for requirements and metadata",
@@ -334,13 +364,6 @@ def _cycle(name: NormalizedName, chain: tuple[NormalizedName, ...]) -> BuildErro
         hint=f"have one of them as a wheel: limit its version to one that has a wheel for the "
         f"target, such as `[packages.{chain[-1]}] build-requires`",
     )
-
-
-def _name(requirement: str) -> NormalizedName | None:
-    try:
-        return canonicalize_name(Requirement(requirement).name)
-    except InvalidRequirement:
-        return None
 
 
 def _answer(told: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -16,6 +16,8 @@ from wheelhouse.recipes import runtime_packages
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from packaging.utils import NormalizedName
+
     from wheelhouse.config import Project
     from wheelhouse.locking.model import Lock
     from wheelhouse.targets import Preset, Target
@@ -33,11 +35,16 @@ def server_system(
 
 def _stated(project: Project, lock: Lock, platform: Preset) -> Iterator[SystemRequirement]:
     for package in lock.packages:
-        own = project.settings(package.name).runtime_system_for(platform.family)
-        for name in own or runtime_packages(package.name, platform.family):
+        for name in stated_packages(project, package.name, platform.family):
             yield SystemRequirement(
                 package=name, platform=platform.name, required_by=(package.name,)
             )
+
+
+def stated_packages(project: Project, name: NormalizedName, family: str) -> tuple[str, ...]:
+    """What a server of *family* must have for *name*: the user's, or what is known beforehand."""
+    own = project.settings(name).runtime_system_for(family)
+    return own or runtime_packages(name, family)
 
 
 def merged(requirements: Iterable[SystemRequirement]) -> tuple[SystemRequirement, ...]:

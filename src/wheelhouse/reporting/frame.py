@@ -27,6 +27,7 @@ class LastLine(Protocol):
 _PHASE = len("assemble")
 _BAR = 20
 _LEAST_OUTPUT = 12
+_TIME = len("    12:34")
 
 
 def frame(run: RunState, now: float, width: int, height: int, last_line: LastLine) -> list[Line]:
@@ -34,7 +35,8 @@ def frame(run: RunState, now: float, width: int, height: int, last_line: LastLin
 
     *last_line* gives the last line of output of a target's step.
     """
-    targets, hidden = _fitting(list(run.targets.values()), height)
+    shown = [each for each in run.targets.values() if each.name is not None or each.running]
+    targets, hidden = _fitting(shown, height)
     shares = _share(
         [len(target.running) for target in targets],
         height - len(targets) - (1 if hidden else 0),
@@ -74,6 +76,13 @@ def _share(wanted: Sequence[int], room: int) -> list[int]:
     return shares
 
 
+def _since(target: TargetState) -> float:
+    """When it began; of what serves the whole run, what is running now."""
+    if target.name is None:
+        return min((step.started for step in target.running.values()), default=target.started)
+    return target.started
+
+
 def _name(target: TargetState) -> str:
     return sanitize(target.name) if target.name is not None else "wheelhouse"
 
@@ -89,7 +98,11 @@ class _Layout:
         self.last_line = last_line
         steps = [step for target in targets for step in target.running.values()]
         self.names = self._column((_name(target) for target in targets), width // 3)
-        self.labels = self._column((_label(step) for step in steps), width * 2 // 5)
+        speaking = any(
+            last_line(target.name, step) for target in targets for step in target.running
+        )
+        most = width * 2 // 5 if speaking else width - _TIME
+        self.labels = self._column((_label(step) for step in steps), most)
 
     def _column(self, texts: Iterable[str], most: int) -> int:
         """Room for the widest of *texts*, but never more than *most* where that is something."""
@@ -105,7 +118,7 @@ class _Layout:
         left = (*spans, *parts)
         asides = [tally(target.counts), f"{len(target.running)} running" if folded else ""]
         aside = " · ".join(text for text in asides if text)
-        return self._with_clock(left, aside, clock(self.now - target.started))
+        return self._with_clock(left, aside, clock(self.now - _since(target)))
 
     def _with_clock(self, left: Line, aside: str, time: str) -> Line:
         """*left*, then *aside* where there is room, then *time* at the right edge."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, ClassVar
 
 from wheelhouse.events import (
@@ -35,10 +36,14 @@ from wheelhouse.text import (
 )
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from typing import TextIO
 
 #: A step that ends sooner than this is told by its ending alone.
 _ANNOUNCE_AFTER = 0.3
+
+#: Bytes at the end of a log in which its last lines are looked for.
+_LOG_END = 1 << 16
 
 _Key = tuple[str | None, str]
 
@@ -116,7 +121,7 @@ class PlainReporter(BackgroundReporter):
     def _step_failed(self, event: StepFinished, tail: Tail) -> None:
         how = ending(event).removeprefix("failed ")
         self._say(event.target, f"FAILED {subject(event.step)} {how}")
-        for each in tail:
+        for each in _last_lines(event.log, self.tail_length) or tail:
             self._say(event.target, f"  | {sanitize(each)}")
         if event.log:
             self._say(event.target, f"  log: {short_path(event.log)}")
@@ -140,6 +145,22 @@ class PlainReporter(BackgroundReporter):
         word = "FAILED" if event.outcome == "failed" else event.outcome
         text = f"{word} in {human_duration(event.seconds)}{': ' if told else ''}{told}{where}"
         self._say(event.target, text)
+
+
+def _last_lines(log: Path | None, count: int) -> list[str]:
+    """The last *count* lines of *log*; none if it cannot be read.
+
+    What a step shows while it runs are samples, of all attempts at it.
+    """
+    if log is None:
+        return []
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _LOG_END))
+            text = file.read().decode("utf-8", "replace")
+    except OSError:
+        return []
+    return [each for each in text.splitlines() if each.strip()][-count:]
 
 
 def _noteworthy(event: StepFinished) -> bool:
