@@ -32,7 +32,7 @@ from wheelhouse.errors import StaleLockError
 from wheelhouse.events import Event, Notice
 from wheelhouse.fetch import Client, Fetcher
 from wheelhouse.locking import metadata as metadata_module
-from wheelhouse.locking.current import Freshness, current_lock, lock_without
+from wheelhouse.locking.current import Freshness, current_lock, lock_learned, lock_without
 from wheelhouse.locking.lock import Locker
 from wheelhouse.locking.lockfile import load_lock, lock_path
 from wheelhouse.locking.model import LockedPackage
@@ -215,3 +215,17 @@ def test_what_another_run_has_found_out_meanwhile_is_taken(world: World) -> None
     assert len(again.refused) == 1
     assert again == done.lock
     assert not world.index.asked
+
+
+def test_a_lock_that_another_run_has_made_of_other_inputs_is_left_alone(world: World) -> None:
+    """This run's is of before; whoever changed the requirements has locked that."""
+    world.wheel("1.0", honest=True)
+    with world.run() as run:
+        planned = world.planned(run)
+        (world.root / "requirements.txt").write_text("demo>=1\n")
+        other = current_lock(
+            *(run.locker, run.project, target(), interpreter(), images()), Freshness.RENEW_IF_STALE
+        )
+        followed = lock_learned({}, run.locker, run.project, planned)
+        assert followed == planned.lock
+        assert world.present() == other != followed

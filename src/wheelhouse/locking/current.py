@@ -25,7 +25,7 @@ from wheelhouse.locking.system import merged
 from wheelhouse.store import storage_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from packaging.utils import NormalizedName
@@ -163,16 +163,12 @@ def lock_noting(
 
     :raises StorageError: the folder cannot be written to.
     """
-    target = planned.target
-    path = lock_path(project.root, target.name)
-    requirements = read_requirements(project.root, project.requirements)
-    with locker.alone(path):
-        present = load_lock(path)
-        if present is None or not _is_fresh(present, project, target, requirements):
-            present = planned.lock  # somebody has changed what is asked for; this is of before
-        lock = replace(present, system=merged((*present.system, *system)))
-        write_lock(path, dump_lock(lock))
-    return lock
+
+    def noted(lock: Lock) -> Lock:
+        return replace(lock, system=merged((*lock.system, *system)))
+
+    _write_known(noted, locker, project, planned)
+    return noted(planned.lock)
 
 
 def lock_learned(
@@ -183,19 +179,26 @@ def lock_learned(
 ) -> Lock:
     """The lock that was followed: that of *planned*, with packages as they were built in the end.
 
-    It is written. If another run has renewed the lock meanwhile, that one gets to know it, too.
+    It is written.
 
     :raises StorageError: the folder cannot be written to.
     """
-    target = planned.target
-    path = lock_path(project.root, target.name)
-    requirements = read_requirements(project.root, project.requirements)
-    with locker.alone(path):
-        present = load_lock(path)
-        if present is None or not _is_fresh(present, project, target, requirements):
-            present = planned.lock  # somebody has changed what is asked for; this is of before
-        write_lock(path, dump_lock(_as_built(present, learned)))
+    _write_known(lambda lock: _as_built(lock, learned), locker, project, planned)
     return _as_built(planned.lock, learned)
+
+
+def _write_known(
+    change: Callable[[Lock], Lock], locker: Locker, project: Project, planned: Planned
+) -> None:
+    """Write the present lock as *change* makes it, unless that is of other inputs by now.
+
+    Then somebody has changed what is asked for and locked that; this run is of before.
+    """
+    path = lock_path(project.root, planned.target.name)
+    with locker.alone(path):
+        present = load_lock(path) or planned.lock
+        if present.inputs == planned.lock.inputs:
+            write_lock(path, dump_lock(change(present)))
 
 
 def _as_built(lock: Lock, learned: Mapping[NormalizedName, LockedPackage]) -> Lock:
