@@ -154,7 +154,10 @@ class Environments:
         wheels = view(lambda _: "wheel")
         yield wheels
         yield view(lambda name: "wheel" if _has_wheels(wheels, name) else "any")
-        yield view(lambda _: "any")
+        if wish.before is None:
+            # What is too old to have a wheel for this Python is too old to be built for it, as a
+            # rule, and finding that out takes minutes.
+            yield view(lambda _: "any")
 
     def _requirement(
         self, pin: Pin, view: View, chain: tuple[NormalizedName, ...]
