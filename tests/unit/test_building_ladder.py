@@ -127,3 +127,10 @@ def test_generated_code_is_generated_again_by_the_cython_of_its_time_first() -> 
 def test_the_old_cython_knows_no_new_python() -> None:
     (found,) = climb(says(regenerate=True), NOTHING_MORE, UPLOADED, "3.13t")
     assert found.requires == ("cython>=3",)
+
+
+def test_what_does_not_run_on_the_python_is_not_tried() -> None:
+    said = says(constraints=("numpy<2", "setuptools<60"))
+    assert list(climb(said, NOTHING_MORE, UPLOADED, "3.13")) == []
+    assert len(list(climb(said, NOTHING_MORE, UPLOADED, "3.11"))) == 1
+    assert len(list(climb(says(constraints=("setuptools<82",)), NOTHING_MORE, None, "3.13"))) == 1

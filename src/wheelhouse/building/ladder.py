@@ -41,6 +41,10 @@ RELEASED = {
 NEWER_THAN_CYTHON_0 = frozenset({"3.13", "3.14", "3.15"})
 
 
+#: The first setuptools that run on Pythons without `distutils` and `pkgutil.ImpImporter`.
+_FLOORS = {python: {"setuptools": "66.1"} for python in ("3.12", "3.13", "3.14", "3.15")}
+
+
 def climb(
     diagnosis: Diagnosis, provision: Provision, uploaded: datetime | None, python: str
 ) -> Iterator[Provision]:
@@ -50,7 +54,7 @@ def climb(
     :param python: the target's, such as ``3.11``.
     """
     named = _with_named(diagnosis, provision)
-    if named is not None:
+    if named is not None and not too_old(named.constraints, python):
         yield named
     if diagnosis.regenerate:
         yield from _with_new_code(provision, python)
@@ -68,6 +72,15 @@ def _with_named(diagnosis: Diagnosis, provision: Provision) -> Provision | None:
         return None
     return replace(
         provision, constraints=tuple(sorted(constraints)), requires=tuple(sorted(requires))
+    )
+
+
+def too_old(constraints: Iterable[str], python: str) -> bool:
+    """Whether one of *constraints* leaves only releases that do not run on *python*."""
+    floors = _FLOORS.get(python.rstrip("t"), {})
+    return any(
+        most is not None and name in floors and most <= Version(floors[name])
+        for name, (_, most) in _limits(constraints).items()
     )
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from wheelhouse.building.answers import system_fix
 from wheelhouse.building.failed import FailedBuildError
-from wheelhouse.building.ladder import climb, contradicts, difference_of
+from wheelhouse.building.ladder import climb, contradicts, difference_of, too_old
 from wheelhouse.errors import (
     EngineError,
     FetchError,
@@ -346,10 +346,11 @@ class _Course:
         return None
 
     def _in_vain(self, diagnosis: Diagnosis) -> str:
-        """The limits and requirements that *diagnosis* calls for, if they were given already."""
+        """The limits and requirements that *diagnosis* calls for, if they do not help."""
         named = {*diagnosis.constraints, *diagnosis.requires}
         given = any(named <= {*each.constraints, *each.requires} for each in self.begun)
-        return " and ".join(sorted(named)) if given else ""
+        unfit = too_old(diagnosis.constraints, self.mender.target.python)
+        return " and ".join(sorted(named)) if given or unfit else ""
 
     def _refused(self, diagnosis: Diagnosis) -> str | None:
         """Which package might help against *diagnosis*, and why it cannot be installed."""
