@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -14,13 +13,14 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 from wheelhouse.building.circumstances import circumstances
 from wheelhouse.building.mending import Mender
-from wheelhouse.errors import LockError, WheelhouseError, raise_all
+from wheelhouse.errors import LockError, raise_all
 from wheelhouse.events import Notice, step
 from wheelhouse.finding import DistributionFinder
+from wheelhouse.locking.conflicts import blaming, foreign_hashes, told_in_lines
 from wheelhouse.locking.experience import Experience
 from wheelhouse.locking.metadata import MetadataSource
 from wheelhouse.locking.model import Lock, LockedPackage
-from wheelhouse.locking.refusal import broken_promise, project_of, standing
+from wheelhouse.locking.refusal import standing
 from wheelhouse.locking.requires import BuildInspector, Sdist
 from wheelhouse.locking.resolver import Pin, resolve
 from wheelhouse.locking.system import still_needed
@@ -272,8 +272,8 @@ class Locker:
                     prereleases=requirements.prereleases,
                 )
         except LockError as error:
-            raise_all(_foreign_hashes(error.message, view, requirements))
-            raise told_in_lines(_blaming(refused, error, requirements), requirements) from error
+            raise_all(foreign_hashes(error.message, view, requirements))
+            raise told_in_lines(blaming(refused, error, requirements), requirements) from error
 
     def _with_builds(
         self,
@@ -360,47 +360,3 @@ def _dependencies(
         if marker is None or any(marker.evaluate(context) for context in contexts):
             found.add(canonicalize_name(requirement.name))
     return found
-
-
-def _foreign_hashes(message: str, view: View, requirements: Requirements) -> list[WheelhouseError]:
-    """Lines of which *message* speaks, and whose hashes rule out all that they ask for.
-
-    uv does not see such files and says that there is no such version.
-    """
-    return [
-        LockError(
-            f"{each.origin}: none of the files that the index has for {each.requirement} has a "
-            "hash that the requirements allow",
-            hint="renew the hashes if they are old; else find out why the index has other files",
-        )
-        for each in requirements.asked
-        if _speaks_of(message, each.name) and view.hidden(each.name, each.requirement.specifier)
-    ]
-
-
-def _blaming(
-    refused: Iterable[RefusedFile], error: LockError, requirements: Requirements
-) -> LockError:
-    """*error* with those of *refused* of whose projects it speaks: uv does not know of them."""
-    blamed = [file for file in refused if _speaks_of(error.message, project_of(file))]
-    if not blamed:
-        return error
-    pinned = [file for file in blamed if requirements.hashes(project_of(file))]
-    hint = "name the hashes of other files too, or loosen the requirement" if pinned else error.hint
-    causes = "; ".join(broken_promise(file) for file in blamed)
-    return LockError(f"{causes}; nothing can take its place: {error.message}", hint=hint)
-
-
-def told_in_lines(error: LockError, requirements: Requirements) -> LockError:
-    """*error* with the lines of the user's files that ask for what it speaks of."""
-    lines = [
-        f"{each.origin} asks for {each.requirement}"
-        for each in requirements.asked
-        if _speaks_of(error.message, each.name) or _speaks_of(error.message, each.requirement.name)
-    ]
-    hint = error.hint or "loosen or correct one of these requirements"
-    return type(error)(error.message, hint="; ".join([*lines[:6], hint]))
-
-
-def _speaks_of(text: str, name: str) -> bool:
-    return re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", text) is not None
