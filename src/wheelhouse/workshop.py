@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from wheelhouse.building.build import build_wheel
-from wheelhouse.building.mending import Subject
+from wheelhouse.building.mending import NothingNewError, Subject
 from wheelhouse.locking.requires import Sdist
 from wheelhouse.plan import build_step
 
@@ -59,12 +59,16 @@ class Workshop:
         assert package.build is not None
         assert step.recipe is not None
         last = step
+        failed: set[str | None] = set()
 
         def attempt(provision: Provision) -> tuple[Step, Built]:
             nonlocal last
             assert last.package.build is not None
             if provision != last.package.build.provision:
                 last = self._with(step, provision)
+            if last.key in failed:
+                raise NothingNewError
+            failed.add(last.key)  # it is over, unless it fails
             return last, self.build_as_planned(last)
 
         subject = Subject(

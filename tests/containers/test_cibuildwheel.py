@@ -165,9 +165,12 @@ def test_a_recipe_has_its_time_and_what_it_hands_out_is_looked_at(
 
     assert done.status == 4, done.said
     said = " ".join(done.said.split())
-    assert "alpha 1.0: the build did not end within 12 s" in said
-    assert "beta 1.0: its result was refused: it is not one wheel, and nothing else" in said
-    assert "gamma 1.0: its wheel has nothing compiled in it" in said
+    assert "alpha 1.0 cannot be built: the build did not end within 12 s" in said
+    assert (
+        "beta 1.0 cannot be built: its result was refused: it is not one wheel, and nothing else"
+        in said
+    )
+    assert "gamma 1.0 cannot be built: its wheel has nothing compiled in it" in said
     assert "delta 1.0: its sdist has no recipe for cibuildwheel" in said
 
 

@@ -12,7 +12,7 @@ from packaging.utils import canonicalize_name
 
 from wheelhouse.building.diagnosis import Diagnosis
 from wheelhouse.building.failed import FailedBuildError
-from wheelhouse.building.mending import MOST, Mender, Subject
+from wheelhouse.building.mending import MOST, Mender, NothingNewError, Subject
 from wheelhouse.errors import (
     EngineError,
     FetchError,
@@ -460,3 +460,17 @@ def test_it_comes_to_an_end() -> None:
 def test_a_failure_of_something_else_goes_through() -> None:
     with pytest.raises(WheelhouseError, match="the disk is full"):
         Bench().run(lambda _: WheelhouseError("the disk is full"))
+
+
+def test_what_is_nothing_new_is_not_told_as_tried() -> None:
+    """Other ages of build requirements that it does not have are one and the same."""
+    bench = Bench()
+
+    def judge(given: Provision) -> WheelhouseError | None:
+        if given != NOTHING_MORE:
+            raise NothingNewError
+        return fails(given, dated=True)
+
+    with pytest.raises(FailedBuildError) as told:
+        bench.run(judge)
+    assert all(label != "also tried" for label, _ in told.value.context)

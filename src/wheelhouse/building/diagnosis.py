@@ -40,7 +40,10 @@ def diagnose(failure: Failure, package: str, limits: Limits) -> Diagnosis:
     known = _BY_STAGE.get(failure.stage)
     if known is not None:
         return known(failure, package, limits)
-    return _with_guesses(_by_text(failure, package) or _unknown(failure, package))
+    found = _by_text(failure, package)
+    if found is not None and failure.stage == "recipe":  # which of its commands, is the message
+        found = replace(found, cause=f"{failure.message}: {found.cause}")
+    return _with_guesses(found or _unknown(failure, package))
 
 
 def _with_guesses(found: Diagnosis) -> Diagnosis:

@@ -44,6 +44,10 @@ T = TypeVar("T")
 MOST = 16
 
 
+class NothingNewError(Exception):
+    """What was to be tried turned out to be what has failed already: the same, to the last byte."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Subject:
     """The sdist that is built, or asked.
@@ -93,6 +97,7 @@ class Mender:
     ) -> T:
         """What *attempt* gives, called until it works; with *provision* first, then with others.
 
+        :param attempt: may raise NothingNewError instead of doing again what has failed.
         :raises WheelhouseError: what it raised, where nothing else is left to try: the failure
             that says most, with what was tried and what a person can do.
         """
@@ -101,6 +106,8 @@ class Mender:
             course.begin(provision)
             try:
                 return attempt(provision)
+            except NothingNewError:
+                provision = course.without_this()
             except WheelhouseError as error:
                 provision = course.go_on(error)
 
@@ -172,6 +179,11 @@ class _Course:
         if not self.mender.learning or self.attempts >= MOST:
             raise self._conclusion()
         return self._with_packages(error.diagnosis) or self._of_another_age()
+
+    def without_this(self) -> Provision:
+        """What to try after what was nothing new. Raises what is to be told."""
+        self.tried.pop()
+        return self._of_another_age()
 
     def without_environment(self, error: WheelhouseError) -> Provision:
         """What to try after its build requirements could not be had. Raises what is to be told."""

@@ -16,7 +16,7 @@ from wheelhouse.building.build import build_wheel, supplies
 from wheelhouse.building.diagnosis import diagnose
 from wheelhouse.building.failed import FailedBuildError
 from wheelhouse.building.ladder import relaxed
-from wheelhouse.building.mending import Mender, Subject
+from wheelhouse.building.mending import Mender, NothingNewError, Subject
 from wheelhouse.building.runner import Failure
 from wheelhouse.engine.jobs import agent_digest
 from wheelhouse.errors import BuildError
@@ -169,11 +169,12 @@ class BuildInspector:
         )
         if known := self._failed.get(sdist.file.sha256):
             raise known  # whoever asks for it next: all that could be tried has been
+        failed: set[str] = set()
         try:
             inspection = self._mender.until_done(
                 subject,
                 self._experience.of(sdist.name, sdist.file),
-                lambda given: self._attempt(given, sdist, want_metadata, chain),
+                lambda given: self._attempt(given, sdist, want_metadata, chain, failed),
             )
         except FailedBuildError as error:
             if error.subject == str(sdist):
@@ -188,8 +189,11 @@ class BuildInspector:
         sdist: Sdist,
         want_metadata: bool,
         chain: tuple[NormalizedName, ...],
+        failed: set[str],
     ) -> Inspection:
-        found = self.inspect_with(provision, sdist, want_metadata=want_metadata, chain=chain)
+        found = self.inspect_with(
+            provision, sdist, want_metadata=want_metadata, chain=chain, failed=failed
+        )
         if chain and not want_metadata:  # what takes it will run: its build has to work, too
             tool = BuildRequirement(
                 name=sdist.name, version=sdist.version, file=sdist.file, build=found.build
@@ -210,14 +214,19 @@ class BuildInspector:
         *,
         want_metadata: bool = False,
         chain: tuple[NormalizedName, ...] = (),
+        failed: set[str] | None = None,
     ) -> Inspection:
         """Find what building *sdist* takes when it is given *provision*, in one attempt.
 
-        Raises as :meth:`inspect` does.
+        :param failed: what has failed already, and is not done again; it gets to know this one.
+        :raises NothingNewError: that is all there is to do.
+
+        Else raises as :meth:`inspect` does.
         """
         path = self._fetcher.fetch(sdist.file.url, sdist.file.sha256)
         static = read_sdist(path, sdist.file.filename).requires
-        return self._inspect(sdist, static, provision, want_metadata, chain)
+        failed = set() if failed is None else failed
+        return self._inspect(sdist, static, provision, want_metadata, chain, failed)
 
     def _inspect(
         self,
@@ -226,6 +235,7 @@ class BuildInspector:
         provision: Provision,
         want_metadata: bool,
         chain: tuple[NormalizedName, ...],
+        failed: set[str],
     ) -> Inspection:
         """Resolve and ask until nothing is missing."""
         dynamic: tuple[str, ...] = ()
@@ -238,7 +248,7 @@ class BuildInspector:
                 system=self._declared_system(sdist.name),
                 provision=provision,
             )
-            answer = self._ask(sdist, build, want_metadata=want_metadata)
+            answer = self._ask(sdist, build, failed, want_metadata=want_metadata)
             if not answer["missing"]:
                 return Inspection(build=build, metadata=answer["metadata"])
             dynamic = tuple(sorted(set(dynamic) | set(answer["requires"])))
@@ -299,7 +309,9 @@ class BuildInspector:
 
     # -- Hooks -----------------------------------------------------------------------------
 
-    def _ask(self, sdist: Sdist, build: LockedBuild, *, want_metadata: bool) -> dict[str, Any]:
+    def _ask(
+        self, sdist: Sdist, build: LockedBuild, failed: set[str], *, want_metadata: bool
+    ) -> dict[str, Any]:
         package = LockedPackage(
             name=sdist.name, version=sdist.version, sdist=sdist.file, build=build
         )
@@ -313,7 +325,12 @@ class BuildInspector:
         )
         known = _answer(store.record(KIND, key) or {})
         if known is None:
+            same = recipe.key("attempt")
+            if same in failed:
+                raise NothingNewError
+            failed.add(same)
             known = self._run(package, recipe, want_metadata=want_metadata)
+            failed.discard(same)
             store.write_record(KIND, key, known)
         return known
 
