@@ -5,15 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from wheelhouse.errors import (
-    CheckError,
-    InterruptedRunError,
-    SeveralErrors,
-    WheelhouseError,
-    raise_all,
-)
+from wheelhouse.errors import CheckError, SeveralErrors
 from wheelhouse.events import Notice
 from wheelhouse.events import step as report_step
 from wheelhouse.locking.model import RefusedFile
@@ -24,13 +18,13 @@ from wheelhouse.wheels import Wheel, check_house, check_wheel, lost_extension, r
 from wheelhouse.wheels.findings import TAG_RULES, as_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from concurrent.futures import Future
     from contextlib import AbstractContextManager
     from pathlib import Path
 
     from wheelhouse.building.runner import Runner
-    from wheelhouse.config import Project
+    from wheelhouse.errors import WheelhouseError
     from wheelhouse.events import Reporter
     from wheelhouse.events import Step as Report
     from wheelhouse.fetch import Fetcher
@@ -64,7 +58,6 @@ class UntrueTagsError(SeveralErrors):
 
 def obtain(
     plan: Plan,
-    project: Project,
     target: Target,
     interpreter: Interpreter,
     *,
@@ -80,7 +73,6 @@ def obtain(
     :raises WheelhouseError: everything that failed, all at once.
     """
     work = _Work(
-        project=project,
         target=target,
         interpreter=interpreter,
         workshop=workshop,
@@ -99,7 +91,8 @@ def obtain(
             futures.append(scheduler.submit("containers", partial(work.reuse, step), cost=math.inf))
         else:
             futures.append(scheduler.submit("downloads", partial(work.fetch, step)))
-    obtained = _gather_all(futures, first.values())
+    gathered: list[Any] = gather([*first.values(), *futures])
+    obtained: list[Obtained] = gathered[len(first) :]
     _check(obtained, target, interpreter, workshop.runner.reporter)
     return obtained
 
@@ -116,33 +109,10 @@ def _build_first(plan: Plan, work: _Work, scheduler: Scheduler) -> dict[str | No
     return futures
 
 
-def _gather_all(
-    futures: Sequence[Future[Obtained]], first: Iterable[Future[Built]]
-) -> list[Obtained]:
-    """The results of *futures*. A failure of one of *first* is theirs, too, and told once."""
-    errors: list[WheelhouseError] = []
-    obtained: list[Obtained] = []
-    try:
-        gather(first)
-    except InterruptedRunError:
-        raise
-    except WheelhouseError as error:
-        errors.append(error)
-    try:
-        obtained = gather(futures)
-    except InterruptedRunError:
-        raise
-    except WheelhouseError as error:
-        errors.append(error)
-    raise_all(errors)
-    return obtained
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Work:
     """What each of a target's steps needs."""
 
-    project: Project
     target: Target
     interpreter: Interpreter
     workshop: Workshop
@@ -180,14 +150,11 @@ class _Work:
         """The wheel of a build requirement; it never enters the wheelhouse."""
         with self._reporting(step, "build") as report:
             report.detail = "for other builds"
-            return self.workshop.build_as_planned(step, tool=True)
+            return self.workshop.build_as_planned(step)
 
     def _reporting(self, step: Step, phase: str) -> AbstractContextManager[Report]:
         self.runner.cancellation.check()
         return report_step(self.runner.reporter, self.target.name, step.package.name, phase)
-
-    def _may_be_pure(self, step: Step) -> bool:
-        return self.project.settings(step.package.name).allow_pure
 
     def _read_built(self, path: Path, built: Built, step: Step) -> Wheel:
         """What a build gave, if it is what was wanted; asked each time: the store keeps the rest.
@@ -197,7 +164,7 @@ class _Work:
         wheel = read_wheel(path, filename=built.filename)
         _check_identity(wheel, step)
         finding = lost_extension(wheel, expected=False)
-        if finding and not self._may_be_pure(step):
+        if finding and not step.may_be_pure:
             refuse([finding])
         findings = check_wheel(wheel, self.target, self.interpreter, {}, origin="built")
         refuse(each for each in findings if each.rule in TAG_RULES)

@@ -49,6 +49,7 @@ class Step:
     :ivar key: the cache key of the build.
     :ivar built: the earlier result, for ``reuse``.
     :ivar reason: why, in one clause.
+    :ivar may_be_pure: whether a wheel without the sdist's C extension will do.
     :ivar seconds: how long it is expected to take; 0 for what is not built.
     """
 
@@ -59,6 +60,7 @@ class Step:
     recipe: Recipe | None = None
     key: str | None = None
     built: Built | None = None
+    may_be_pure: bool = False
     seconds: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
@@ -235,7 +237,6 @@ def _build(
     """The step that builds *package* from its sdist, or takes what an earlier run has built so.
 
     :param why: it is built, in one clause.
-    :param may_be_pure: whether a wheel without the sdist's C extension will do.
     """
     assert package.sdist is not None
     recipe = recipe_of(package, project, here)
@@ -254,6 +255,7 @@ def _build(
         recipe=recipe,
         key=key,
         built=built,
+        may_be_pure=may_be_pure,
         seconds=0.0 if built else here.pace.expected(package.name, package.sdist),
     )
 

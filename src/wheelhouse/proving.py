@@ -11,6 +11,8 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from packaging.utils import canonicalize_name
+
 from wheelhouse.building.answers import declared_fix, runtime_fix
 from wheelhouse.errors import EngineError, ProofError, raise_all
 from wheelhouse.locking.model import AddedRequirement, SystemRequirement
@@ -21,8 +23,6 @@ from wheelhouse.serverneeds import is_askable, options
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
-
-    from packaging.utils import NormalizedName
 
     from wheelhouse.config import Project
     from wheelhouse.house import House
@@ -234,14 +234,14 @@ class _Lessons:
 
     def _runtime_fix(self, name: str, packages: set[str]) -> str:
         family = self.terms.platform.family
-        own = stated_packages(self.terms.project, _normalized(name), family)
+        own = stated_packages(self.terms.project, canonicalize_name(name), family)
         only = None if family == self.terms.target.preset.family else family
         return runtime_fix(name, sorted({*own, *packages}), only)
 
     def _take_hidden(self, finding: Finding, hidden: Hidden) -> None:
         terms = self.terms
         requirement = AddedRequirement(
-            package=_normalized(hidden.package),
+            package=canonicalize_name(hidden.package),
             requirement=hidden.requirement,
             module=hidden.module,
         )
@@ -311,9 +311,3 @@ class _Lessons:
 def _needs(wheel: WheelFacts) -> Iterator[Missing]:
     yield from (Missing("soname", name) for name in wheel.system_libraries)
     yield from (Missing("program", name) for name in wheel.system_programs)
-
-
-def _normalized(name: str) -> NormalizedName:
-    from packaging.utils import canonicalize_name
-
-    return canonicalize_name(name)

@@ -89,7 +89,6 @@ def _wheels(run: Run, planned: Planned, workshop: Workshop) -> list[Obtained]:
     with phase(run, planned.target, "wheels", total=planned.plan.work):
         return obtain(
             planned.plan,
-            run.project,
             planned.target,
             planned.interpreter,
             workshop=workshop,

@@ -83,15 +83,9 @@ class Workshop:
             self.learned[package.name] = done.package
         return done, built
 
-    def build_as_planned(self, step: Step, *, tool: bool = False) -> Built:
-        """The wheel of *step*, in one attempt. Raises as :meth:`build` does.
-
-        :param tool: it is only for building others.
-        """
-        pure = tool or self._project.settings(step.package.name).allow_pure
-        return build_wheel(
-            step, self._here.target, allow_pure=pure, runner=self.runner, fetcher=self._fetcher
-        )
+    def build_as_planned(self, step: Step) -> Built:
+        """The wheel of *step*, in one attempt. Raises as :meth:`build` does."""
+        return build_wheel(step, self._here.target, runner=self.runner, fetcher=self._fetcher)
 
     def _with(self, step: Step, provision: Provision) -> Step:
         """*step* as it is with *provision*."""

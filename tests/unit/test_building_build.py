@@ -131,7 +131,6 @@ class Workshop:
         return build_wheel(
             step or a_step(),
             target(),
-            allow_pure=False,
             runner=self.runner(*containers),
             fetcher=self.fetcher,
         )
@@ -175,9 +174,7 @@ def test_two_runs_at_once_build_once(shop: Workshop) -> None:
     found: list[Built] = []
 
     def build() -> None:
-        found.append(
-            build_wheel(a_step(), target(), allow_pure=False, runner=runner, fetcher=shop.fetcher)
-        )
+        found.append(build_wheel(a_step(), target(), runner=runner, fetcher=shop.fetcher))
 
     threads = [threading.Thread(target=build) for _ in range(2)]
     for thread in threads:

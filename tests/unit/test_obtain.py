@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +17,6 @@ from wheelhouse.building.circumstances import circumstances
 from wheelhouse.building.mending import Mender
 from wheelhouse.building.recipe import Recipe
 from wheelhouse.building.runner import Runner
-from wheelhouse.config import PackageSettings
 from wheelhouse.engine import Limits
 from wheelhouse.engine.cancellation import Cancellation
 from wheelhouse.errors import CheckError
@@ -88,13 +88,12 @@ class Shop:
             built=built,
         )
 
-    def obtain(self, step: Step, packages: Mapping[str, PackageSettings] | None = None) -> Obtained:
+    def obtain(self, step: Step) -> Obtained:
         stop = Cancellation()
         runner = Runner(self.engine, self.store, Limits(), self, stop)
         fetcher = Fetcher(Client(), self.store, stop.check)
-        wanted = project(self.root, packages)
         workshop = Workshop(
-            wanted,
+            project(self.root),
             circumstances(runner, target(), images(), interpreter()),
             runner=runner,
             fetcher=fetcher,
@@ -104,7 +103,6 @@ class Shop:
         with Scheduler(1) as scheduler:
             (found,) = obtain(
                 Plan(target="web", steps=(step,)),
-                wanted,
                 target(),
                 interpreter(),
                 workshop=workshop,
@@ -153,7 +151,7 @@ def test_a_lost_extension_is_refused_each_time_unless_it_may_be(tmp_path: Path) 
         assert step.action == action
         with pytest.raises(CheckError, match="its extension was left out"):
             shop.obtain(step)
-    shop.obtain(shop.step(), {"demo": PackageSettings(allow_pure=True)})
+    shop.obtain(replace(shop.step(), may_be_pure=True))
 
 
 def test_a_built_wheel_of_another_platform_fails_its_own_step_each_time(tmp_path: Path) -> None:
@@ -164,5 +162,5 @@ def test_a_built_wheel_of_another_platform_fails_its_own_step_each_time(tmp_path
         step = shop.step()
         assert step.action == action
         with pytest.raises(CheckError, match="it is made for cp311-cp311-manylinux_2_39"):
-            shop.obtain(step, {"demo": PackageSettings(allow_pure=True)})
+            shop.obtain(replace(step, may_be_pure=True))
     assert shop.outcomes == ["failed", "failed"]

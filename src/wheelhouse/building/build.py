@@ -64,9 +64,7 @@ def known_build(store: Store, key: str) -> Built | None:
         return None  # damaged, or of another version of this program
 
 
-def build_wheel(
-    step: Step, target: Target, *, allow_pure: bool, runner: Runner, fetcher: Fetcher
-) -> Built:
+def build_wheel(step: Step, target: Target, *, runner: Runner, fetcher: Fetcher) -> Built:
     """Build and repair the wheel of *step*, unless another run has done so meanwhile.
 
     What its environment has no wheel of is built before it.
@@ -80,7 +78,7 @@ def build_wheel(
         found = known_build(runner.store, step.key)
         if found is not None and runner.store.verified(found.sha256):
             return found
-        return _build(step, target, allow_pure, runner, fetcher)
+        return _build(step, target, runner, fetcher)
 
 
 def supplies(recipe: Recipe, target: Target, runner: Runner, fetcher: Fetcher) -> list[Supply]:
@@ -105,7 +103,7 @@ def _supply(
     if step is None:
         path = fetcher.fetch(requirement.file.url, sha256)
     else:
-        built = build_wheel(step, target, allow_pure=True, runner=runner, fetcher=fetcher)
+        built = build_wheel(step, target, runner=runner, fetcher=fetcher)
         filename, sha256 = built.filename, built.sha256
         path = runner.store.blob(sha256)
     return Supply(
@@ -117,7 +115,7 @@ def _supply(
     )
 
 
-def _build(step: Step, target: Target, allow_pure: bool, runner: Runner, fetcher: Fetcher) -> Built:
+def _build(step: Step, target: Target, runner: Runner, fetcher: Fetcher) -> Built:
     recipe = step.recipe
     assert recipe is not None
     assert step.key is not None
@@ -130,7 +128,7 @@ def _build(step: Step, target: Target, allow_pure: bool, runner: Runner, fetcher
             if recipe.cibuildwheel:
                 made = cibuildwheel.build(step, target, runner, files, folder)
             else:
-                made = _in_container(step, target, allow_pure, runner, files, folder)
+                made = _in_container(step, target, runner, files, folder)
         except Failure as failure:
             raise _failed(step, failure, runner.limits) from failure
         filename = made.path.name
@@ -165,7 +163,6 @@ def _failed(step: Step, failure: Failure, limits: Limits) -> FailedBuildError:
 def _in_container(
     step: Step,
     target: Target,
-    allow_pure: bool,
     runner: Runner,
     files: Files,
     folder: Path,
@@ -178,7 +175,7 @@ def _in_container(
         files.supplies,
         policy=repair_policy(target),
         exclude=[],
-        allow_pure=allow_pure,
+        allow_pure=step.may_be_pure,
     )
     reply, log = runner.run(
         job,

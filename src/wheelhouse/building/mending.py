@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 from wheelhouse.building.answers import system_fix
 from wheelhouse.building.failed import FailedBuildError
 from wheelhouse.building.ladder import climb, contradicts, difference_of, too_old
+from wheelhouse.building.symptoms import Diagnosis
 from wheelhouse.errors import (
     EngineError,
     FetchError,
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
     from packaging.utils import NormalizedName
 
-    from wheelhouse.building.diagnosis import Diagnosis
     from wheelhouse.engine import TargetImages
     from wheelhouse.events import Reporter
     from wheelhouse.locking.model import Provision
@@ -290,8 +290,7 @@ class _Course:
     # -- Build requirements of other ages --------------------------------------------------
 
     def _of_another_age(self) -> Provision:
-        diagnosis = self.diagnosis
-        for other in self._climb(diagnosis) if self.mender.learning else ():
+        for other in self._climb() if self.mender.learning else ():
             if other not in self.begun:
                 self.added = []
                 difference = difference_of(self.present, other)
@@ -307,10 +306,8 @@ class _Course:
         self.diagnosis = replace(self.diagnosis, regenerate=False)
         return self._of_another_age()
 
-    def _climb(self, diagnosis: Diagnosis | None) -> Iterable[Provision]:
-        from wheelhouse.building.diagnosis import Diagnosis
-
-        known = diagnosis or Diagnosis(kind="environment", cause="", hint="")
+    def _climb(self) -> Iterable[Provision]:
+        known = self.diagnosis or Diagnosis(kind="environment", cause="", hint="")
         asked = replace(known, dated=self.dated)
         return climb(asked, self.present, self.subject.uploaded, self.mender.target.python)
 

@@ -146,10 +146,9 @@ class Locker:
         :raises LockError: something cannot be found, or conflicts.
         :raises BuildError: a backend fails to say what it needs.
         """
-        asked = {
-            name: tuple(each.origin for each in requirements.asked if each.name == name)
-            for name in {each.name for each in requirements.asked}
-        }
+        asked: dict[NormalizedName, tuple[str, ...]] = {}
+        for each in requirements.asked:
+            asked[each.name] = (*asked.get(each.name, ()), each.origin)
         inspector = self.inspector(target, interpreter, images, taught or old, asked=asked)
         metadata = MetadataSource(self._fetcher, _InTurn(inspector, self._scheduler))
         refused = standing(refused, target)

@@ -110,6 +110,7 @@ class BuildInspector:
         )
         self._against: Mapping[NormalizedName, Version] | None = None
         self._failed: dict[str, FailedBuildError] = {}
+        self._static: dict[str, tuple[str, ...]] = {}
 
     def build_against(self, pins: Mapping[NormalizedName, Version] | None) -> None:
         """Let builds that are to be built against some package have its version in *pins*.
@@ -201,7 +202,6 @@ class BuildInspector:
             build_wheel(
                 tool_step(tool, chain[-1], self._project, self._here),
                 self._here.target,
-                allow_pure=True,
                 runner=self._runner,
                 fetcher=self._fetcher,
             )
@@ -223,10 +223,16 @@ class BuildInspector:
 
         Else raises as :meth:`inspect` does.
         """
-        path = self._fetcher.fetch(sdist.file.url, sdist.file.sha256)
-        static = read_sdist(path, sdist.file.filename).requires
+        static = self._static_requires(sdist.file)
         failed = set() if failed is None else failed
         return self._inspect(sdist, static, provision, want_metadata, chain, failed)
+
+    def _static_requires(self, file: LockedFile) -> tuple[str, ...]:
+        """What the sdist itself says, read once: that takes unpacking all of it."""
+        if file.sha256 not in self._static:
+            path = self._fetcher.fetch(file.url, file.sha256)
+            self._static[file.sha256] = read_sdist(path, file.filename).requires
+        return self._static[file.sha256]
 
     def _inspect(
         self,
