@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from wheelhouse.building.build import build_wheel
 from wheelhouse.building.mending import NothingNewError, Subject
-from wheelhouse.locking.requires import Sdist
 from wheelhouse.plan import build_step
 
 if TYPE_CHECKING:
@@ -71,13 +70,7 @@ class Workshop:
             failed.add(last.key)  # it is over, unless it fails
             return last, self.build_as_planned(last)
 
-        subject = Subject(
-            name=package.name,
-            version=str(package.version),
-            uploaded=step.file.upload_time,
-            asked_by=package.required_by,
-            system=step.recipe.system,
-        )
+        subject = Subject.of(package, step.recipe.system)
         done, built = self._mender.until_done(subject, package.build.provision, attempt)
         if done.package != package:
             self.learned[package.name] = done.package
@@ -89,12 +82,5 @@ class Workshop:
 
     def _with(self, step: Step, provision: Provision) -> Step:
         """*step* as it is with *provision*."""
-        package = step.package
-        sdist = Sdist(
-            name=package.name,
-            version=package.version,
-            file=step.file,
-            wanted_by=package.required_by,
-        )
-        found = self._inspector().inspect_with(provision, sdist)
-        return build_step(replace(package, build=found.build), self._project, self._here)
+        found = self._inspector().inspect_with(provision, step.package)
+        return build_step(replace(step.package, build=found.build), self._project, self._here)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from wheelhouse.events import Event
-    from wheelhouse.locking.requires import BuildInspector, Sdist
+    from wheelhouse.locking.requires import BuildInspector
     from wheelhouse.plan import Step
 
 SDIST = b"an sdist"
@@ -54,7 +54,7 @@ class Inspector:
     def __init__(self) -> None:
         self.asked: list[Provision] = []
 
-    def inspect_with(self, provision: Provision, sdist: Sdist) -> Inspection:
+    def inspect_with(self, provision: Provision, package: LockedPackage) -> Inspection:
         self.asked.append(provision)
         return Inspection(build=build(provision), metadata=None)
 

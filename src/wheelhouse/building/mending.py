@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from wheelhouse.engine import TargetImages
     from wheelhouse.events import Reporter
-    from wheelhouse.locking.model import Provision
+    from wheelhouse.locking.model import LockedPackage, Provision
     from wheelhouse.missing import Missing, PackageFinder
     from wheelhouse.targets import Target
 
@@ -62,6 +62,17 @@ class Subject:
     uploaded: datetime | None
     asked_by: tuple[str, ...] = ()
     system: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, package: LockedPackage, system: tuple[str, ...]) -> Subject:
+        """The sdist of *package*."""
+        return cls(
+            name=package.name,
+            version=str(package.version),
+            uploaded=package.sdist.upload_time if package.sdist else None,
+            asked_by=package.required_by,
+            system=system,
+        )
 
     def __str__(self) -> str:
         return f"{self.name} {self.version}"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from wheelhouse.errors import FetchError, InterruptedRunError, LockError
 from wheelhouse.locking.metadata import MetadataSource
-from wheelhouse.locking.model import BuildRequirement
+from wheelhouse.locking.model import BuildRequirement, LockedPackage
 from wheelhouse.locking.resolver import resolve
 from wheelhouse.locking.view import Policy, View
 
@@ -23,12 +23,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from packaging.utils import NormalizedName
-    from packaging.version import Version
 
     from wheelhouse.fetch import Fetcher
     from wheelhouse.locking.candidates import Release, Source
     from wheelhouse.locking.index import Index
-    from wheelhouse.locking.model import LockedFile
     from wheelhouse.locking.requires import Inspection
     from wheelhouse.locking.resolver import Pin
     from wheelhouse.store import Store
@@ -48,16 +46,14 @@ class Wish:
 
 
 class InspectRequirement(Protocol):
-    """Finds what building a build requirement takes."""
+    """Finds what building a build requirement takes, one that has no wheel."""
 
     def __call__(
         self,
-        name: NormalizedName,
-        version: Version,
-        file: LockedFile,
-        chain: tuple[NormalizedName, ...],
+        package: LockedPackage,
         *,
-        want_metadata: bool,
+        want_metadata: bool = False,
+        chain: tuple[NormalizedName, ...] = (),
     ) -> Inspection:
         """*chain* has the packages for whose builds it is needed. Raises WheelhouseError."""
 
@@ -166,7 +162,8 @@ class Environments:
         file = release.files(view.policy.source(pin.name))[0].locked()
         build = None
         if not file.filename.endswith(".whl"):
-            build = self._inspect(pin.name, pin.version, file, chain, want_metadata=False).build
+            wanted = LockedPackage(name=pin.name, version=pin.version, sdist=file)
+            build = self._inspect(wanted, chain=chain).build
         return BuildRequirement(name=pin.name, version=pin.version, file=file, build=build)
 
 
@@ -184,8 +181,8 @@ class _Nested:
     def metadata(self, name: NormalizedName, release: Release, sdist: Path) -> str:
         """See :class:`~.metadata.MetadataBuilder`."""
         assert release.sdist is not None
-        file = release.sdist.locked()
-        told = self._inspect(name, release.version, file, self._chain, want_metadata=True)
+        wanted = LockedPackage(name=name, version=release.version, sdist=release.sdist.locked())
+        told = self._inspect(wanted, want_metadata=True, chain=self._chain)
         if told.metadata is None:
-            raise LockError(f"{name} {release.version}: its build backend gave no metadata")
+            raise LockError(f"{wanted}: its build backend gave no metadata")
         return told.metadata

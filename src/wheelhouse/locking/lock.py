@@ -21,7 +21,7 @@ from wheelhouse.locking.experience import Experience
 from wheelhouse.locking.metadata import MetadataSource
 from wheelhouse.locking.model import Lock, LockedPackage
 from wheelhouse.locking.refusal import standing
-from wheelhouse.locking.requires import BuildInspector, Sdist
+from wheelhouse.locking.requires import BuildInspector
 from wheelhouse.locking.resolver import Pin, resolve
 from wheelhouse.locking.system import still_needed
 from wheelhouse.locking.view import Policy, View
@@ -284,14 +284,7 @@ class Locker:
 
         def inspect(draft: LockedPackage) -> LockedPackage:
             with step(self._runner.reporter, target.name, f"requirements of {draft.name}", "lock"):
-                assert draft.sdist is not None
-                sdist = Sdist(
-                    name=draft.name,
-                    version=draft.version,
-                    file=draft.sdist,
-                    wanted_by=draft.required_by,
-                )
-                return replace(draft, build=inspector.inspect(sdist).build)
+                return replace(draft, build=inspector.inspect(draft).build)
 
         futures = [
             self._scheduler.submit("containers", partial(inspect, draft), cost=SOON)

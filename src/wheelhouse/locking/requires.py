@@ -9,7 +9,7 @@ missing. A hook that fails is tried again with what its failure calls for: see
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from wheelhouse.building.build import build_wheel, supplies
@@ -53,22 +53,6 @@ KIND = "inspection"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Sdist:
-    """The sdist to inspect.
-
-    :ivar wanted_by: who asked for it, as far as that is known by now.
-    """
-
-    name: NormalizedName
-    version: Version
-    file: LockedFile
-    wanted_by: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        return f"{self.name} {self.version}"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Inspection:
     """What running an sdist's hooks told. *metadata* only where it was asked for."""
 
@@ -106,7 +90,7 @@ class BuildInspector:
         self._experience = experience
         self._asked = asked
         self._environments = Environments(
-            index, interpreter, fetcher, runner.store, inspect=self._inspect_requirement
+            index, interpreter, fetcher, runner.store, inspect=self.inspect
         )
         self._against: Mapping[NormalizedName, Version] | None = None
         self._failed: dict[str, FailedBuildError] = {}
@@ -128,11 +112,11 @@ class BuildInspector:
         if self._project.settings(name).build_against and self._against is None:
             return f"Metadata-Version: 2.1\nName: {name}\nVersion: {release.version}\n"
         assert release.sdist is not None
-        wanted = Sdist(
+        wanted = LockedPackage(
             name=name,
             version=release.version,
-            file=release.sdist.locked(),
-            wanted_by=self._asked.get(name, ()),
+            sdist=release.sdist.locked(),
+            required_by=self._asked.get(name, ()),
         )
         inspection = self.inspect(wanted, want_metadata=True)
         if inspection.metadata is None:
@@ -141,19 +125,20 @@ class BuildInspector:
 
     def inspect(
         self,
-        sdist: Sdist,
+        package: LockedPackage,
         *,
         want_metadata: bool = False,
         chain: tuple[NormalizedName, ...] = (),
     ) -> Inspection:
-        """Find what building *sdist* takes, whatever that is.
+        """Find what building *package* takes, whatever that is.
 
+        :param package: its sdist counts, and who requires it, as far as that is known by now.
         :param chain: the packages for whose builds it is needed, the outermost first.
         :raises BuildError: it is broken, or its backend fails whatever it is given.
         :raises LockError: its build requirements cannot be had.
         """
-        if sdist.name in chain:
-            raise _cycle(sdist.name, chain)
+        if package.name in chain:
+            raise _cycle(package.name, chain)
         if len(chain) > DEPTH:
             raise BuildError(
                 f"{chain[0]} takes builds that take others, more than {DEPTH} deep: "
@@ -161,43 +146,43 @@ class BuildInspector:
                 hint="have one of them as a wheel: limit its version to one that has one, by "
                 f"`[packages.{chain[0]}] build-requires`",
             )
-        subject = Subject(
-            name=sdist.name,
-            version=str(sdist.version),
-            uploaded=sdist.file.upload_time,
-            asked_by=sdist.wanted_by or tuple(f"the build of {each}" for each in chain[-1:]),
-            system=self._project.system(sdist.name, self._here.images.build_place.preset.family),
-        )
-        if known := self._failed.get(sdist.file.sha256):
+        assert package.sdist is not None
+        if known := self._failed.get(package.sdist.sha256):
             raise known  # whoever asks for it next: all that could be tried has been
+        family = self._here.images.build_place.preset.family
+        asked_by = package.required_by or tuple(f"the build of {each}" for each in chain[-1:])
+        subject = Subject.of(
+            replace(package, required_by=asked_by), self._project.system(package.name, family)
+        )
         failed: set[str] = set()
         try:
             inspection = self._mender.until_done(
                 subject,
-                self._experience.of(sdist.name, sdist.file),
-                lambda given: self._attempt(given, sdist, want_metadata, chain, failed),
+                self._experience.of(package.name, package.sdist),
+                lambda given: self._attempt(given, package, want_metadata, chain, failed),
             )
         except FailedBuildError as error:
-            if error.subject == str(sdist):
-                self._failed[sdist.file.sha256] = error
+            if error.subject == str(package):
+                self._failed[package.sdist.sha256] = error
             raise
-        self._experience.remember(sdist.file, inspection.build.provision)
+        self._experience.remember(package.sdist, inspection.build.provision)
         return inspection
 
     def _attempt(
         self,
         provision: Provision,
-        sdist: Sdist,
+        package: LockedPackage,
         want_metadata: bool,
         chain: tuple[NormalizedName, ...],
         failed: set[str],
     ) -> Inspection:
         found = self.inspect_with(
-            provision, sdist, want_metadata=want_metadata, chain=chain, failed=failed
+            provision, package, want_metadata=want_metadata, chain=chain, failed=failed
         )
         if chain and not want_metadata:  # what takes it will run: its build has to work, too
+            assert package.sdist is not None
             tool = BuildRequirement(
-                name=sdist.name, version=sdist.version, file=sdist.file, build=found.build
+                name=package.name, version=package.version, file=package.sdist, build=found.build
             )
             build_wheel(
                 tool_step(tool, chain[-1], self._project, self._here),
@@ -210,22 +195,23 @@ class BuildInspector:
     def inspect_with(
         self,
         provision: Provision,
-        sdist: Sdist,
+        package: LockedPackage,
         *,
         want_metadata: bool = False,
         chain: tuple[NormalizedName, ...] = (),
         failed: set[str] | None = None,
     ) -> Inspection:
-        """Find what building *sdist* takes when it is given *provision*, in one attempt.
+        """Find what building *package* takes when it is given *provision*, in one attempt.
 
         :param failed: what has failed already, and is not done again; it gets to know this one.
         :raises NothingNewError: that is all there is to do.
 
         Else raises as :meth:`inspect` does.
         """
-        static = self._static_requires(sdist.file)
+        assert package.sdist is not None
+        static = self._static_requires(package.sdist)
         failed = set() if failed is None else failed
-        return self._inspect(sdist, static, provision, want_metadata, chain, failed)
+        return self._inspect(package, static, provision, want_metadata, chain, failed)
 
     def _static_requires(self, file: LockedFile) -> tuple[str, ...]:
         """What the sdist itself says, read once: that takes unpacking all of it."""
@@ -236,7 +222,7 @@ class BuildInspector:
 
     def _inspect(
         self,
-        sdist: Sdist,
+        package: LockedPackage,
         static: tuple[str, ...],
         provision: Provision,
         want_metadata: bool,
@@ -246,20 +232,20 @@ class BuildInspector:
         """Resolve and ask until nothing is missing."""
         dynamic: tuple[str, ...] = ()
         for _ in range(ROUNDS):
-            environment = self._environment(sdist.name, static + dynamic, provision, chain)
+            environment = self._environment(package.name, static + dynamic, provision, chain)
             build = LockedBuild(
                 static=static,
                 dynamic=dynamic,
                 environment=environment,
-                system=self._declared_system(sdist.name),
+                system=self._declared_system(package.name),
                 provision=provision,
             )
-            answer = self._ask(sdist, build, failed, want_metadata=want_metadata)
+            answer = self._ask(replace(package, build=build), failed, want_metadata=want_metadata)
             if not answer["missing"]:
                 return Inspection(build=build, metadata=answer["metadata"])
             dynamic = tuple(sorted(set(dynamic) | set(answer["requires"])))
         raise BuildError(
-            f"{sdist}: its build backend keeps asking for more requirements",
+            f"{package}: its build backend keeps asking for more requirements",
             hint="pin another version",
         )
 
@@ -300,33 +286,18 @@ class BuildInspector:
             )
         return tuple(f"{each}=={pins[each]}" for each in wanted if each in pins)
 
-    def _inspect_requirement(
-        self,
-        name: NormalizedName,
-        version: Version,
-        file: LockedFile,
-        chain: tuple[NormalizedName, ...],
-        *,
-        want_metadata: bool,
-    ) -> Inspection:
-        """What building a build requirement takes, one that has no wheel."""
-        wanted = Sdist(name=name, version=version, file=file)
-        return self.inspect(wanted, want_metadata=want_metadata, chain=chain)
-
     # -- Hooks -----------------------------------------------------------------------------
 
     def _ask(
-        self, sdist: Sdist, build: LockedBuild, failed: set[str], *, want_metadata: bool
+        self, package: LockedPackage, failed: set[str], *, want_metadata: bool
     ) -> dict[str, Any]:
-        package = LockedPackage(
-            name=sdist.name, version=sdist.version, sdist=sdist.file, build=build
-        )
+        assert package.build is not None
         recipe = recipe_of(package, self._project, self._here, plain=True)
         store = self._runner.store
         key = recipe.key(
             "metadata",
             want=want_metadata,
-            relaxed=build.provision.relaxed,
+            relaxed=package.build.provision.relaxed,
             agent=agent_digest("metadata"),
         )
         known = _answer(store.record(KIND, key) or {})
