@@ -21,11 +21,13 @@ from packaging.utils import NormalizedName, canonicalize_name
 from wheelhouse.engine import Limits
 from wheelhouse.errors import ConfigError, raise_all
 from wheelhouse.recipes import system_packages
+from wheelhouse.settings import DEFAULT_INDEX, IndexSettings, InputFile
 from wheelhouse.targets import Target
 from wheelhouse.wording import has_control, shown_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime, timedelta
 
     from wheelhouse.configerrors import Issue
     from wheelhouse.platformtable import Platforms
@@ -63,6 +65,9 @@ class PackageSettings:
     :ivar build_against: packages that its build gets in the version that is locked.
     :ivar runtime_system: the distribution's packages that the server must have for it; for all
         families of distributions, or by family. See :meth:`runtime_system_for`.
+    :ivar index: the name of the index that it comes from, and from no other.
+    :ivar bypass: another mechanism brings it to the server: it is locked, and not in the
+        wheelhouse.
     """
 
     source: Literal["any", "wheel", "sdist"] = "any"
@@ -77,6 +82,8 @@ class PackageSettings:
     build_requires: tuple[str, ...] = ()
     build_against: tuple[NormalizedName, ...] = ()
     runtime_system: tuple[str, ...] | Mapping[str, tuple[str, ...]] = ()
+    index: str | None = None
+    bypass: bool = False
 
     def system_for(self, family: str) -> tuple[str, ...]:
         """The packages that its build needs on a distribution of *family*, such as ``debian``."""
@@ -99,22 +106,26 @@ class Project:
 
     :ivar root: the folder of *file*; absolute, as every path here.
     :ivar file: its `wheelhouse.toml`.
-    :ivar requirements: existing files inside *root*.
+    :ivar requirements: what is wanted, by existing files inside *root*.
     :ivar captures: the files, inside *root*, that captured targets come from.
     :ivar output: the folder for finished wheelhouses; it need not exist yet.
-    :ivar index: URL of the package index, without credentials or a slash at its end.
+    :ivar default_index: where packages come from, if nothing else is said; None: from nowhere.
+    :ivar indexes: others, which are asked before it, in this order.
     :ivar targets: by name, in the file's order; at least one.
     :ivar packages: only those that the file has settings for; see :meth:`settings`.
     :ivar jobs: containers at one time, or None to go by the engine's size.
     :ivar auto_system: what a build or a proof lacks of the distribution is added to it.
     :ivar auto_requires: a package that lacks an undeclared requirement gets it.
+    :ivar exclude_newer: files that came to their index at this time or later are not used; or
+        those younger than this.
+    :ivar source: for packages whose settings say nothing: ``wheel`` never builds, ``sdist`` always.
     """
 
     root: Path
     file: Path
-    requirements: tuple[Path, ...]
+    requirements: tuple[InputFile, ...]
     output: Path
-    index: str
+    default_index: IndexSettings | None
     targets: Mapping[str, Target]
     packages: Mapping[NormalizedName, PackageSettings]
     limits: Limits
@@ -122,10 +133,18 @@ class Project:
     captures: tuple[Path, ...] = ()
     auto_system: bool = True
     auto_requires: bool = False
+    indexes: tuple[IndexSettings, ...] = ()
+    exclude_newer: datetime | timedelta | None = None
+    source: Literal["any", "wheel", "sdist"] = "any"
+
+    @property
+    def index(self) -> str:
+        """The default index's URL; empty if there is none."""
+        return self.default_index.url if self.default_index else ""
 
     def settings(self, name: str) -> PackageSettings:
         """The settings of package *name*, in any spelling; the defaults if it has none."""
-        return self.packages.get(canonicalize_name(name), PackageSettings())
+        return self.packages.get(canonicalize_name(name), PackageSettings(source=self.source))
 
     def system(self, name: NormalizedName, family: str) -> tuple[str, ...]:
         """The distribution's packages that building *name* takes on *family*, sorted.
@@ -265,10 +284,10 @@ def _project(file: ProjectFile, path: Path, found: Found, platforms: Platforms) 
     return Project(
         root=path.parent,
         file=path,
-        requirements=found.requirements,
+        requirements=tuple(InputFile(path=path) for path in found.requirements),
         captures=tuple(dict.fromkeys(each.file for each in captured.values())),
         output=found.output,
-        index=file.index,
+        default_index=IndexSettings(name=DEFAULT_INDEX, url=file.index),
         targets={
             name: _target(name, table, platforms, captured.get(name))
             for name, table in file.targets.items()

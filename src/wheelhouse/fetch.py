@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit, urlunsplit
 
 from wheelhouse.errors import FetchError
@@ -192,20 +192,45 @@ def refused(url: str, status: int) -> FetchError:
     )
 
 
+class Elsewhere(Protocol):
+    """Gives what is not to be had by HTTP."""
+
+    def __call__(self, location: str) -> Iterator[bytes]:
+        """The bytes of the archive at *location*: a file, or a folder or repository packed.
+
+        :raises FetchError: it cannot be had.
+        """
+
+
 class Fetcher:
-    """Files from an index into the store.
+    """Files from wherever they are into the store.
 
     :param check: called now and then during a transfer; raises to stop it.
     :param total: seconds that one file may take.
+    :param elsewhere: gives what has neither an http nor an https URL.
     """
 
     def __init__(
-        self, client: Client, store: Store, check: Callable[[], None], *, total: float = TOTAL
+        self,
+        client: Client,
+        store: Store,
+        check: Callable[[], None],
+        *,
+        total: float = TOTAL,
+        elsewhere: Elsewhere | None = None,
     ) -> None:
         self.client = client
         self.store = store
         self._check = check
         self._total = total
+        self._elsewhere = elsewhere
+
+    def first(self, url: str) -> str:
+        """The SHA-256 of what is at *url*, which nobody has said beforehand; the store has it then.
+
+        :raises FetchError: it cannot be had.
+        """
+        return self._retried(url, lambda: self.store.add(self._chunks(url, None)))
 
     def fetch(self, url: str, sha256: str) -> Path:
         """The verified file with this hash, from the store or from *url*.
@@ -221,17 +246,24 @@ class Fetcher:
         return self.store.verified(sha256) or self._download(url, sha256, at_most)
 
     def _download(self, url: str, sha256: str, at_most: int | None) -> Path | None:
-        wrong = 0
+        def once() -> str:
+            return self.store.add(self._chunks(url, at_most), expected=sha256)
+
+        try:
+            try:
+                self._retried(url, once)
+            except ValueError:
+                self._retried(url, once)
+        except _TooBigError:
+            return None
+        except ValueError as error:
+            raise self._other_hash(url, sha256, str(error)) from None
+        return self.store.blob(sha256)
+
+    def _retried(self, url: str, transfer: Callable[[], str]) -> str:
         for attempt in range(ATTEMPTS):
             try:
-                self.store.add(self._chunks(url, at_most), expected=sha256)
-                return self.store.blob(sha256)
-            except _TooBigError:
-                return None
-            except ValueError as error:
-                wrong += 1
-                if wrong == 2:
-                    raise self._other_hash(url, sha256, str(error)) from None
+                return transfer()
             except _BrokenTransferError as error:
                 if attempt == ATTEMPTS - 1:
                     raise FetchError(
@@ -252,6 +284,9 @@ class Fetcher:
         import requests
         from urllib3.exceptions import HTTPError
 
+        if self._elsewhere is not None and not url.startswith(("https://", "http://")):
+            yield from self._elsewhere(url)
+            return
         answer = self.client.get(url, stream=True)
         with answer:
             if answer.status_code == 404:

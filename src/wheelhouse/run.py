@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from wheelhouse.building.runner import Runner
 from wheelhouse.events import Notice
-from wheelhouse.locking.index import Index
+from wheelhouse.locking.indexes import Indexes
 from wheelhouse.locking.lock import Locker
 from wheelhouse.scheduler import Scheduler
 
@@ -62,7 +62,7 @@ def open_run(
         with Scheduler(containers=jobs or project.jobs or engine.cpus) as scheduler:
             locker = Locker(
                 project,
-                index=Index(fetcher.client, project.index),
+                indexes=Indexes(fetcher.client, project),
                 fetcher=fetcher,
                 runner=runner,
                 scheduler=scheduler,

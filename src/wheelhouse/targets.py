@@ -148,6 +148,10 @@ class Target:
     :ivar builder: the platform to build on, if not its own.
     :ivar captured: what a probe on the deployed machine itself said, if there was one.
     :ivar runtime_system: whether the server may be asked to have packages of the distribution.
+    :ivar torch_backend: what PyTorch's packages are made for, as its indexes are called: ``cu128``;
+        empty for whatever the index has.
+    :ivar provided: how packages that bypass the wheelhouse come to the server, by their names:
+        ``image``, ``system:PACKAGE`` or ``wheel``.
     """
 
     name: str
@@ -157,6 +161,8 @@ class Target:
     builder: Preset | None = None
     captured: Capture | None = None
     runtime_system: bool = True
+    torch_backend: str = ""
+    provided: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def place(self) -> Place:

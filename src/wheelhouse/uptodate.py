@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from wheelhouse.config import Project
     from wheelhouse.house import House
-    from wheelhouse.locking.requirements import Requirements
+    from wheelhouse.inputs.model import Requirements
 
 KIND = "stamp"
 FILE_NAME = "wheelhouse.toml"
@@ -115,11 +115,11 @@ def remember(question: Question, project: Project, houses: Sequence[House]) -> N
 
     None is written if somebody has edited a file meanwhile: it is not what was built.
     """
+    from wheelhouse.inputs import read_inputs
     from wheelhouse.locking.lockfile import lock_path
-    from wheelhouse.locking.requirements import read_requirements
 
     try:
-        requirements = read_requirements(project.root, project.requirements)
+        requirements = read_inputs(project.root, project.requirements)
         if not _is_what_was_built(project, requirements, houses):
             return
         locks = [lock_path(project.root, house.manifest.target.name) for house in houses]

@@ -18,9 +18,10 @@ from wheelhouse.config import PackageSettings, Project
 from wheelhouse.engine import Image, Limits, TargetImages
 from wheelhouse.engine.jobs import agent_digest
 from wheelhouse.fetch import Client, Fetcher
-from wheelhouse.locking.index import Index, IndexFile, ProjectPage
+from wheelhouse.locking.index import Index, IndexFile, Pages, ProjectPage
 from wheelhouse.locking.metadata import MetadataSource
 from wheelhouse.locking.model import LockedFile
+from wheelhouse.settings import IndexSettings, InputFile
 from wheelhouse.store import digest_of
 from wheelhouse.targets import Interpreter, Libc, Target, presets
 
@@ -108,9 +109,9 @@ def project(root: Path, packages: Mapping[str, PackageSettings] | None = None) -
     return Project(
         root=root,
         file=root / "wheelhouse.toml",
-        requirements=(root / "requirements.txt",),
+        requirements=(InputFile(path=root / "requirements.txt"),),
         output=root / "dist",
-        index="https://index.example/simple",
+        default_index=IndexSettings(name="default", url="https://index.example/simple"),
         targets={"web": target()},
         packages={canonicalize_name(name): each for name, each in (packages or {}).items()},
         limits=Limits(),
@@ -176,6 +177,10 @@ class FakeIndex(Index):
         """The page put in, if one was."""
         self.asked.append(name)
         return self.pages.get(name)
+
+    def seen_by(self, target: Target, **_: object) -> Pages:
+        """See :class:`~wheelhouse.locking.indexes.Shelves`."""
+        return self
 
 
 class NoBuilder:

@@ -11,9 +11,10 @@ from lockingfactory import project, target
 from packaging.utils import canonicalize_name
 
 from wheelhouse.config import PackageSettings, load_project
+from wheelhouse.inputs.model import Requirements
+from wheelhouse.inputs.requirementsfile import read_requirements
 from wheelhouse.locking.current import check_locks
 from wheelhouse.locking.lock import inputs_digest
-from wheelhouse.locking.requirements import Requirements, read_requirements
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

@@ -48,14 +48,15 @@ from wheelhouse.errors import (
 )
 from wheelhouse.events import Event, Notice
 from wheelhouse.fetch import Client, Fetcher
+from wheelhouse.inputs import read_inputs
 from wheelhouse.locking import metadata as metadata_module
 from wheelhouse.locking.current import Freshness, check_locks, current_lock, write_lock
 from wheelhouse.locking.lock import Locker, inputs_digest
 from wheelhouse.locking.lockfile import dump_lock, load_lock, lock_path
 from wheelhouse.locking.model import LockedBuild, LockedPackage, Provision, RefusedFile
 from wheelhouse.locking.refusal import limits
-from wheelhouse.locking.requirements import read_requirements
 from wheelhouse.scheduler import Scheduler
+from wheelhouse.settings import IndexSettings
 from wheelhouse.store import Store
 from wheelhouse.targets import Capture, Libc, Target, presets
 
@@ -152,14 +153,14 @@ class World:
         runner = Runner(self.engine, self.store, Limits(), self.reporter, self.cancellation)
         return Locker(
             self.project,
-            index=self.index,
+            indexes=self.index,
             fetcher=Fetcher(Client(backoff=0), self.store, self.cancellation.check),
             runner=runner,
             scheduler=scheduler,
         )
 
     def lock(self, old: Lock | None = None, refused: Sequence[RefusedFile] = ()) -> Lock:
-        requirements = read_requirements(self.root, self.project.requirements)
+        requirements = read_inputs(self.root, self.project.requirements)
         with Scheduler(2) as scheduler:
             return self.locker(scheduler).lock(
                 target(), interpreter(), self.images, requirements, old, refused
@@ -864,7 +865,10 @@ def _with_package(**settings: Any) -> Callable[[World], Project]:
 
 
 CHANGES: dict[str, Callable[[World], Project]] = {
-    "another index": lambda world: replace(world.project, index="https://other.example/simple"),
+    "another index": lambda world: replace(
+        world.project,
+        default_index=IndexSettings(name="default", url="https://other.example/simple"),
+    ),
     "a package's source": _with_package(source="sdist"),
     "system packages": _with_package(system=("x",)),
     "system packages of a family": _with_package(system={"suse": ("x",)}),
@@ -876,7 +880,7 @@ CHANGES: dict[str, Callable[[World], Project]] = {
 @pytest.mark.parametrize("change", CHANGES)
 def test_what_makes_a_lock_stale(world: World, change: str) -> None:
     world.ask("flask\n")
-    requirements = read_requirements(world.root, world.project.requirements)
+    requirements = read_inputs(world.root, world.project.requirements)
     before = inputs_digest(world.project, target(), requirements)
     assert inputs_digest(CHANGES[change](world), target(), requirements) != before
 
@@ -912,7 +916,7 @@ def test_another_place_makes_a_lock_stale_but_not_another_folder(
     world: World, tmp_path: Path
 ) -> None:
     world.ask("flask\n")
-    requirements = read_requirements(world.root, world.project.requirements)
+    requirements = read_inputs(world.root, world.project.requirements)
     before = inputs_digest(world.project, target(), requirements)
     digests = {inputs_digest(world.project, other, requirements) for other in _other_places()}
     assert len(digests | {before}) == 1 + len(_other_places())

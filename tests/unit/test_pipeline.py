@@ -102,7 +102,7 @@ class World:
                 fetcher=fetcher,
                 locker=Locker(
                     wanted,
-                    index=self.index,
+                    indexes=self.index,
                     fetcher=fetcher,
                     runner=runner,
                     scheduler=scheduler,

@@ -133,7 +133,7 @@ class World:
                 project=wanted,
                 store=self.store,
                 engine=engine,
-                locker=Locker(wanted, index=self.index, **parts),
+                locker=Locker(wanted, indexes=self.index, **parts),
                 reporter=self,
                 cancellation=self.stop,
                 **parts,

@@ -17,10 +17,10 @@ from wheelhouse.config import load_project
 from wheelhouse.errors import BuildError, InterruptedRunError
 from wheelhouse.events import Event, SilentReporter, StepFinished, StepStarted, TargetFinished, step
 from wheelhouse.house import House
+from wheelhouse.inputs import read_inputs
 from wheelhouse.locking.lock import inputs_digest
 from wheelhouse.locking.lockfile import dump_lock, lock_path
 from wheelhouse.locking.model import Lock
-from wheelhouse.locking.requirements import read_requirements
 from wheelhouse.publish import STAGING
 from wheelhouse.recipes import skipped_imports, system_packages
 from wheelhouse.store import Store, sha256_of
@@ -54,7 +54,7 @@ class Finished:
         self.file = self.root / "wheelhouse.toml"
         self.file.write_text(CONFIG)
         self.project = load_project(self.file)
-        requirements = read_requirements(self.root, self.project.requirements)
+        requirements = read_inputs(self.root, self.project.requirements)
         lock = Lock(
             target="web",
             inputs=inputs_digest(self.project, self.project.targets["web"], requirements),

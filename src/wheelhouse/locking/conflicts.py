@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from wheelhouse.errors import WheelhouseError
+    from wheelhouse.inputs.model import Requirements
     from wheelhouse.locking.model import RefusedFile
-    from wheelhouse.locking.requirements import Requirements
     from wheelhouse.locking.view import View
 
 

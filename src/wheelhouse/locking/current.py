@@ -17,10 +17,10 @@ from wheelhouse.errors import (
     WheelhouseError,
     raise_all,
 )
+from wheelhouse.inputs import read_inputs
 from wheelhouse.locking.lock import inputs_digest
 from wheelhouse.locking.lockfile import dump_lock, load_lock, lock_path
 from wheelhouse.locking.refusal import broken_promise
-from wheelhouse.locking.requirements import read_requirements
 from wheelhouse.locking.system import merged
 from wheelhouse.store import storage_errors
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from wheelhouse.config import Project
     from wheelhouse.engine import TargetImages
+    from wheelhouse.inputs.model import Requirements
     from wheelhouse.locking.lock import Locker
     from wheelhouse.locking.model import (
         AddedRequirement,
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
         RefusedFile,
         SystemRequirement,
     )
-    from wheelhouse.locking.requirements import Requirements
     from wheelhouse.plan import Planned
     from wheelhouse.targets import Interpreter, Target
 
@@ -70,7 +70,7 @@ def current_lock(
     :raises LockError: a new one cannot be made.
     """
     path = lock_path(project.root, target.name)
-    requirements = read_requirements(project.root, project.requirements)
+    requirements = read_inputs(project.root, project.requirements)
     present = load_lock(path)
     fresh = _is_fresh(present, project, target, requirements)
     if freshness is Freshness.REQUIRE and not fresh:
@@ -108,7 +108,7 @@ def lock_without(
             hint="run `wheelhouse build` without --locked, which puts something else into the "
             "lock, and commit it",
         )
-    requirements = read_requirements(project.root, project.requirements)
+    requirements = read_inputs(project.root, project.requirements)
     with locker.alone(path):
         old = load_lock(path) or planned.lock
         if _is_fresh(old, project, target, requirements) and set(refused) <= set(old.refused):
@@ -128,7 +128,7 @@ def lock_adding(
     """
     target = planned.target
     path = lock_path(project.root, target.name)
-    requirements = read_requirements(project.root, project.requirements)
+    requirements = read_inputs(project.root, project.requirements)
     with locker.alone(path):
         old = load_lock(path) or planned.lock
         if _is_fresh(old, project, target, requirements) and set(added) <= set(old.added):
@@ -261,7 +261,7 @@ def check_locks(project: Project, targets: Iterable[Target]) -> None:
 
     :raises StaleLockError: for each lock that is missing or stale.
     """
-    requirements = read_requirements(project.root, project.requirements)
+    requirements = read_inputs(project.root, project.requirements)
     errors: list[WheelhouseError] = []
     for target in targets:
         path = lock_path(project.root, target.name)

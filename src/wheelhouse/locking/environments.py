@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from wheelhouse.fetch import Fetcher
     from wheelhouse.locking.candidates import Release, Source
-    from wheelhouse.locking.index import Index
+    from wheelhouse.locking.index import Pages
     from wheelhouse.locking.requires import Inspection
     from wheelhouse.locking.resolver import Pin
     from wheelhouse.store import Store
@@ -63,7 +63,7 @@ class Environments:
 
     def __init__(
         self,
-        index: Index,
+        index: Pages,
         interpreter: Interpreter,
         fetcher: Fetcher,
         store: Store,

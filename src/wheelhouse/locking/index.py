@@ -12,7 +12,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -71,11 +71,26 @@ class IndexFile:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProjectPage:
-    """All files of a project. *status* is PEP 792's: ``active``, ``archived``, ``quarantined``."""
+    """All files of a project.
+
+    :ivar status: PEP 792's: ``active``, ``archived``, ``quarantined``.
+    :ivar index: the URL of the index that has it.
+    """
 
     name: NormalizedName
     files: tuple[IndexFile, ...]
     status: str = "active"
+    index: str = ""
+
+
+class Pages(Protocol):
+    """Projects' pages, each from the one place it may come from."""
+
+    def project(self, name: NormalizedName) -> ProjectPage | None:
+        """The page of the project *name*, or None if it is nowhere.
+
+        :raises FetchError: that place cannot be asked, or it no longer has the project.
+        """
 
 
 class Index:

@@ -38,11 +38,12 @@ if TYPE_CHECKING:
     from wheelhouse.config import PackageSettings, Project
     from wheelhouse.engine import TargetImages
     from wheelhouse.fetch import Fetcher
+    from wheelhouse.inputs.model import Requirements
     from wheelhouse.locking.candidates import Release
-    from wheelhouse.locking.index import Index
+    from wheelhouse.locking.index import Pages
+    from wheelhouse.locking.indexes import Shelves
     from wheelhouse.locking.metadata import MetadataBuilder
     from wheelhouse.locking.model import AddedRequirement, RefusedFile
-    from wheelhouse.locking.requirements import Requirements
     from wheelhouse.scheduler import Scheduler
     from wheelhouse.targets import Interpreter, Target
 
@@ -104,19 +105,19 @@ class _InTurn:
 
 
 class Locker:
-    """Locks targets of one project. *index* and its pages are shared by all of them."""
+    """Locks targets of one project. *indexes* and their pages are shared by all of them."""
 
     def __init__(
         self,
         project: Project,
         *,
-        index: Index,
+        indexes: Shelves,
         fetcher: Fetcher,
         runner: Runner,
         scheduler: Scheduler,
     ) -> None:
         self._project = project
-        self._index = index
+        self._indexes = indexes
         self._fetcher = fetcher
         self._runner = runner
         self._scheduler = scheduler
@@ -160,7 +161,7 @@ class Locker:
             refused={file.sha256 for file in refused},
             requires=partial(self._requires, added),
         )
-        view = View(self._index, interpreter, metadata, policy)
+        view = View(self._pages(target, remembered, requirements), interpreter, metadata, policy)
         resolve_again = partial(self._resolve, view, interpreter, requirements, old, refused)
         pins = self._settled(resolve_again, inspector)
         wanted_by = required_by(pins, view, interpreter, requirements)
@@ -177,6 +178,21 @@ class Locker:
             refused=tuple(file for file in refused if not view.has_lost(file)),
             system=still_needed(remembered.system if remembered else (), wanted_by),
             added=tuple(each for each in added if each.package in wanted_by),
+        )
+
+    def _pages(
+        self, target: Target, known: Lock | None, requirements: Requirements | None = None
+    ) -> Pages:
+        """What *target* sees of the indexes, which are bound to what the *known* lock has."""
+        asked = requirements.asked if requirements else ()
+        return self._indexes.seen_by(
+            target,
+            remembered={
+                each.name: each.index
+                for each in (known.packages if known else ())
+                if each.index is not None
+            },
+            bound={each.name: each.index for each in asked if each.index is not None},
         )
 
     def _requires(self, added: Iterable[AddedRequirement], name: NormalizedName) -> tuple[str, ...]:
@@ -219,7 +235,7 @@ class Locker:
             self._project,
             circumstances(runner, target, images, interpreter),
             probe_builder(runner, target, images, interpreter),
-            index=self._index,
+            index=self._pages(target, taught),
             fetcher=self._fetcher,
             runner=runner,
             mender=self.mender(target, images, learning=learning),

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from packaging.utils import NormalizedName
     from packaging.version import Version
 
+    from wheelhouse.inputs.model import Direct
+
 
 def is_file_name(name: str) -> bool:
     """Whether *name* can be that of a wheel or an sdist, and not a path: it becomes part of one."""
@@ -21,7 +23,10 @@ def is_file_name(name: str) -> bool:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LockedFile:
-    """A wheel or an sdist on an index, by its hash."""
+    """A wheel or a source, by its hash.
+
+    :ivar url: where it is: an address, or a location as :mod:`wheelhouse.sources` has it.
+    """
 
     filename: str
     url: str
@@ -133,6 +138,10 @@ class LockedPackage:
     :ivar required_by: names of packages, or lines of requirements files.
     :ivar build: present where the plan is to build it.
     :ivar yanked: the reason its release was yanked, or None.
+    :ivar index: the URL of the index that it comes from; None if it comes from none.
+    :ivar direct: where it comes from instead, as it was asked for: then it has one wheel, or one
+        source, which is called its *sdist* here.
+    :ivar requires: what it requires on the target, extras that are wanted included.
     """
 
     name: NormalizedName
@@ -142,6 +151,9 @@ class LockedPackage:
     required_by: tuple[str, ...] = ()
     build: LockedBuild | None = None
     yanked: str | None = None
+    index: str | None = None
+    direct: Direct | None = None
+    requires: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.name} {self.version}"

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from wheelhouse.fetch import Fetcher
     from wheelhouse.locking.candidates import Release
     from wheelhouse.locking.experience import Experience
-    from wheelhouse.locking.index import Index
+    from wheelhouse.locking.index import Pages
     from wheelhouse.locking.model import Provision
     from wheelhouse.plan import Circumstances
     from wheelhouse.targets import Interpreter
@@ -74,7 +74,7 @@ class BuildInspector:
         here: Circumstances,
         interpreter: Interpreter,
         *,
-        index: Index,
+        index: Pages,
         fetcher: Fetcher,
         runner: Runner,
         mender: Mender,

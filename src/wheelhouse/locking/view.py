@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from packaging.specifiers import SpecifierSet
 
-    from wheelhouse.locking.index import Index, ProjectPage
+    from wheelhouse.locking.index import Pages, ProjectPage
     from wheelhouse.locking.metadata import MetadataSource
     from wheelhouse.locking.model import RefusedFile
     from wheelhouse.targets import Interpreter
@@ -64,7 +64,7 @@ class View:
     """One policy's view of an index, for one interpreter."""
 
     def __init__(
-        self, index: Index, interpreter: Interpreter, metadata: MetadataSource, policy: Policy
+        self, index: Pages, interpreter: Interpreter, metadata: MetadataSource, policy: Policy
     ) -> None:
         self._index = index
         self._interpreter = interpreter

@@ -10,7 +10,8 @@ from lockingfactory import sha
 from packaging.utils import canonicalize_name
 
 from wheelhouse.errors import ConfigError, SeveralErrors
-from wheelhouse.locking.requirements import Requirements, read_requirements
+from wheelhouse.inputs.model import Requirements
+from wheelhouse.inputs.requirementsfile import read_requirements
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,15 +12,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 
 from wheelhouse.errors import ConfigError, WheelhouseError, raise_all
+from wheelhouse.inputs.model import Asked, Requirements
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
-
-    from packaging.utils import NormalizedName
 
 #: Options that say where packages come from. They belong into wheelhouse.toml, where each is
 #: bound to what may come from there.
@@ -32,46 +30,6 @@ SOURCES = {
     "trusted_hosts": "--trusted-host",
 }
 FORMATS = {"no_binary": "--no-binary", "only_binary": "--only-binary"}
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Asked:
-    """One requirement and the line that asks for it.
-
-    :ivar origin: ``requirements.txt:3``, relative to the project.
-    :ivar hashes: the SHA-256 hashes that the line allows; empty if it names none.
-    """
-
-    requirement: Requirement
-    origin: str
-    hashes: frozenset[str] = frozenset()
-
-    @property
-    def name(self) -> NormalizedName:
-        """The project's normalised name."""
-        return canonicalize_name(self.requirement.name)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Requirements:
-    """Everything that the files of a project ask for.
-
-    :ivar files: every file that was read and the SHA-256 of its content.
-    """
-
-    asked: tuple[Asked, ...]
-    constraints: tuple[Asked, ...]
-    files: dict[Path, str]
-    prereleases: bool = False
-
-    def hashes(self, name: NormalizedName) -> frozenset[str]:
-        """The hashes that requirements and constraints allow for *name*; empty: any."""
-        found = [
-            each.hashes
-            for each in (*self.asked, *self.constraints)
-            if each.name == name and each.hashes
-        ]
-        return frozenset().union(*found)
 
 
 @dataclass(slots=True)

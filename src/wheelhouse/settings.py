@@ -1,0 +1,55 @@
+"""What `wheelhouse.toml` and the command line say of inputs and indexes. Pure data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from packaging.utils import NormalizedName
+
+#: By this name, settings of packages mean the index that the others come from.
+DEFAULT_INDEX = "default"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InputFile:
+    """A file that says what is wanted; what kind of file it is, its name tells.
+
+    :ivar path: absolute, inside the project.
+    :ivar extras: of a `pyproject.toml` or a lock, the extras that are wanted too, normalized.
+    :ivar groups: of the same, the dependency groups that are wanted too, normalized.
+    :ivar project: whether the project that the file belongs to is wanted itself; None is what the
+        file's own tool does.
+    """
+
+    path: Path
+    extras: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    project: bool | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class IndexSettings:
+    """A package index, or a folder or page of files.
+
+    :ivar name: the user's for it; :data:`DEFAULT_INDEX` for that of the top level.
+    :ivar url: of its Simple API, of a page of links, or of a folder (``file:///…``): without
+        credentials or a slash at its end.
+    :ivar flat: whether it is a page or a folder with the files of all projects.
+    :ivar packages: patterns of names, such as ``corp-*``: what matches comes from here only.
+    :ivar username: the name to sign in with, where it is not in the environment or a netrc file.
+    """
+
+    name: str
+    url: str
+    flat: bool = False
+    packages: tuple[str, ...] = ()
+    username: str = ""
+
+    def has_to_have(self, name: NormalizedName) -> bool:
+        """Whether the project *name* is to come from here only."""
+        return any(fnmatchcase(name, pattern) for pattern in self.packages)
