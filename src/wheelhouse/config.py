@@ -119,6 +119,8 @@ class Project:
     :ivar exclude_newer: files that came to their index at this time or later are not used; or
         those younger than this.
     :ivar source: for packages whose settings say nothing: ``wheel`` never builds, ``sdist`` always.
+    :ivar credentials: user and password by the URLs of requirements that named them; they must get
+        into nothing that is written.
     """
 
     root: Path
@@ -136,6 +138,14 @@ class Project:
     indexes: tuple[IndexSettings, ...] = ()
     exclude_newer: datetime | timedelta | None = None
     source: Literal["any", "wheel", "sdist"] = "any"
+    credentials: Mapping[str, tuple[str, str]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+
+    @property
+    def known_indexes(self) -> tuple[IndexSettings, ...]:
+        """All of them, in the order in which they are asked."""
+        return (*self.indexes, *([self.default_index] if self.default_index else []))
 
     @property
     def index(self) -> str:

@@ -8,12 +8,12 @@ from __future__ import annotations
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from wheelhouse.errors import InterruptedRunError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 Outcome = Literal["done", "reused", "failed", "skipped"]
@@ -71,6 +71,21 @@ class Notice(Event):
 
     message: str
     hint: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LockCompared(Event):
+    """A target's lock is known, and what it has otherwise than the one before.
+
+    *changed* says whether that is anything; *summary* is one clause for people; *changes* is the
+    whole, in JSON's types. *written* is false where it was only to be told.
+    """
+
+    path: Path
+    changed: bool
+    written: bool
+    summary: str
+    changes: Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,18 +1,21 @@
 """Downloads: hash-checked, retried, into the store.
 
-Taken over from the environment: proxies, and the CA bundle (``SSL_CERT_FILE``,
-``REQUESTS_CA_BUNDLE``, ``CURL_CA_BUNDLE``, ``PIP_CERT``). Nothing else is.
+Taken over from the environment: proxies, the CA bundle (``SSL_CERT_FILE``,
+``REQUESTS_CA_BUNDLE``, ``CURL_CA_BUNDLE``, ``PIP_CERT``) or the folder of CAs (``SSL_CERT_DIR``),
+and what :mod:`wheelhouse.credentials` reads. Nothing else is.
 """
 
 from __future__ import annotations
 
-import os
+import base64
 import threading
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
-from urllib.parse import urlsplit, urlunsplit
 
+from wheelhouse.credentials import Credentials
 from wheelhouse.errors import FetchError
+from wheelhouse.fetcherrors import ca_bundle, downgraded, redacted, refused, unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,27 +34,39 @@ CONNECT, READ, TOTAL = 15.0, 60.0, 3600.0
 
 CHUNK = 1 << 18
 
-#: Each may name a CA bundle; the first that is set does.
-CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE", "PIP_CERT")
+#: Bytes of an index's page, and seconds that it may take: PyPI's longest has 20 million.
+PAGE, PAGE_TOTAL = 256 << 20, 300.0
 
 #: Seconds: between two tries at first (doubled each time), and the longest that a server may ask
 #: us to wait before the next one.
 BACKOFF, PATIENCE = 0.5, 60.0
 
 
-def redacted(url: str) -> str:
-    """*url* without what may be a password: for messages, logs and manifests."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return "an invalid address"
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=host, query="", fragment=""))
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Page:
+    """A small answer, read.
+
+    :ivar url: where it came from in the end, after redirects.
+    :ivar kind: its content type, without parameters, in lower case; may be empty.
+    """
+
+    url: str
+    kind: str
+    content: bytes
 
 
-def ca_bundle() -> str | bool:
-    """The CA bundle that the host's environment names, else the client's own."""
-    return next((os.environ[name] for name in CA_VARIABLES if os.environ.get(name)), True)
+class _OfThread(threading.local):
+    """What a thread has for itself.
+
+    :ivar unless: whether its present request is not to be redirected to an address.
+    """
+
+    session: requests.Session | None = None
+    unless: Callable[[str], bool] = staticmethod(lambda _: False)
+
+
+class _SentAwayError(Exception):
+    """A server redirects to where nobody wants to go."""
 
 
 class Client:
@@ -62,22 +77,27 @@ class Client:
 
     :param backoff: seconds between the first two tries.
     :param timeout: seconds to connect, and between two reads.
+    :param credentials: for whatever asks for some; without, netrc's.
     """
 
     def __init__(
-        self, *, backoff: float = BACKOFF, timeout: tuple[float, float] = (CONNECT, READ)
+        self,
+        *,
+        backoff: float = BACKOFF,
+        timeout: tuple[float, float] = (CONNECT, READ),
+        credentials: Credentials | None = None,
     ) -> None:
         self.backoff = backoff
+        self.credentials = credentials or Credentials()
         self._timeout = timeout
-        self._local = threading.local()
+        self._local = _OfThread()
 
     @property
     def session(self) -> requests.Session:
         """This thread's session."""
-        if not hasattr(self._local, "session"):
+        if self._local.session is None:
             self._local.session = self._make()
-        session: requests.Session = self._local.session
-        return session
+        return self._local.session
 
     def _make(self) -> requests.Session:
         import requests
@@ -86,9 +106,26 @@ class Client:
 
         from wheelhouse import __version__
 
-        session = requests.Session()
+        credentials, local = self.credentials, self._local
+
+        class Careful(requests.Session):
+            """Looks at each address that a server redirects to before it is asked for anything."""
+
+            def rebuild_auth(
+                self, prepared_request: requests.PreparedRequest, response: requests.Response
+            ) -> None:
+                there, here = str(prepared_request.url), response.url
+                if _has_tls(here) and not _has_tls(there):
+                    raise downgraded(here, there)
+                if local.unless(there):
+                    raise _SentAwayError
+                prepared_request.headers.pop("Authorization", None)
+                _sign(prepared_request, credentials)
+
+        session = Careful()
         session.verify = ca_bundle()
         session.headers["User-Agent"] = f"wheelhouse/{__version__}"
+        session.auth = lambda request: _sign(request, credentials)
 
         class Patient(Retry):
             """Waits as long as a server asks it to, within reason."""
@@ -112,84 +149,122 @@ class Client:
         session.mount("http://", adapter)
         return session
 
-    def get(
-        self, url: str, *, stream: bool = False, accept: str = "*/*", byte_range: str = ""
-    ) -> requests.Response:
-        """GET *url*, or the *byte_range* of it, which a server may overlook.
+    def get(self, url: str, *, byte_range: str = "") -> requests.Response:
+        """GET the file at *url*, or the *byte_range* of it, which a server may overlook.
 
-        Raises FetchError for whatever is not an answer with status 200, 206 or 404.
+        Its body is still to be read. Raises FetchError for whatever is not an answer with status
+        200, 206 or 404.
         """
-        import requests
-
         # identity: the bytes that are hashed are the bytes of the file
-        headers = {"Accept": accept} | ({"Accept-Encoding": "identity"} if stream else {})
-        headers |= {"Range": byte_range} if byte_range else {}
-        for attempt in range(ATTEMPTS):
-            try:
-                answer = self.session.get(
-                    url, stream=stream, timeout=self._timeout, headers=headers
-                )
-                break
-            except requests.exceptions.ChunkedEncodingError as error:  # it broke off
-                if attempt == ATTEMPTS - 1:
-                    raise unreachable(url, error) from error
-                time.sleep(self.backoff * 2**attempt)
-            except (requests.RequestException, OSError) as error:
-                raise unreachable(url, error) from error
-        objection = _objection(url, answer)
-        if objection is not None:
+        headers = {"Accept": "*/*", "Accept-Encoding": "identity"}
+        return self._good(url, headers | ({"Range": byte_range} if byte_range else {}))
+
+    def _good(self, url: str, headers: dict[str, str]) -> requests.Response:
+        answer = self._answer(url, headers)
+        tried = "Authorization" in answer.request.headers
+        refusal = answer.status_code in {401, 403}
+        if refusal and not tried and self.credentials.after_refusal(answer.url):
             answer.close()
-            raise objection
+            answer = self._answer(url, headers)
+        if answer.status_code not in {200, 206, 404}:
+            answer.close()
+            raise refused(url, answer.status_code, self._advice(answer))
         return answer
 
+    def _answer(self, url: str, headers: dict[str, str]) -> requests.Response:
+        import requests
 
-def _objection(url: str, answer: requests.Response) -> FetchError | None:
-    """What is wrong with how *url* was answered, if anything is."""
-    for step in (*answer.history[1:], answer):
-        if url.lower().startswith("https:") and not step.url.lower().startswith("https:"):
-            return FetchError(
-                f"{redacted(url)} redirects to an address without TLS ({redacted(step.url)})",
-                hint="use an index whose files are served over https",
+        try:
+            return self.session.get(url, stream=True, timeout=self._timeout, headers=headers)
+        except (requests.RequestException, OSError) as error:
+            raise unreachable(url, error) from error
+
+    def _advice(self, answer: requests.Response) -> str:
+        """What to do about credentials that are missing or not accepted."""
+        login = self.credentials.of(answer.url)
+        if login is None:
+            return self.credentials.hint(answer.url)
+        return f"correct the credentials of {login.source}, or what they are allowed to read"
+
+    def page(
+        self,
+        url: str,
+        *,
+        accept: str = "*/*",
+        at_most: int = PAGE,
+        total: float = PAGE_TOTAL,
+        unless: Callable[[str], bool] = lambda _: False,
+    ) -> Page | None:
+        """The whole of a small answer, decoded; None if there is nothing at *url*.
+
+        :param at_most: bytes.
+        :param total: seconds.
+        :param unless: addresses that nothing is asked for: who is sent there has found nothing.
+        :raises FetchError: it cannot be had, is longer than that, or takes longer.
+        """
+        broken = _broken()
+        self._local.unless = unless
+        try:
+            for attempt in range(ATTEMPTS):
+                try:
+                    return self._page(url, accept, at_most, total)
+                except broken as error:
+                    if attempt == ATTEMPTS - 1:
+                        raise unreachable(url, error) from error
+                    time.sleep(self.backoff * 2**attempt)
+            raise AssertionError("unreachable")
+        except _SentAwayError:
+            return None
+        finally:
+            del self._local.unless
+
+    def _page(self, url: str, accept: str, at_most: int, total: float) -> Page | None:
+        with self._good(url, {"Accept": accept}) as answer:
+            if answer.status_code == 404:
+                return None
+            content = b"".join(_bounded(answer, at_most, total))
+        kind = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        return Page(url=answer.url, kind=kind, content=content)
+
+
+def _broken() -> tuple[type[Exception], ...]:
+    """What a transfer that breaks off raises."""
+    import requests
+    from urllib3.exceptions import HTTPError
+
+    return requests.RequestException, HTTPError, OSError
+
+
+def _bounded(answer: requests.Response, at_most: int, total: float) -> Iterator[bytes]:
+    """The body of *answer*, decoded: neither a slow server nor a wordy one is waited for."""
+    deadline = time.monotonic() + total
+    received = 0
+    while chunk := answer.raw.read1(CHUNK, decode_content=True):
+        received += len(chunk)
+        if received > at_most:
+            raise FetchError(
+                f"{redacted(answer.url)} has more than {at_most >> 20} MiB",
+                hint="find out what is served there: no page of an index is as long",
             )
-    return None if answer.status_code in {200, 206, 404} else refused(url, answer.status_code)
+        if time.monotonic() > deadline:
+            raise FetchError(
+                f"{redacted(answer.url)} did not arrive within {total:.0f} s",
+                hint="check the network, then run the command again",
+            )
+        yield chunk
 
 
-def unreachable(url: str, error: Exception) -> FetchError:
-    """The error for an address from which no answer came."""
-    text = str(error)
-    host = urlsplit(redacted(url)).hostname
-    if "CA certificate bundle" in text:
-        return FetchError(
-            f"the CA bundle that the environment names is not there: {ca_bundle()}",
-            hint="correct " + " or ".join(CA_VARIABLES),
-        )
-    if "CERTIFICATE_VERIFY_FAILED" in text or "SSLError" in text:
-        return FetchError(
-            f"{host} shows a certificate that is not trusted",
-            hint="set SSL_CERT_FILE to the CA bundle of your network",
-        )
-    if "NameResolutionError" in text or "Name or service not known" in text:
-        return FetchError(
-            f"{host} cannot be resolved", hint="check the network, the proxy and the index's URL"
-        )
-    if "timed out" in text or "Timeout" in text:
-        return FetchError(f"{host} does not answer in time ({redacted(url)})", hint="try again")
-    why = "connection refused" if "Connection refused" in text else type(error).__name__
-    return FetchError(
-        f"{redacted(url)} cannot be reached: {why}",
-        hint="check the network, the proxy and the index's URL",
-    )
+def _has_tls(url: str) -> bool:
+    return url.lower().startswith("https:")
 
 
-def refused(url: str, status: int) -> FetchError:
-    """The error for an answer that is neither the file nor "not there"."""
-    hints = {
-        401: "the index wants credentials: put them into ~/.netrc",
-        403: "the index does not let you in: check your credentials in ~/.netrc",
-    }
-    return FetchError(
-        f"{redacted(url)} answers with status {status}", hint=hints.get(status, "try again later")
-    )
+def _sign(request: requests.PreparedRequest, credentials: Credentials) -> requests.PreparedRequest:
+    """Give *request* the credentials of its own address, if there are any."""
+    login = credentials.of(str(request.url))
+    if login is not None:
+        pair = base64.b64encode(f"{login.username}:{login.password}".encode())
+        request.headers["Authorization"] = f"Basic {pair.decode()}"
+    return request
 
 
 class Elsewhere(Protocol):
@@ -224,13 +299,19 @@ class Fetcher:
         self._check = check
         self._total = total
         self._elsewhere = elsewhere
+        self._firsts: dict[str, str] = {}
 
     def first(self, url: str) -> str:
         """The SHA-256 of what is at *url*, which nobody has said beforehand; the store has it then.
 
+        What it is once, it is for this object's life.
+
         :raises FetchError: it cannot be had.
         """
-        return self._retried(url, lambda: self.store.add(self._chunks(url, None)))
+        if url not in self._firsts:
+            found = self._retried(url, lambda: self.store.add(self._chunks(url, None)))
+            return self._firsts.setdefault(url, found)
+        return self._firsts[url]
 
     def fetch(self, url: str, sha256: str) -> Path:
         """The verified file with this hash, from the store or from *url*.
@@ -287,7 +368,7 @@ class Fetcher:
         if self._elsewhere is not None and not url.startswith(("https://", "http://")):
             yield from self._elsewhere(url)
             return
-        answer = self.client.get(url, stream=True)
+        answer = self.client.get(url)
         with answer:
             if answer.status_code == 404:
                 raise FetchError(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 from wheelhouse import manifest as manifests
 from wheelhouse.errors import StorageError
-from wheelhouse.fetch import redacted
+from wheelhouse.fetcherrors import redacted
 from wheelhouse.installer import FILENAME as INSTALLER
 from wheelhouse.installer import installer_text
 from wheelhouse.manifest import (
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from wheelhouse.engine import Image, TargetImages
     from wheelhouse.locking.model import SystemRequirement
+    from wheelhouse.manifest import Bypassed
     from wheelhouse.targets import Interpreter, Target
 
 T = TypeVar("T")
@@ -74,6 +75,7 @@ class HouseContents:
     :ivar lock_sha256: the hash of the lock's file.
     :ivar requirements: the requirements that the user wrote.
     :ivar version: wheelhouse's own.
+    :ivar bypassed: what is to be on the server, and not in it.
     """
 
     target: Target
@@ -84,6 +86,7 @@ class HouseContents:
     requirements: tuple[str, ...]
     version: str
     system: tuple[SystemRequirement, ...] = ()
+    bypassed: tuple[Bypassed, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -169,6 +172,7 @@ def describe(contents: HouseContents) -> Manifest:
         lock_sha256=contents.lock_sha256,
         requirements=tuple(sorted(contents.requirements)),
         wheels=tuple(_settled(facts) for facts in wheels),
+        bypassed=tuple(sorted(contents.bypassed, key=lambda each: each.name)),
     )
 
 
@@ -233,7 +237,14 @@ def requirements_text(manifest: Manifest) -> str:
     pins = (
         f"{wheel.name}=={wheel.version} --hash=sha256:{wheel.sha256}\n" for wheel in manifest.wheels
     )
-    return head + "".join(pins)
+    return head + _bypassed_comment(manifest) + "".join(pins)
+
+
+def _bypassed_comment(manifest: Manifest) -> str:
+    if not manifest.bypassed:
+        return ""
+    names = ", ".join(f"{each.name}=={each.version}" for each in manifest.bypassed)
+    return f"# Not in here, to be on the server already: {names};\n# so add --no-deps.\n"
 
 
 def pylock_text(manifest: Manifest) -> str:

@@ -36,6 +36,9 @@ def installer_text(target: Target, manifest: Manifest, proven: Place) -> str:
         "packages": " ".join(_packages(needs)),
         "stated": " ".join(_stated(needs)) if _is_own(target, proven) else "",
         "manager": family(target.preset.family).manager if _is_own(target, proven) else "",
+        "bypassed": " ".join(
+            f"{each.name}={each.version}" for each in manifest.bypassed if each.needed
+        ),
         "package_fix": _package_fix(target, proven),
         "python_fix": _python_fix(target),
     }

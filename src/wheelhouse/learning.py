@@ -84,6 +84,7 @@ def prove_once(
             skip_imports={each.name: each.skip_imports for each in house.manifest.wheels},
             listener=listener,
             cancellation=run.cancellation,
+            provided=[each for each in wheels if each.step.package.provided],
         )
         lesson = learn(house, proof, terms, finder)
         report.detail = f"not yet: it {lesson}" if lesson else str(proof)

@@ -226,6 +226,28 @@ class WheelFacts(_Strict):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Bypassed(_Strict):
+    """A package that is no part of the wheelhouse: something else brings it to the server.
+
+    :ivar name: its project, normalized.
+    :ivar version: the version that everything here was chosen to fit.
+    :ivar way: how it comes there: ``image`` (the server's image has it), ``system`` (a package of
+        the distribution brings it) or ``wheel`` (somebody installs its wheel).
+    :ivar package: that package of the distribution; empty otherwise.
+    :ivar required_by: the packages and requirement files that ask for it.
+    :ivar needed: whether something here, or a requirement of the user's, asks for it, so that
+        ``install.sh`` looks whether it is there; not only what else bypasses the wheelhouse.
+    """
+
+    name: str
+    version: str
+    way: Literal["image", "system", "wheel"]
+    package: str = ""
+    required_by: tuple[str, ...] = ()
+    needed: bool = True
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Manifest(_Strict):
     """The whole story of a wheelhouse.
 
@@ -238,6 +260,7 @@ class Manifest(_Strict):
     :ivar lock_sha256: the hash of the lock it was made from.
     :ivar requirements: the requirements that the user wrote.
     :ivar wheels: all wheels, by name.
+    :ivar bypassed: what else they were chosen to fit, and is not here, by name.
     """
 
     format: Literal[1] = FORMAT
@@ -249,6 +272,7 @@ class Manifest(_Strict):
     lock_sha256: str
     requirements: tuple[str, ...]
     wheels: tuple[WheelFacts, ...]
+    bypassed: tuple[Bypassed, ...] = ()
 
 
 @cache

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from wheelhouse.house import House, assemble
 from wheelhouse.learning import on_server, prove_once, take
+from wheelhouse.locking.current import AS_EVER
 from wheelhouse.locking.lockfile import lock_path
 from wheelhouse.phases import phase, telling_the_end
 from wheelhouse.planning import locked, plan_one
@@ -17,7 +18,7 @@ from wheelhouse.supplying import supply
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from wheelhouse.locking.current import Freshness
+    from wheelhouse.locking.current import Freshness, Renewal
     from wheelhouse.locking.model import Lock
     from wheelhouse.plan import Plan, Planned
     from wheelhouse.run import Run
@@ -74,9 +75,9 @@ def as_done(before: Plan, after: Plan) -> Plan:
     return replace(after, steps=tuple(steps))
 
 
-def lock_target(run: Run, target: Target, freshness: Freshness) -> Lock:
+def lock_target(run: Run, target: Target, freshness: Freshness, renewal: Renewal = AS_EVER) -> Lock:
     """Write the target's lock. Raises WheelhouseError."""
     with telling_the_end(run.reporter, target) as end:
-        _, _, lock = locked(run, target, freshness)
+        _, _, lock = locked(run, target, freshness, renewal)
         end.path = lock_path(run.project.root, target.name)
     return lock

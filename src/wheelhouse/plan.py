@@ -15,6 +15,7 @@ from wheelhouse.errors import PlanError, WheelhouseError, raise_all
 from wheelhouse.locking.candidates import TagRanks
 from wheelhouse.locking.model import NOTHING_MORE, LockedPackage
 from wheelhouse.locking.provision import provision_fields
+from wheelhouse.sources.location import shown
 from wheelhouse.wheels.policy import repair_policy
 
 if TYPE_CHECKING:
@@ -172,6 +173,8 @@ def plan_target(lock: Lock, project: Project, here: Circumstances) -> Plan:
     steps: list[Step] = []
     errors: list[WheelhouseError] = []
     for package in lock.packages:
+        if package.provided and not package.files:
+            continue  # the server has it already
         try:
             steps.append(_step(package, project, here, ranks))
         except PlanError as error:
@@ -181,7 +184,7 @@ def plan_target(lock: Lock, project: Project, here: Circumstances) -> Plan:
 
 
 def _step(package: LockedPackage, project: Project, here: Circumstances, ranks: TagRanks) -> Step:
-    source = project.settings(package.name).source
+    source = "any" if package.direct else project.settings(package.name).source
     wheel = None if source == "sdist" else best_wheel(package.wheels, ranks)
     if wheel is not None:
         return Step(
@@ -201,6 +204,8 @@ def best_wheel(wheels: Sequence[LockedFile], ranks: TagRanks) -> LockedFile | No
 
 
 def _why_this_wheel(package: LockedPackage, wheel: LockedFile) -> str:
+    if package.direct is not None:
+        return f"asked for by its place, {shown(package.direct)}"
     tag = wheel.filename.removesuffix(".whl").split("-", 2)[2]
     if len(package.wheels) > 1:
         return f"the best of {len(package.wheels)} wheels that fit the target"
@@ -210,8 +215,12 @@ def _why_this_wheel(package: LockedPackage, wheel: LockedFile) -> str:
 def build_step(package: LockedPackage, project: Project, here: Circumstances) -> Step:
     """The step that builds *package* for the wheelhouse, or takes what an earlier run has built."""
     settings = project.settings(package.name)
-    asked = settings.source == "sdist"
-    why = 'asked for: source = "sdist"' if asked else "no wheel on the index fits the target"
+    if package.direct is not None:
+        why = f"asked for by its place, {shown(package.direct)}"
+    elif settings.source == "sdist":
+        why = 'asked for: source = "sdist"'
+    else:
+        why = "no wheel on the index fits the target"
     return _build(package, project, here, why, may_be_pure=settings.allow_pure)
 
 
@@ -312,4 +321,5 @@ def recipe_of(
         system=system,
         search=package.build.provision.search,
         regenerate=package.build.provision.regenerate,
+        subdirectory=package.direct.subdirectory if package.direct else "",
     )

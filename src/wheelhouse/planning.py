@@ -5,14 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from wheelhouse.building.circumstances import circumstances
-from wheelhouse.locking.current import current_lock
+from wheelhouse.events import LockCompared
+from wheelhouse.locking.current import AS_EVER, current_lock
+from wheelhouse.locking.difference import difference
+from wheelhouse.locking.lockfile import load_lock, lock_path
 from wheelhouse.phases import phase, tell_stand_in
 from wheelhouse.plan import Planned, plan_target
 from wheelhouse.probe import probe
 
 if TYPE_CHECKING:
     from wheelhouse.engine import TargetImages
-    from wheelhouse.locking.current import Freshness
+    from wheelhouse.locking.current import Freshness, Renewal
     from wheelhouse.locking.model import Lock
     from wheelhouse.run import Run
     from wheelhouse.targets import Interpreter, Target
@@ -34,13 +37,28 @@ def plan_with(
 
 
 def locked(
-    run: Run, target: Target, freshness: Freshness
+    run: Run, target: Target, freshness: Freshness, renewal: Renewal = AS_EVER
 ) -> tuple[TargetImages, Interpreter, Lock]:
     """The target's images, what its Python says of itself, and its lock. Raises WheelhouseError."""
     with phase(run, target, "images"):
         images = run.engine.images(target)
         tell_stand_in(run, target, images)
         interpreter = probe(run.runner, target, images)
+    path = lock_path(run.project.root, target.name)
     with phase(run, target, "lock"):
-        lock = current_lock(run.locker, run.project, target, interpreter, images, freshness)
+        old = load_lock(path)
+        lock = current_lock(
+            *(run.locker, run.project, target, interpreter, images, freshness), renewal
+        )
+    found = difference(old, lock)
+    run.reporter.emit(
+        LockCompared(
+            target=target.name,
+            path=path,
+            changed=bool(found),
+            written=renewal.written,
+            summary=found.summary(),
+            changes=found.to_dict(),
+        )
+    )
     return images, interpreter, lock

@@ -20,13 +20,14 @@ from wheelhouse.proofreport import Proof, read_proof
 from wheelhouse.text import human_size, sanitize_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from wheelhouse.engine import Engine, Limits, TargetImages
     from wheelhouse.engine.cancellation import Cancellation
     from wheelhouse.engine.session import Listener
     from wheelhouse.house import House
     from wheelhouse.manifest import WheelFacts
+    from wheelhouse.obtain import Obtained
 
 #: Seconds that the import of one module may take.
 IMPORT_DEADLINE = 120.0
@@ -50,11 +51,13 @@ def prove(
     skip_imports: Mapping[str, Iterable[str]],
     listener: Listener,
     cancellation: Cancellation,
+    provided: Sequence[Obtained] = (),
 ) -> Proof:
     """Install *house* in a clean container of ``images.runtime`` and import all that is in it.
 
     :param skip_imports: by distribution, modules that cannot be imported by their nature, with
         all that is below them; ``*`` stands for every module.
+    :param provided: wheels that the server has without the wheelhouse.
     :return: what came of it; something in it may not import.
     :raises ProofError: it does not install.
     :raises EngineError: the engine failed.
@@ -67,7 +70,11 @@ def prove(
         limits=limits,
         scratch="memory" if house.size * (UNPACKED + 1) < limits.memory // 2 else "disk",
     )
-    job = make_job(house, images.runtime_python, skip_imports, processes=round(limits.cpus))
+    job = make_job(
+        *(house, images.runtime_python, skip_imports),
+        processes=round(limits.cpus),
+        provided=provided,
+    )
     try:
         reply = run_job(engine, spec, job, listener=listener, cancellation=cancellation)
     except JobFailedError as error:
@@ -78,7 +85,12 @@ def prove(
 
 
 def make_job(
-    house: House, python: str, skip_imports: Mapping[str, Iterable[str]], *, processes: int
+    house: House,
+    python: str,
+    skip_imports: Mapping[str, Iterable[str]],
+    *,
+    processes: int,
+    provided: Sequence[Obtained] = (),
 ) -> Job:
     """The job that proves *house* with the interpreter *python*."""
     skipped = {canonicalize_name(name): tuple(skip_imports[name]) for name in skip_imports}
@@ -87,9 +99,13 @@ def make_job(
         for wheel in house.manifest.wheels
     ]
     inputs = [Input(name=f"house/{name}", source=house.path / name) for name in house.files()]
+    inputs += [
+        Input(name=f"provided/{each.wheel.filename}", source=each.wheel.path) for each in provided
+    ]
     parameters = {
         "python": python,
         "wheels": wheels,
+        "provided": {each.wheel.name: each.wheel.filename for each in provided},
         "jobs": max(1, processes),
         "deadline": IMPORT_DEADLINE,
         "libraries": list(house.manifest.needs.libraries),

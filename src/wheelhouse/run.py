@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from wheelhouse.engine.cancellation import Cancellation
     from wheelhouse.events import Reporter
     from wheelhouse.fetch import Fetcher
+    from wheelhouse.locking.direct import Pinner
     from wheelhouse.store import Store
 
 
@@ -47,10 +48,12 @@ def open_run(
     fetcher: Fetcher,
     reporter: Reporter,
     cancellation: Cancellation,
+    pinner: Pinner,
     jobs: int | None = None,
 ) -> Iterator[Run]:
     """A run over *project*. At its end no container of it is left.
 
+    :param pinner: says what lies at places that are no index's.
     :param jobs: containers at once; else the project's setting, else one per CPU of the engine.
     """
     store.clean()
@@ -66,6 +69,7 @@ def open_run(
                 fetcher=fetcher,
                 runner=runner,
                 scheduler=scheduler,
+                pinner=pinner,
             )
             yield Run(
                 project=project,

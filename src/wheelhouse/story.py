@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, cast
 
-from wheelhouse.fetch import redacted
+from wheelhouse.fetcherrors import redacted
 from wheelhouse.house import HouseContents, HouseWheel
 from wheelhouse.locking.system import server_system
 from wheelhouse.manifest import (
     BuildRequirementFacts,
     BuiltStory,
+    Bypassed,
     FetchedStory,
     ImageFacts,
     WheelFacts,
@@ -19,9 +20,10 @@ from wheelhouse.wheels import system_needs
 from wheelhouse.wheels.policy import repair_policy
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from wheelhouse.config import Project
+    from wheelhouse.locking.model import Lock
     from wheelhouse.obtain import Obtained
     from wheelhouse.plan import Planned
     from wheelhouse.targets import Target
@@ -39,6 +41,7 @@ def contents(
     wheels = [
         HouseWheel(path=each.wheel.path, facts=_facts(each, project, planned.target))
         for each in obtained
+        if not each.step.package.provided
     ]
     return HouseContents(
         target=planned.target,
@@ -49,7 +52,23 @@ def contents(
         requirements=planned.lock.requested,
         version=__version__,
         system=server_system(project, planned.target, planned.lock, planned.images.place.preset),
+        bypassed=tuple(_bypassed(planned.lock)),
     )
+
+
+def _bypassed(lock: Lock) -> Iterator[Bypassed]:
+    others = {each.name for each in lock.packages if each.provided}
+    for each in lock.packages:
+        way, _, package = each.provided.partition(":")
+        if each.provided:
+            yield Bypassed(
+                name=each.name,
+                version=str(each.version),
+                way=cast("Literal['image', 'system', 'wheel']", way),
+                package=package,
+                required_by=tuple(sorted(each.required_by)),
+                needed=not others.issuperset(each.required_by),
+            )
 
 
 def _facts(obtained: Obtained, project: Project, target: Target) -> WheelFacts:

@@ -80,7 +80,9 @@ def _inspector(run: Run, planned: Planned, learning: bool) -> BuildInspector:
     """What finds out how the packages of the lock are built with something more."""
     target, images, interpreter = planned.target, planned.images, planned.interpreter
     lock = planned.lock
-    inspector = run.locker.inspector(target, interpreter, images, lock, learning=learning)
+    inspector = run.locker.inspector(
+        *(target, interpreter, images, lock), learning=learning, before=lock.before
+    )
     inspector.build_against({each.name: each.version for each in lock.packages})
     return inspector
 

@@ -9,7 +9,7 @@ reads the wheels themselves.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,9 +68,21 @@ def unchanged(question: Question) -> list[Event] | None:
 
 
 def _same(stamp: dict[str, Any]) -> bool:
-    return all(sha256_of(Path(path)) == sha for path, sha in stamp["inputs"].items()) and all(
-        _look(Path(house["path"])) == house["files"] for house in stamp["houses"]
+    return (
+        all(sha256_of(Path(path)) == sha for path, sha in stamp["inputs"].items())
+        and all(_look(Path(house["path"])) == house["files"] for house in stamp["houses"])
+        and all(_digest(Path(path)) == digest for path, digest in stamp["folders"].items())
     )
+
+
+def _digest(folder: Path) -> str:
+    """That of a project's folder. Raises OSError."""
+    from wheelhouse.sources.tree import digest
+
+    try:
+        return digest(folder)
+    except WheelhouseError as error:
+        raise OSError(error.message) from error
 
 
 def _clear(outputs: Iterable[Path]) -> None:
@@ -120,12 +132,15 @@ def remember(question: Question, project: Project, houses: Sequence[House]) -> N
 
     try:
         requirements = read_inputs(project.root, project.requirements)
-        if not _is_what_was_built(project, requirements, houses):
-            return
+        if requirements.variables or not _is_what_was_built(project, requirements, houses):
+            return  # what variables stand for, no file tells
         locks = [lock_path(project.root, house.manifest.target.name) for house in houses]
-        inputs: Iterable[Path] = [project.file, *project.captures, *requirements.files, *locks]
+        folders = [path for path in requirements.files if path.is_dir()]
+        files = [path for path in requirements.files if path not in folders]
+        inputs: Iterable[Path] = [project.file, *project.captures, *files, *locks]
         stamp = {
             "inputs": {str(path): sha256_of(path) for path in inputs},
+            "folders": {str(path): _digest(path) for path in folders},
             "houses": [_remembered(house) for house in houses],
         }
     except (WheelhouseError, OSError):
@@ -147,7 +162,8 @@ def _is_what_was_built(
     project: Project, requirements: Requirements, houses: Sequence[House]
 ) -> bool:
     from wheelhouse.config import load_project
-    from wheelhouse.locking.lock import inputs_digest
+    from wheelhouse.inputs.applied import with_options
+    from wheelhouse.locking.freshness import inputs_digest
     from wheelhouse.locking.lockfile import load_lock, lock_path
 
     for house in houses:
@@ -158,4 +174,5 @@ def _is_what_was_built(
             return False
         if lock.inputs != inputs_digest(project, project.targets[name], requirements):
             return False
-    return load_project(project.file) == project
+    as_read = replace(load_project(project.file), requirements=project.requirements)
+    return with_options(as_read, requirements) == project

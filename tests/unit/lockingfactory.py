@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from packaging.version import Version
 
+    from wheelhouse.inputs.model import Direct
     from wheelhouse.locking.candidates import Release, Source
     from wheelhouse.missing import Missing
     from wheelhouse.store import Store
@@ -189,6 +190,14 @@ class NoBuilder:
     def metadata(self, name: NormalizedName, release: Release, sdist: Path) -> str:
         """Fail."""
         raise AssertionError(f"the backend of {name} {release.version} was run for {sdist}")
+
+
+class NoPlaces:
+    """Where nothing lies. Implements `Pinner`."""
+
+    def pin(self, direct: Direct) -> str:
+        """Fail."""
+        raise AssertionError(f"{direct} was looked for")
 
 
 class NoPackages:

@@ -143,3 +143,26 @@ def test_a_zip_stays_inside_too(tmp_path: Path) -> None:
     assert sources.unpack(str(path), str(tmp_path / "there")) == str(top)
     assert {each.name for each in top.iterdir()} == {"outside", "setup.py"}
     assert not (tmp_path / "outside").exists()
+
+
+# --- a project below the top ------------------------------------------------------------------
+
+
+def test_the_project_may_be_below_the_top(tmp_path: Path) -> None:
+    path = sdist(tmp_path, (FILE, "demo-1.0/setup.py", "x"), (FILE, "demo-1.0/a/b/setup.py", "y"))
+    inner = sources.unpack(path, str(tmp_path / "there"), "a/b")
+    assert inner == str(tmp_path / "there/demo-1.0/a/b")
+    assert (tmp_path / "there/demo-1.0/setup.py").exists(), "the whole of it is there"
+
+
+@pytest.mark.parametrize("subdirectory", ["missing", "setup.py", "..", "../..", "/etc", ".", "up"])
+def test_a_project_that_is_not_below_the_top_is_refused(tmp_path: Path, subdirectory: str) -> None:
+    path = sdist(tmp_path, (FILE, "demo-1.0/setup.py", "x"), (LINK, "demo-1.0/up", "."))
+    with pytest.raises(JobError, match=f"it has no folder {subdirectory}"):
+        sources.unpack(path, str(tmp_path / "there"), subdirectory)
+
+
+def test_a_tar_that_is_not_compressed(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "demo.tar", "w") as archive:
+        archive.addfile(tarfile.TarInfo("source/setup.py"))
+    assert sources.unpack(str(tmp_path / "demo.tar"), str(tmp_path / "there")).endswith("/source")

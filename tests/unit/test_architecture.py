@@ -17,13 +17,16 @@ SOURCE = Path(__file__).parents[2] / "src" / "wheelhouse"
 
 #: From the bottom to the top. A module belongs where the longest name that fits it stands.
 LAYERS = (
-    "agent data.probe_server errors events targets text __init__",
-    """capture config configerrors credentials engine fetch filemeasures filevalues inputs.model
+    "agent data.probe_server errors events moments targets text __init__",
+    """capture config configerrors credentials engine fetch
+    fetcherrors filemeasures filevalues inputs.model
     locking.model missing locking.provision platformtable projectfile projectpaths providers recipes
-    reporting scheduler settings store tags targettable tomlsource toolbox wording""",
+    reporting scheduler settings store tags targettable tomlsource toolbox
+    torchindex wording""",
     """bootstrap building emulation engine.docker engine.docker_archive engine.docker_command
     engine.docker_container engine.docker_images engine.local engine.session imagefailures
-    imagemaker images imagestore imagesteps inputs locking.candidates locking.index plan sources
+    imagemaker images imagestore imagesteps inputs locking.candidates locking.flatindex
+    locking.index plan sources
     wheels""",
     """finding house installer locking manifest needs obtain probe proofreport prove proving publish
     serverneeds story workshop""",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import shutil
 import ssl
@@ -15,18 +16,24 @@ import requests
 from flakyindex import Answer, FlakyIndex
 from lockingfactory import sha
 
+from wheelhouse.credentials import Credentials
 from wheelhouse.errors import FetchError, InterruptedRunError
 from wheelhouse.fetch import (
     ATTEMPTS,
-    CA_VARIABLES,
     PATIENCE,
     Client,
     Fetcher,
+    Page,
+)
+from wheelhouse.fetcherrors import (
+    CA_FOLDERS,
+    CA_VARIABLES,
     ca_bundle,
     redacted,
     refused,
     unreachable,
 )
+from wheelhouse.settings import IndexSettings
 from wheelhouse.store import Store
 
 if TYPE_CHECKING:
@@ -46,7 +53,7 @@ def direct(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
-    for name in CA_VARIABLES:
+    for name in (*CA_VARIABLES, CA_FOLDERS):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -273,6 +280,130 @@ def test_a_proxy_of_the_environment_is_used(
     assert fetcher(store).fetch("http://index.example" + PATH, SHA).read_bytes() == DATA
 
 
+# --- credentials ------------------------------------------------------------------------------
+
+
+def signing(index: FlakyIndex, monkeypatch: pytest.MonkeyPatch, password: str = SECRET) -> Client:
+    """A client that knows a password for *index*."""
+    monkeypatch.setenv("NETRC", "/no/such/netrc")
+    monkeypatch.setenv("WHEELHOUSE_INDEX_CORP_USERNAME", "me")
+    monkeypatch.setenv("WHEELHOUSE_INDEX_CORP_PASSWORD", password)
+    corp = IndexSettings(name="corp", url=index.url("/simple"))
+    return Client(backoff=0.001, timeout=(5, 5), credentials=Credentials([corp]))
+
+
+def sent(index: FlakyIndex) -> list[str | None]:
+    """As whom each request came."""
+    headers = [asked.headers.get("Authorization") for asked in index.asked]
+    return [base64.b64decode(each[6:]).decode() if each else None for each in headers]
+
+
+@pytest.mark.parametrize("password", [SECRET, "with:colons", "Gr\u00fc\u00dfe \u4f60\u597d"])
+def test_an_index_is_asked_with_its_credentials(
+    store: Store, index: FlakyIndex, monkeypatch: pytest.MonkeyPatch, password: str
+) -> None:
+    corp = signing(index, monkeypatch, password)
+    Fetcher(corp, store, lambda: None).fetch(index.on(PATH, GOOD), SHA)
+    assert corp.page(index.on("/simple/demo/", GOOD)) is not None
+    assert sent(index) == [f"me:{password}"] * 2
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_no_credentials_follow_a_redirect(
+    store: Store, index: FlakyIndex, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    with FlakyIndex() as other:
+        there = other.on(
+            "/there", Answer(status=status, headers={"Location": index.on("/b", GOOD)})
+        )
+        url = index.on(PATH, Answer(status=status, headers={"Location": there}))
+        Fetcher(signing(index, monkeypatch), store, lambda: None).fetch(url, SHA)
+        assert sent(other) == [None]
+    assert sent(index) == [f"me:{SECRET}"] * 2
+
+
+def test_no_credentials_go_to_files_elsewhere(
+    store: Store, index: FlakyIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with FlakyIndex() as files:
+        url = files.on(PATH, GOOD)
+        Fetcher(signing(index, monkeypatch), store, lambda: None).fetch(url, SHA)
+        assert sent(files) == [None]
+
+
+def test_a_keyring_is_asked_where_an_index_has_refused(
+    index: FlakyIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = tmp_path / "keyring"
+    command.write_text(f"""#!/bin/sh\necho '{{"username": "me", "password": "{SECRET}"}}'\n""")
+    command.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("wheelhouse.credentials.find_spec", lambda _: None)
+    monkeypatch.setenv("NETRC", "/no/such/netrc")
+    corp = IndexSettings(name="corp", url=index.url("/simple"))
+    url = index.on(PATH, Answer(status=401), GOOD)
+    asking = Client(backoff=0.001, credentials=Credentials([corp]))
+    assert asking.page(url) is not None
+    assert asking.page(url) is not None
+    assert sent(index) == [None, f"me:{SECRET}", f"me:{SECRET}"]
+
+
+def test_what_to_do_about_a_refusal_is_told(
+    index: FlakyIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = index.on(PATH, Answer(status=403))
+    with pytest.raises(FetchError) as told:
+        signing(index, monkeypatch).page(url)
+    assert "of WHEELHOUSE_INDEX_CORP_PASSWORD" in str(told.value.hint)
+    with pytest.raises(FetchError) as told:
+        client().page(url)
+    assert "`machine 127.0.0.1` in $NETRC" in str(told.value.hint)
+    assert SECRET not in str(told.value.hint)
+
+
+# --- pages ------------------------------------------------------------------------------------
+
+
+def test_a_page_is_decoded(index: FlakyIndex) -> None:
+    packed = gzip.compress(DATA)
+    kind = "Text/HTML; charset=utf-8"
+    answer = Answer(body=packed, kind=kind, headers={"Content-Encoding": "gzip"})
+    url = index.on("/there", answer)
+    index.on("/page", Answer(status=302, headers={"Location": url}))
+    assert client().page(index.url("/page")) == Page(url=url, kind="text/html", content=DATA)
+    assert client().page(index.url("/nothing")) is None
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_page_that_is_too_long_is_not_read(index: FlakyIndex, packed: bool) -> None:
+    data = bytes(3 << 20)
+    headers = {"Content-Encoding": "gzip"} if packed else {}
+    url = index.on("/page", Answer(body=gzip.compress(data) if packed else data, headers=headers))
+    with pytest.raises(FetchError, match="has more than 2 MiB"):
+        client().page(url, at_most=2 << 20)
+    assert client().page(url, at_most=3 << 20) is not None
+
+
+def test_a_page_that_drips_is_ended(index: FlakyIndex) -> None:
+    url = index.on("/page", Answer(body=DATA, pause=0.01))
+    with pytest.raises(FetchError, match="did not arrive within"):
+        client().page(url, total=0.1)
+
+
+@pytest.mark.parametrize(
+    "fault", [Answer(body=DATA, cut=5), Answer(body=DATA, headers={"Content-Encoding": "gzip"})]
+)
+def test_a_page_that_breaks_is_tried_again_then_told(index: FlakyIndex, fault: Answer) -> None:
+    found = client().page(index.on("/page", *[fault] * (ATTEMPTS - 1), GOOD))
+    assert found is not None
+    assert found.content == DATA
+    with pytest.raises(FetchError, match="cannot be reached"):
+        client().page(index.on("/page", fault))
+
+
+# --- sessions ---------------------------------------------------------------------------------
+
+
 def test_each_thread_has_its_session() -> None:
     one = client()
     sessions = {id(one.session), id(one.session)}
@@ -330,8 +461,9 @@ def test_why_nobody_answers() -> None:
         error = unreachable(url, requests.ConnectionError(text))
         assert words in error.message
         assert SECRET not in error.message + str(error.hint)
-    assert "netrc" in str(refused(url, 401).hint)
-    assert SECRET not in refused(url, 500).message
+    assert refused(url, 401, "sign in").hint == "sign in"
+    assert refused(url, 500, "sign in").hint == "try again later"
+    assert SECRET not in refused(url, 500, "").message
 
 
 # --- TLS --------------------------------------------------------------------------------------
@@ -391,6 +523,21 @@ def test_a_ca_bundle_that_is_not_there(
         fetcher(store).fetch(secure.on(PATH, GOOD), SHA)
 
 
+def test_a_folder_of_cas_is_trusted(
+    store: Store,
+    secure: FlakyIndex,
+    certificate: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shutil.copy(certificate, tmp_path / "cert.pem")
+    subprocess.run(["openssl", "rehash", str(tmp_path)], check=True, capture_output=True)
+    monkeypatch.setenv(CA_FOLDERS, f":/no/such/folder:{tmp_path}")
+    assert fetcher(store).fetch(secure.on(PATH, GOOD), SHA).read_bytes() == DATA
+    monkeypatch.setenv("SSL_CERT_FILE", "/etc/own.pem")
+    assert ca_bundle() == "/etc/own.pem"
+
+
 def test_without_any_the_clients_own_bundle_serves() -> None:
     assert ca_bundle() is True
 
@@ -412,6 +559,7 @@ def test_a_redirect_to_an_address_without_tls_is_refused(
     with pytest.raises(FetchError, match="redirects to an address without TLS"):
         fetcher(store).fetch(url, SHA)
     assert nothing_is_stored(store)
+    assert index.asked == []
 
 
 def test_other_redirects_are_followed(store: Store, index: FlakyIndex) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 from typing import TYPE_CHECKING
 
@@ -10,12 +11,14 @@ from lockingfactory import sha
 from packaging.utils import canonicalize_name
 
 from wheelhouse.errors import ConfigError, SeveralErrors
-from wheelhouse.inputs.model import Requirements
-from wheelhouse.inputs.requirementsfile import read_requirements
+from wheelhouse.inputs import read_inputs
+from wheelhouse.settings import InputFile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from wheelhouse.inputs.model import Requirements
 
 MAIN = "requirements.txt"
 
@@ -28,7 +31,7 @@ def write(root: Path, files: Mapping[str, str | bytes]) -> None:
 
 
 def read(root: Path, *files: str) -> Requirements:
-    return read_requirements(root, [root / name for name in files or (MAIN,)])
+    return read_inputs(root, [InputFile(path=root / name) for name in files or (MAIN,)])
 
 
 def asked(
@@ -100,12 +103,54 @@ def test_prereleases(tmp_path: Path) -> None:
     assert not read(tmp_path).prereleases
 
 
-def test_variables_of_this_machine_are_not_put_in(
+@pytest.mark.parametrize(
+    ("line", "meant"),
+    [
+        ("${WANTED}==1", "flask==1"),
+        ("demo==${VERSION}", "demo==2.0"),
+        ("demo==${VERSION}${VERSION_2}", "demo==2.01"),
+    ],
+)
+def test_variables_stand_for_their_values(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str, meant: str
+) -> None:
+    monkeypatch.setenv("WANTED", "flask")
+    monkeypatch.setenv("VERSION", "2.0")
+    monkeypatch.setenv("VERSION_2", "1")
+    assert asked(tmp_path, line) == [meant]
+    assert set(read(tmp_path).variables) <= {"WANTED", "VERSION", "VERSION_2"}
+    assert read(tmp_path).variables
+
+
+@pytest.mark.parametrize("value", [None, ""])
+def test_a_variable_that_is_not_set_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str | None
+) -> None:
+    monkeypatch.delenv("WANTED", raising=False)
+    if value is not None:
+        monkeypatch.setenv("WANTED", value)
+    (message,) = refusals(tmp_path, "fine\n${WANTED}\n")
+    assert message.startswith(f'{MAIN}:2: "${{WANTED}}" takes in the environment variable WANTED')
+
+
+@pytest.mark.parametrize("line", ["$WANTED", "${wanted}", "demo==${wanted}", "%WANTED%"])
+def test_only_one_form_is_a_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
+    monkeypatch.setenv("WANTED", "flask")
+    monkeypatch.setenv("wanted", "1")
+    assert "cannot be read" in refusals(tmp_path, line)[0]
+
+
+def test_another_value_of_a_variable_is_another_content(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A lock must not depend on who makes it."""
-    monkeypatch.setenv("WANTED", "flask")
-    assert refusals(tmp_path, "${WANTED}\n") == [f"{MAIN}:1: cannot be read: '${{WANTED}}'"]
+    write(tmp_path, {MAIN: "demo==${VERSION}\n"})
+    digests: list[str] = []
+    for value in ("1", "2", "1"):
+        monkeypatch.setenv("VERSION", value)
+        digests += read(tmp_path).files.values()
+    assert digests[0] == digests[2] != digests[1]
 
 
 # --- hashes -----------------------------------------------------------------------------------
@@ -129,7 +174,9 @@ def test_hashes_restrict_a_project(tmp_path: Path) -> None:
 
 def test_hashes_of_another_kind_are_refused_unless_beside_a_sha256(tmp_path: Path) -> None:
     (message,) = refusals(tmp_path, f"flask==1 --hash=sha512:{'a' * 128}\n")
-    assert message == f"{MAIN}:1: its hashes are not SHA-256"
+    assert message == (
+        f'{MAIN}:1: "flask==1 --hash=sha512:{"a" * 34}..." has hashes, but no SHA-256'
+    )
     mixed = f"flask==1 --hash=sha512:{'a' * 128} --hash=sha256:{sha('1')}\n"
     assert asked(tmp_path, mixed) == ["flask==1"]
 
@@ -161,12 +208,19 @@ def test_nested_files_are_relative_to_the_file_that_names_them(tmp_path: Path) -
 
 def test_constraints_ask_for_nothing(tmp_path: Path) -> None:
     write(
-        tmp_path, {MAIN: "flask\n-c c.txt\n", "c.txt": "click<9\n-r more.txt\n", "more.txt": "x\n"}
+        tmp_path, {MAIN: "flask\n-c c.txt\n", "c.txt": "click<9\n-c more.txt\n", "more.txt": "x\n"}
     )
     found = read(tmp_path)
     assert [str(each.requirement) for each in found.asked] == ["flask"]
     assert [str(each.requirement) for each in found.constraints] == ["click<9", "x"]
     assert found.constraints[0].origin == "c.txt:1"
+
+
+def test_what_a_constraints_file_requires_is_required(tmp_path: Path) -> None:
+    """As pip has it: what follows `-r` is wanted, wherever that stands."""
+    more = {"c.txt": "click<9\n-r more.txt\n-c deep.txt\n", "more.txt": "x\n", "deep.txt": "y<2\n"}
+    assert asked(tmp_path, "flask\n-c c.txt\n", more) == ["flask", "x"]
+    assert [str(each.requirement) for each in read(tmp_path).constraints] == ["click<9", "y<2"]
 
 
 @pytest.mark.parametrize("order", [1, -1])
@@ -201,12 +255,11 @@ def test_all_files_are_known_by_their_hash(tmp_path: Path) -> None:
 def test_folders_with_strange_names(tmp_path: Path) -> None:
     root = tmp_path / "my projects ü"
     write(root, {MAIN: "-r 'sub dir/base.txt'\n", "sub dir/base.txt": "flask\n"})
-    try:
-        found = read(root)
-    except ConfigError as error:
-        assert "sub dir" in error.message
-    else:
-        assert [str(each.requirement) for each in found.asked] == ["flask"]
+    assert [str(each.requirement) for each in read(root).asked] == ["flask"]
+
+
+def test_a_file_url_of_a_nested_file(tmp_path: Path) -> None:
+    assert asked(tmp_path, f"-r {(tmp_path / 'b.txt').as_uri()}", {"b.txt": "flask"}) == ["flask"]
 
 
 @pytest.mark.parametrize("line", ["-r ../outside.txt", "-c ../outside.txt", "-r /etc/hostname"])
@@ -250,7 +303,7 @@ def test_a_file_that_cannot_be_read(tmp_path: Path, line: str) -> None:
 def test_a_link_to_itself(tmp_path: Path) -> None:
     (tmp_path / "loop.txt").symlink_to("loop.txt")
     (message,) = refusals(tmp_path, "-r loop.txt\n")
-    assert message.startswith(f"{MAIN}:1: cannot read")
+    assert message.startswith(f'{MAIN}:1: "-r loop.txt" names a file that cannot be read')
 
 
 # --- what cannot be used ----------------------------------------------------------------------
@@ -259,23 +312,56 @@ def test_a_link_to_itself(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("-e .", "does not come from an index"),
-        ("./local", "does not come from an index"),
-        ("./demo-1.0-py3-none-any.whl", "does not come from an index"),
-        ("demo @ https://x.example/demo-1.0.tar.gz", "does not come from an index"),
-        ("https://x.example/demo-1.0.tar.gz", "does not come from an index"),
-        ("git+https://x.example/demo.git@main#egg=demo", "does not come from an index"),
-        ("demo @ file:///etc/passwd", "does not come from an index"),
-        ("--index-url https://x.example/simple", "--index-url is not taken"),
-        ("-i https://x.example/simple", "--index-url is not taken"),
-        ("--extra-index-url https://x.example/simple", "--extra-index-url is not taken"),
-        ("--find-links ./wheels", "--find-links is not taken"),
-        ("--no-index", "--no-index is not taken"),
-        ("--trusted-host x.example", "--trusted-host is not taken"),
-        ("--no-binary :all:", "--no-binary is not taken"),
-        ("--only-binary demo", "--only-binary is not taken"),
-        ("--what-is-this", "cannot be read"),
+        ("-e .", "neither a pyproject.toml nor a setup.py"),
+        ("-e flask", "names a file or folder that is not there"),
+        ("./local", "names a file or folder that is not there"),
+        ("./demo-1.0-py3-none-any.whl", "is not there"),
+        ("demo-1.0.tar.gz", "is not there"),
+        ("demo @ ./nowhere", "is not there"),
+        ("demo @ file:///nowhere/demo-1.0.tar.gz", "is not there"),
+        ("file://vendor/demo-1.0.tar.gz", "names a host in a file: URL"),
+        (f"./{MAIN}", "neither a wheel nor an archive"),
+        ("hg+https://x.example/demo@1", "is in a Mercurial repository; git is the only kind"),
+        ("-e svn+ssh://x.example/demo#egg=demo", "is in a Subversion repository"),
+        ("git+git@x.example:org/demo.git", "a repository that cannot be read"),
+        ("https://x.example/org/demo.git", "has the address of a repository"),
+        ("ssh://git@x.example/demo.git", "of a kind that cannot be used, ssh"),
+        ("git+https://x.example/demo.git@", "names no revision behind the @"),
+        ("git+https://x.example/demo.git@--upload-pack=x", "names no revision"),
+        ("git+https:///demo.git", "has an address without a host"),
+        ("git+https://x.example/demo.git#subdirectory=../../etc", "a subdirectory outside"),
+        ("git+https://x.example/demo.git#egg=!", "has an #egg= that names no project"),
+        ("git+https://x.example/demo.git --hash=sha256:" + "a" * 64, "folder or repository"),
+        ("other @ https://x.example/demo-1.0-py3-none-any.whl", "of another project, demo"),
+        ("https://x.example/demo.whl", "names a wheel whose file name is not one"),
+        ("https://x.example/demo-1.0.tar.gz#sha256=abc", "has a hash that is no SHA-256"),
+        ("https://x.example/demo-1.0.tar.gz#md5=" + "a" * 32, "that is not SHA-256"),
+        ("https://x.example/demo-1.0.tar.gz ; nonsense", "a marker that cannot be read"),
+        ("--index-url x.example/simple", "is not there"),
+        ("--index-url ftp://x.example/simple", "names an index that is not at http"),
+        ("--find-links ./wheels", "is not there"),
+        ("--trusted-host x.example", "would leave the certificate of a host unchecked"),
+        ("--all-releases demo", "says for single packages which releases may be used"),
+        ("--index-url https://x.example/simple flask", "behind its options is no option"),
+        ("flask --pre", "an option that is for the whole file behind a requirement"),
+        ("flask --no-binary flask", "an option that is for the whole file"),
+        ("--hash=sha256:" + "a" * 64, "has --hash, but no requirement"),
+        ("-C a=b", "has --config-settings, but no requirement"),
+        ("flask -C nonsense", "has a config setting that cannot be read"),
+        ("flask --global-option=--x", "has --global-option, which only old builds"),
+        ("https://x.example/demo.zip -C a=b", "names no project that they are for"),
+        ("-e . -e .", "names several requirements"),
+        ("-r a.txt -r b.txt", "includes several files"),
+        ("-r a.txt -c b.txt", "includes several files"),
+        ("-r https://x.example/r.txt", "names a file of another machine"),
+        ("flask --install-option=x", "no such option: --install-option"),
+        ("--what-is-this", "cannot be read: no such option: --what-is-this"),
+        ("--no", "ambiguous option: --no"),
+        ("--index-url", "requires 1 argument"),
+        ("--no-binary --pre", "requires 1 argument"),
+        ("-r 'open", "a quote in it is not closed"),
         ("flask==", "cannot be read"),
+        ("flask=3.0", "cannot be read"),
         ("flask==3.0 click", "cannot be read"),
         ("flask; python_version", "cannot be read"),
         ("flask; nonsense == '1'", "cannot be read"),
@@ -296,7 +382,7 @@ def test_a_line_that_cannot_be_used(tmp_path: Path, line: str, words: str) -> No
 
 def test_all_lines_that_cannot_be_used_are_told_in_order(tmp_path: Path) -> None:
     lines = [f"bad{number}==" if number % 2 else "-e ." for number in range(1, 13)]
-    messages = refusals(tmp_path, "\n".join([*lines, "--no-index", "-r missing.txt", "fine"]))
+    messages = refusals(tmp_path, "\n".join([*lines, "--no-way", "-r missing.txt", "fine"]))
     assert [int(message.split(":")[1]) for message in messages] == list(range(1, 15))
 
 
@@ -308,20 +394,38 @@ def test_errors_of_several_files_are_told_by_file(tmp_path: Path) -> None:
     assert places == ["a.txt:1", "b.txt:1", "b.txt:2"]
 
 
-@pytest.mark.parametrize(
-    "content", ["flask # café".encode("latin-1"), b"\xff\xfef\0l\0", b"\x80", b"# x\nfl\xe9sk\n"]
-)
+@pytest.mark.parametrize("content", ["flask # café".encode("latin-1"), b"\x80", b"# x\nfl\xe9sk\n"])
 def test_what_is_not_utf8_is_told(tmp_path: Path, content: bytes) -> None:
     (message,) = refusals(tmp_path, content)
     assert message == f"{MAIN}: is not UTF-8"
 
 
-def test_a_declared_encoding_does_not_help(tmp_path: Path) -> None:
-    """pip obeys it; but the same bytes must mean the same everywhere."""
-    content = b"# -*- coding: latin-1 -*-\nflask # caf\xe9\n"
-    assert refusals(tmp_path, content) == [f"{MAIN}: is not UTF-8"]
-    unknown = b"# -*- coding: klingon -*-\nflask\n"
-    assert refusals(tmp_path, unknown) == [f"{MAIN}: is not UTF-8"]
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"# -*- coding: latin-1 -*-\nflask # caf\xe9\n",
+        b"# one\n# vim: set fileencoding=latin-1 :\nflask # caf\xe9\n",
+        "flask # café\r\n".encode("utf-16"),  # how PowerShell writes the output of `pip freeze`
+        codecs.BOM_UTF16_BE + "flask\n".encode("utf-16-be"),
+        "flask # café".encode("utf-32"),
+        "flask # café".encode("utf-8-sig"),
+    ],
+)
+def test_other_encodings_that_say_so(tmp_path: Path, content: bytes) -> None:
+    assert asked(tmp_path, content) == ["flask"]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"# -*- coding: klingon -*-\nflask\n", "is said to be in an encoding that there is not"),
+        (b"# coding: ascii\nflask # caf\xe9\n", 'is not in the encoding "ascii"'),
+        (codecs.BOM_UTF16_LE + b"f\0l", 'is not in the encoding "utf-16-le"'),
+    ],
+)
+def test_an_encoding_that_is_not_what_it_says(tmp_path: Path, content: bytes, words: str) -> None:
+    (message,) = refusals(tmp_path, content)
+    assert message.startswith(f"{MAIN}: {words}")
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "-c c.txt\n", "--pre\n"])

@@ -13,6 +13,7 @@ import pytest
 from fakeengine import FakeContainer, FakeEngine, frame
 from lockingfactory import (
     FakeIndex,
+    NoPlaces,
     images,
     index_file,
     interpreter,
@@ -142,7 +143,7 @@ class World:
                 project=wanted,
                 store=self.store,
                 engine=engine,
-                locker=Locker(wanted, indexes=self.index, **parts),
+                locker=Locker(wanted, indexes=self.index, pinner=NoPlaces(), **parts),
                 reporter=self,
                 cancellation=stop,
                 **parts,

@@ -159,8 +159,10 @@ def test_names_may_be_written_in_any_way() -> None:
     assert list(found) == [V1, Version("2")]
 
 
-def test_a_file_without_a_hash_does_not_exist() -> None:
-    assert releases(page("demo", index_file("demo-1.0.tar.gz", sha256=None)), interpreter()) == {}
+def test_a_file_without_a_hash_exists_only_where_no_hash_is_demanded() -> None:
+    content = page("demo", index_file("demo-1.0.tar.gz", sha256=None))
+    assert list(releases(content, interpreter())) == [V1]
+    assert releases(content, interpreter(), {sha("other")}) == {}
 
 
 def test_only_files_of_allowed_hashes_exist() -> None:

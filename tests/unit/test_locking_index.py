@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import threading
 from datetime import UTC, datetime
@@ -14,11 +15,21 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from wheelhouse.errors import FetchError
-from wheelhouse.fetch import Client
-from wheelhouse.locking.index import Index, IndexFile, page_from_html, page_from_json
+from wheelhouse.fetch import Client, Fetcher
+from wheelhouse.locking.index import (
+    WEAKER,
+    Index,
+    IndexFile,
+    locked_file,
+    page_from_html,
+    page_from_json,
+)
+from wheelhouse.locking.model import LockedFile
+from wheelhouse.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from wheelhouse.locking.index import ProjectPage
 
@@ -26,6 +37,7 @@ NAME = canonicalize_name("demo")
 URL = "https://index.example/simple/demo/"
 WHEEL = "demo-1.0-py3-none-any.whl"
 SHA = sha("demo")
+UPLOADED = "2024-05-01T12:30:00+00:00"
 
 
 def from_json(*files: dict[str, Any], **more: Any) -> ProjectPage:
@@ -321,6 +333,82 @@ def test_credentials_of_the_index_do_not_get_into_files_addresses() -> None:
     assert only(page).url == f"https://index.example/{WHEEL}"
 
 
+# --- files without a SHA-256 ------------------------------------------------------------------
+
+DATA = b"an old file"
+
+
+@pytest.fixture
+def fetcher(tmp_path: Path) -> Fetcher:
+    return Fetcher(Client(backoff=0.001), Store(tmp_path / "store"), lambda: None)
+
+
+@pytest.mark.parametrize("kind", WEAKER)
+def test_a_hash_that_is_weaker_is_checked_and_a_better_one_taken(
+    server: FlakyIndex, fetcher: Fetcher, kind: str
+) -> None:
+    url = server.on(f"/files/{WHEEL}", Answer(body=DATA))
+    digest = hashlib.new(kind, DATA).hexdigest()
+    for page in (
+        from_html(f'<a href="{url}#{kind}={digest.upper()}&egg=x">x</a>'),
+        from_json({"filename": WHEEL, "url": url, "hashes": {kind: digest}}),
+    ):
+        file = only(page)
+        assert (file.sha256, file.other_hashes) == (None, ((kind, digest),))
+        locked = locked_file(file, fetcher)
+        assert locked.sha256 == sha(DATA)
+        assert fetcher.fetch(locked.url, locked.sha256).read_bytes() == DATA
+    assert server.count(f"/files/{WHEEL}") == 1
+
+
+@pytest.mark.parametrize("kind", WEAKER)
+def test_a_file_that_does_not_have_its_weaker_hash_is_refused(
+    server: FlakyIndex, fetcher: Fetcher, kind: str
+) -> None:
+    url = server.on(f"/files/{WHEEL}", Answer(body=b"another file"))
+    digest = hashlib.new(kind, DATA).hexdigest()
+    with pytest.raises(FetchError, match=f"does not have the {kind} that its index tells"):
+        locked_file(only(from_html(f'<a href="{url}#{kind}={digest}">x</a>')), fetcher)
+
+
+def test_a_file_without_any_hash_is_what_it_is_at_first(
+    server: FlakyIndex, fetcher: Fetcher
+) -> None:
+    url = server.on(f"/files/{WHEEL}", Answer(body=DATA), Answer(body=b"another file"))
+    file = only(from_html(f'<a href="{url}">x</a>'))
+    assert [locked_file(file, fetcher).sha256 for _ in range(2)] == [sha(DATA)] * 2
+
+
+def test_a_file_with_a_hash_is_locked_unseen(fetcher: Fetcher) -> None:
+    file = only(from_html(f'<a href="{WHEEL}#sha256={SHA}" data-upload-time="{UPLOADED}">x</a>'))
+    assert locked_file(file, fetcher) == LockedFile(
+        filename=WHEEL, url=URL + WHEEL, sha256=SHA, upload_time=datetime.fromisoformat(UPLOADED)
+    )
+
+
+@pytest.mark.parametrize(
+    "told", [{"md5": "x"}, {"md5": 7}, {"crc32": "00000000"}, {"sha512": "a" * 64}, {"": ""}]
+)
+def test_what_is_no_weaker_hash(told: dict[str, Any]) -> None:
+    assert only(from_json({"filename": WHEEL, "url": WHEEL, "hashes": told})).other_hashes == ()
+
+
+# --- what a page must not bring along ---------------------------------------------------------
+
+
+@pytest.mark.parametrize("link", ["https://me:pw@files.example/{}", "//me:pw@files.example/{}"])
+def test_credentials_of_a_link_are_dropped(link: str) -> None:
+    href = link.format(WHEEL)
+    pages = from_html(f'<a href="{href}">x</a>'), from_json({"filename": WHEEL, "url": href})
+    assert [only(page).url for page in pages] == [f"https://files.example/{WHEEL}"] * 2
+
+
+def test_whether_a_page_tells_times() -> None:
+    old, new = {"filename": WHEEL, "url": WHEEL}, {"upload-time": UPLOADED}
+    assert from_json(old, old | new).has_times
+    assert not from_json(old).has_times
+
+
 # --- the index --------------------------------------------------------------------------------
 
 
@@ -382,7 +470,7 @@ def test_an_index_that_refuses_is_not_taken_for_an_empty_one(
     server: FlakyIndex, status: int
 ) -> None:
     server.on("/simple/demo/", Answer(status=status))
-    with pytest.raises(FetchError, match=f"status {status}"):
+    with pytest.raises(FetchError, match=f"answers {status} for demo"):
         index_at(server).project(NAME)
 
 
@@ -416,5 +504,5 @@ def test_a_failure_is_told_to_all_who_ask(server: FlakyIndex) -> None:
     server.on("/simple/demo/", Answer(status=403))
     index = index_at(server)
     for _ in range(2):
-        with pytest.raises(FetchError, match="status 403"):
+        with pytest.raises(FetchError, match="answers 403 for demo: the index does not let you in"):
             index.project(NAME)

@@ -11,10 +11,11 @@ from lockingfactory import project, target
 from packaging.utils import canonicalize_name
 
 from wheelhouse.config import PackageSettings, load_project
+from wheelhouse.inputs import read_inputs
 from wheelhouse.inputs.model import Requirements
-from wheelhouse.inputs.requirementsfile import read_requirements
 from wheelhouse.locking.current import check_locks
-from wheelhouse.locking.lock import inputs_digest
+from wheelhouse.locking.freshness import inputs_digest
+from wheelhouse.settings import InputFile
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -22,7 +23,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 @pytest.fixture
 def requirements(tmp_path: Path) -> Requirements:
     (tmp_path / "requirements.txt").write_text("flask\n")
-    return read_requirements(tmp_path, [tmp_path / "requirements.txt"])
+    return read_inputs(tmp_path, [InputFile(path=tmp_path / "requirements.txt")])
 
 
 def digest(requirements: Requirements, folder: Path, **settings: Any) -> str:

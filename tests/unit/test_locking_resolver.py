@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
 import tempfile
+import threading
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -32,7 +32,7 @@ from wheelhouse.errors import (
     LockError,
     SeveralErrors,
 )
-from wheelhouse.locking.resolver import explain, resolve
+from wheelhouse.locking.resolver import UnsolvableError, explain, resolve
 from wheelhouse.locking.view import Policy, View
 from wheelhouse.store import Store
 
@@ -495,15 +495,60 @@ def test_nothing_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert list(folder.iterdir()) == []
 
 
-@pytest.mark.parametrize("status", [-2, -15, 130])
+@pytest.mark.parametrize("end", ["kill -2 $$", "kill -15 $$", "exit 130"])
 def test_a_resolver_that_was_stopped_has_found_no_conflict(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str
 ) -> None:
     world = Resolving(tmp_path, page("demo", pure("demo", "1.0")))
-    done = subprocess.CompletedProcess([], status, "", "")
-    monkeypatch.setattr(subprocess, "run", lambda command, **options: done)
+    _stand_in(tmp_path, monkeypatch, end)
     with pytest.raises(InterruptedRunError):
         world.pins("demo")
+
+
+def test_a_resolver_that_breaks_has_found_no_conflict(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = Resolving(tmp_path, page("demo", pure("demo", "1.0")))
+    _stand_in(tmp_path, monkeypatch, "echo error: something else >&2; exit 2")
+    with pytest.raises(LockError, match=r"^something else$") as told:
+        world.pins("demo")
+    assert not isinstance(told.value, UnsolvableError)
+
+
+def _stand_in(root: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
+    """A program in place of uv."""
+    program = root / "uv"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    monkeypatch.setattr("uv.find_uv_bin", lambda: str(program))
+
+
+class SlowMetadata(FakeMetadata):
+    """Metadata for which everybody has to wait."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.wanted, self.there = threading.Event(), threading.Event()
+
+    def of(self, name: NormalizedName, release: Release, source: Source) -> str:
+        self.wanted.set()
+        self.there.wait(60)
+        return super().of(name, release, source)
+
+
+def test_stopping_does_not_wait_for_the_resolver(tmp_path: Path) -> None:
+    metadata = SlowMetadata(Store(tmp_path / "store"))
+    own = interpreter()
+    view = View(FakeIndex(page("demo", pure("demo", "1.0"))), own, metadata, ANY)
+
+    def check() -> None:
+        if metadata.wanted.is_set():
+            raise InterruptedRunError("stopped")
+
+    with pytest.raises(InterruptedRunError):
+        resolve(view, own, ["demo"], folder=tmp_path, check=check)
+    assert metadata.asked == []  # nobody has waited for it
+    metadata.there.set()
 
 
 # --- the view itself --------------------------------------------------------------------------

@@ -12,10 +12,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 from lockingfactory import metadata, tar_bytes, zip_bytes
+from packaging.metadata import Metadata
 
 from wheelhouse.errors import BuildError
 from wheelhouse.locking import sdist as module
-from wheelhouse.locking.sdist import LEGACY_REQUIRES, Sdist, read_sdist
+from wheelhouse.locking.sdist import (
+    LEGACY_REQUIRES,
+    Sdist,
+    Source,
+    is_zip,
+    read_sdist,
+    read_source,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -263,3 +271,140 @@ def test_a_header_that_would_fill_the_memory_is_told(tmp_path: Path, kind: bytes
         assert tracemalloc.get_traced_memory()[1] < 32 << 20
     finally:
         tracemalloc.stop()
+
+
+# --- sources without a name of their own ------------------------------------------------------
+
+PROJECT = """
+[project]
+name = "My.Demo"
+version = "1.0.0RC1"
+requires-python = ">=3.9"
+dependencies = ["click>=8; python_version<'3.12'", "here @ https://example.org/here.zip"]
+[project.optional-dependencies]
+Fast_IO = ["uvloop; sys_platform == 'linux' or os_name == 'x'", "my.demo[plain]"]
+plain = []
+"""
+
+METADATA = """\
+Metadata-Version: 2.4
+Name: My.Demo
+Version: 1.0.0rc1
+Requires-Python: >=3.9
+Requires-Dist: click>=8; python_version < "3.12"
+Requires-Dist: here @ https://example.org/here.zip
+Provides-Extra: fast-io
+Requires-Dist: uvloop; (sys_platform == "linux" or os_name == "x") and extra == "fast-io"
+Requires-Dist: my.demo[plain]; extra == "fast-io"
+Provides-Extra: plain
+"""
+
+
+def source(folder: Path, files: Mapping[str, bytes | str], subdirectory: str = "") -> Source:
+    path = folder / "stored-under-its-hash"
+    path.write_bytes(tar_bytes(files))
+    return read_source(path, subdirectory=subdirectory)
+
+
+def of_table(folder: Path, pyproject: str) -> Source:
+    return source(folder, {"top/pyproject.toml": pyproject})
+
+
+def test_a_project_table_is_metadata(tmp_path: Path) -> None:
+    found = of_table(tmp_path, PYPROJECT + PROJECT)
+    assert found.requires == ("hatchling", "hatch-vcs>=0.3")
+    assert found.name == "My.Demo"
+    assert found.metadata == METADATA
+
+
+def test_the_metadata_is_valid_and_is_what_a_backend_says(tmp_path: Path) -> None:
+    parsed = Metadata.from_email(of_table(tmp_path, PROJECT).metadata or "", validate=True)
+    assert parsed.provides_extra == ["fast-io", "plain"]
+    assert parsed.requires_dist is not None
+    (uvloop,) = [each for each in parsed.requires_dist if each.name == "uvloop"]
+    assert uvloop.marker is not None
+    on_linux = {"sys_platform": "linux", "os_name": "posix"}
+    assert uvloop.marker.evaluate({**on_linux, "extra": "fast-io"})
+    assert not uvloop.marker.evaluate({**on_linux, "extra": ""})
+
+
+@pytest.mark.parametrize(
+    "dynamic", ["version", "dependencies", "optional-dependencies", "requires-python"]
+)
+def test_what_is_dynamic_is_the_backend_s_to_say(tmp_path: Path, dynamic: str) -> None:
+    text = f'[project]\nname = "demo"\nversion = "1.0"\ndynamic = ["{dynamic}"]\n'
+    assert of_table(tmp_path, text) == Source(name="demo", requires=LEGACY_REQUIRES, metadata=None)
+
+
+def test_what_does_not_concern_dependencies_may_be_dynamic(tmp_path: Path) -> None:
+    text = '[project]\nname = "demo"\nversion = "1.0"\ndynamic = ["readme", "scripts"]\n'
+    assert of_table(tmp_path, text).metadata is not None
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("[project]\nversion = '1.0'", None),
+        ("[project]\nname = 'demo'", "demo"),
+        ("[project]\nname = 'demo'\nversion = 'one'", "demo"),
+        ("[project]\nname = 'demo'\nversion = 1", "demo"),
+        ("[project]\nname = '-x-'\nversion = '1.0'", None),
+        ("[project]\nname = 'demo'\nversion = '1'\ndependencies = ['a b']", "demo"),
+        ("[project]\nname = 'demo'\nversion = '1'\ndependencies = {}\ndynamic = 3", "demo"),
+        ("[project]\nname = 'demo'\nversion = '1'\nrequires-python = 'x'", "demo"),
+        ("[project]\nname = 'demo'\nversion = '1'\noptional-dependencies = ['a']", "demo"),
+        ("[tool.poetry]\nname = 'demo'\nversion = '1.0'", "demo"),
+        ("project = 'demo'", None),
+        ("tool = 'demo'", None),
+        ("", None),
+    ],
+)
+def test_what_is_wrong_or_missing_is_the_backend_s_to_say(
+    tmp_path: Path, line: str, name: str | None
+) -> None:
+    assert of_table(tmp_path, line) == Source(name=name, requires=LEGACY_REQUIRES, metadata=None)
+
+
+def test_static_pkg_info_comes_first(tmp_path: Path) -> None:
+    files = {"top/PKG-INFO": STATIC, "top/pyproject.toml": PYPROJECT + PROJECT}
+    found = source(tmp_path, files)
+    assert (found.name, found.metadata) == ("demo", STATIC)
+    old = metadata("other", "2.0", [], level="2.1")
+    assert source(tmp_path, {**files, "top/PKG-INFO": old}).metadata == METADATA
+    nobody = "Metadata-Version: 2.4\nName: x\n"
+    assert source(tmp_path, {**files, "top/PKG-INFO": nobody}).metadata == METADATA
+
+
+def test_a_project_in_a_subdirectory(tmp_path: Path) -> None:
+    files = {
+        "top/pyproject.toml": '[project]\nname = "outer"\nversion = "1"\n',
+        "top/a/b/pyproject.toml": PROJECT,
+        "top/a/b/vendored/pyproject.toml": '[project]\nname = "inner"\nversion = "1"\n',
+    }
+    assert source(tmp_path, files, "a/b").name == "My.Demo"
+    assert source(tmp_path, files, "./a/b/").name == "My.Demo"
+    assert source(tmp_path, files).name == "outer"
+    assert source(tmp_path, files, "a").name is None
+
+
+def test_an_uncompressed_tar_and_a_zip_are_told_apart(tmp_path: Path) -> None:
+    zipped = zip_bytes({"top/pyproject.toml": PROJECT})
+    plain = io.BytesIO()
+    with tarfile.open(fileobj=plain, mode="w") as tar:
+        for name, data in (("a/pyproject.toml", PROJECT.encode()), ("a/z.zip", zipped)):
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    path = tmp_path / "source"
+    for content, is_one in ((zipped, True), (plain.getvalue(), False)):
+        path.write_bytes(content)
+        assert is_zip(path) is is_one
+        assert read_source(path).name == "My.Demo"
+
+
+def test_a_source_that_is_none_is_told(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"nothing of the sort")
+    with pytest.raises(BuildError, match=r"^demo at https://h is no sdist that can be read"):
+        read_source(tmp_path / "x", shown="demo at https://h")
+    with pytest.raises(BuildError, match=r"its pyproject\.toml cannot be read"):
+        of_table(tmp_path, "[project")

@@ -10,6 +10,7 @@ import pytest
 from fakeengine import FakeContainer, FakeEngine
 from lockingfactory import (
     FakeIndex,
+    NoPlaces,
     images,
     index_file,
     interpreter,
@@ -103,6 +104,7 @@ class World:
                 locker=Locker(
                     wanted,
                     indexes=self.index,
+                    pinner=NoPlaces(),
                     fetcher=fetcher,
                     runner=runner,
                     scheduler=scheduler,

@@ -22,6 +22,7 @@ import pytest
 from wheelhouse.errors import BuildError, ProofError, SeveralErrors, WheelhouseError
 from wheelhouse.events import (
     Event,
+    LockCompared,
     Notice,
     Outcome,
     PhaseStarted,
@@ -270,6 +271,28 @@ def test_json_drops_lines_of_output_for_a_reader_that_is_far_behind() -> None:
     assert sum(each["event"] == "step-output" for each in told) == 10_000
     assert [each["lines"] for each in told if each["event"] == "output-dropped"] == [100]
     assert any(each["event"] == "step-finished" for each in told)
+
+
+def compared(*, changed: bool) -> LockCompared:
+    return LockCompared(
+        target="deb",
+        path=Path("/project/pylock.deb.toml"),
+        changed=changed,
+        written=True,
+        summary="1 upgraded, 9 packages in all",
+        changes={"upgraded": [{"name": "flask"}]},
+    )
+
+
+def test_what_a_new_lock_changes_is_told_if_it_is_anything() -> None:
+    told = "pylock.deb.toml: 1 upgraded, 9 packages in all"
+    assert f"[deb] {told}" in plain(compared(changed=True))
+    assert told not in "".join(plain(compared(changed=False)))
+    assert f"deb  {told}" in without_escapes(live(compared(changed=True)))
+    for changed in (True, False):
+        event = as_json(compared(changed=changed))[1]
+        assert (event["event"], event["changed"]) == ("lock-compared", changed)
+        assert event["changes"] == {"upgraded": [{"name": "flask"}]}
 
 
 # -- live ---------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ import pytest
 from fakeengine import FakeContainer, FakeEngine, file_frame, frame
 from lockingfactory import (
     FakeIndex,
+    NoPlaces,
     images,
     index_file,
     metadata,
@@ -133,7 +134,7 @@ class World:
                 project=wanted,
                 store=self.store,
                 engine=engine,
-                locker=Locker(wanted, indexes=self.index, **parts),
+                locker=Locker(wanted, indexes=self.index, pinner=NoPlaces(), **parts),
                 reporter=self,
                 cancellation=self.stop,
                 **parts,

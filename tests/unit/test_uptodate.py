@@ -18,7 +18,7 @@ from wheelhouse.errors import BuildError, InterruptedRunError
 from wheelhouse.events import Event, SilentReporter, StepFinished, StepStarted, TargetFinished, step
 from wheelhouse.house import House
 from wheelhouse.inputs import read_inputs
-from wheelhouse.locking.lock import inputs_digest
+from wheelhouse.locking.freshness import inputs_digest
 from wheelhouse.locking.lockfile import dump_lock, lock_path
 from wheelhouse.locking.model import Lock
 from wheelhouse.publish import STAGING

@@ -57,7 +57,9 @@ def run(job: dict[str, Any], root: str, channel: Channel) -> dict[str, object]:
     """
     clock = Stopwatch()
     channel.message({"type": "phase", "phase": "unpacking"})
-    source = unpack(os.path.join(root, str(job["sdist"])), os.path.join(root, "source"))
+    source = unpack(
+        os.path.join(root, str(job["sdist"])), os.path.join(root, "source"), job["subdirectory"]
+    )
     environment = environments.create(job, root)
     clock.lap("prepare")
     channel.message({"type": "phase", "phase": "building"})

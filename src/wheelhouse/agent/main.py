@@ -15,7 +15,7 @@ import traceback
 from .channel import Channel, end_with_input, out_of_memory_kills
 from .errors import JobError
 
-JOBS = ("build", "find", "installed", "metadata", "probe", "prove")
+JOBS = ("build", "distributions", "find", "installed", "metadata", "probe", "prove")
 
 
 def main(root: str) -> None:

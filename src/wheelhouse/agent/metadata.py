@@ -27,7 +27,9 @@ def run(job: dict[str, Any], root: str, channel: Channel) -> dict[str, object]:
 
     For a job that is ``relaxed``, whatever version is there will do.
     """
-    source = unpack(os.path.join(root, str(job["sdist"])), os.path.join(root, "source"))
+    source = unpack(
+        os.path.join(root, str(job["sdist"])), os.path.join(root, "source"), job["subdirectory"]
+    )
     environment = environments.create(job, root)
     hooks = environments.backend(source, environment)
     settings = job["config_settings"]

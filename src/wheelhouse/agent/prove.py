@@ -53,12 +53,13 @@ def run(job: Mapping[str, Any], root: str, channel: Channel) -> dict[str, object
     started = time.monotonic()
     channel.message({"type": "phase", "phase": "installing"})
     lacking = _lacking(job, root)
+    provided = _provide(str(job["python"]), root, job["provided"])
     venv = _install(str(job["python"]), root, lacking)
     installed = time.monotonic()
     channel.message({"type": "phase", "phase": "importing"})
     site_packages = _site_packages(venv)
     wanted = {str(wheel["name"]) for wheel in job["wheels"]}
-    pip = _remove_others(site_packages, wanted)
+    pip = _remove_others(site_packages, wanted | provided)
     optional_names = _optional_dependencies(site_packages, wanted)
     findings = _import_all(job, venv, root)
     failures = [found for found in findings if _counts(found)]
@@ -92,6 +93,28 @@ def _lacking(job: Mapping[str, Any], root: str) -> list[str]:
     done = subprocess.run(asked, stdout=subprocess.PIPE, env=_variables(root), check=False)
     loaded = done.stdout.decode("utf-8", "replace").split()
     return [*(name for name in libraries if name not in loaded), *lacking]
+
+
+def _provide(python: str, root: str, wheels: Mapping[str, str]) -> set[str]:
+    """Install what is on the server without the wheelhouse, before it; the names of that.
+
+    *wheels* has their files in the job's folder ``provided`` by name. Raises JobError(``install``).
+    """
+    if wheels:
+        venv = os.path.join(root, "venv")
+        files = [os.path.join(root, "provided", name) for name in wheels.values()]
+        for command in (
+            [python, "-I", "-m", "venv", "--system-site-packages", venv],
+            [f"{venv}/bin/python", "-I", "-m", "pip", "--isolated", "install", "--quiet"]
+            + ["--no-index", "--no-deps", "--no-compile", *files],
+        ):
+            done = subprocess.run(
+                command, stdin=subprocess.DEVNULL, env=_variables(root), cwd=root, check=False
+            )
+            if done.returncode:
+                names = ", ".join(sorted(wheels))
+                raise JobError("install", f"{names}, to be on the server already, cannot be put there")
+    return set(wheels)
 
 
 def _install(python: str, root: str, lacking: Iterable[str]) -> str:

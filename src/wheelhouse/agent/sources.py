@@ -33,11 +33,13 @@ BROKEN = (
 )
 
 
-def unpack(archive: str, destination: str) -> str:
-    """Unpack the sdist *archive* into *destination*; its one top folder's path.
+def unpack(archive: str, destination: str, subdirectory: str = "") -> str:
+    """Unpack the sdist *archive* into *destination*; the path of the project in it.
+
+    That is its one top folder, or the *subdirectory* of that.
 
     Raises JobError(``unpack``) for an archive that is broken, reaches outside its folder,
-    exceeds the bounds, or has not exactly one top folder.
+    exceeds the bounds, or has not exactly one top folder; or has no such subdirectory.
     """
     os.makedirs(destination)
     try:
@@ -51,7 +53,18 @@ def unpack(archive: str, destination: str) -> str:
     top = os.path.join(destination, tops[0]) if len(tops) == 1 else ""
     if not os.path.isdir(top) or os.path.islink(top):
         raise JobError("unpack", f"an sdist has one top folder; this has {len(tops)} entries there")
-    return top
+    return below(top, subdirectory) if subdirectory else top
+
+
+def below(top: str, subdirectory: str) -> str:
+    """The path of the folder *subdirectory* of *top*, which no link leads out of.
+
+    Raises JobError(``unpack``) if there is none.
+    """
+    path = os.path.realpath(os.path.join(top, subdirectory))
+    if not path.startswith(os.path.realpath(top) + os.sep) or not os.path.isdir(path):
+        raise JobError("unpack", f"it has no folder {subdirectory}")
+    return path
 
 
 def _untar(archive: str, destination: str) -> None:

@@ -15,6 +15,7 @@ from wheelhouse.building.recipe import Files, Supply
 from wheelhouse.building.runner import Failure, Made
 from wheelhouse.errors import BuildError
 from wheelhouse.plan import Built
+from wheelhouse.sources.location import shown
 from wheelhouse.wheels.policy import repair_policy
 
 if TYPE_CHECKING:
@@ -157,6 +158,7 @@ def _failed(step: Step, failure: Failure, limits: Limits) -> FailedBuildError:
         step.package.build.provision,
         failure.log,
         asked_by=step.package.required_by,
+        place=shown(step.package.direct) if step.package.direct else "",
     )
 
 

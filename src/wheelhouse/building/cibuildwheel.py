@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wheelhouse.agent.errors import JobError
-from wheelhouse.agent.sources import unpack
+from wheelhouse.agent.sources import below, unpack
 from wheelhouse.building import cibuildwheel_process
 from wheelhouse.building.cibuildwheel_config import (
     LUGGAGE,
@@ -87,8 +87,8 @@ def build(step: Step, target: Target, runner: Runner, files: Files, folder: Path
     recipe = step.recipe
     assert recipe is not None
     terms, started = _terms(recipe), time.monotonic()
-    source = _unpacked(step, files.sdist, folder / "source")
-    table = _table(step, source)
+    source, package = _unpacked(step, files.sdist, folder / "source")
+    table = _table(step, package)
     _tell(step, target, runner, table)
     _pack(step, target, source / LUGGAGE, files)
     runner.cancellation.check()
@@ -102,6 +102,7 @@ def build(step: Step, target: Target, runner: Runner, files: Files, folder: Path
             identifier=terms.identifier,
             network=terms.network,
             source=source,
+            package=package,
             config=config,
             folder=folder,
         )
@@ -120,13 +121,15 @@ def _terms(recipe: Recipe | None) -> ByCibuildwheel:
     return recipe.cibuildwheel
 
 
-def _unpacked(step: Step, sdist: Path, folder: Path) -> Path:
-    """The top folder of the *sdist*. Its name on the index says how it is packed."""
+def _unpacked(step: Step, sdist: Path, folder: Path) -> tuple[Path, Path]:
+    """The top folder of the *sdist*, and the project's. Its name says how it is packed."""
     assert step.recipe is not None
+    subdirectory = step.recipe.subdirectory
     named = folder.with_name(step.recipe.sdist.filename)
     named.symlink_to(sdist)
     try:
-        return Path(unpack(str(named), str(folder)))
+        top = unpack(str(named), str(folder))
+        return Path(top), Path(below(top, subdirectory) if subdirectory else top)
     except JobError as error:
         raise _unusable(step, str(error)) from error
 

@@ -56,7 +56,7 @@ class Order:
 
     :ivar identifier: its name for the Python and platform.
     :ivar network: whether the recipe's commands have a network.
-    :ivar source: the unpacked sdist.
+    :ivar source: the unpacked sdist; :ivar package: the folder in it that is built.
     :ivar config: the configuration.
     :ivar folder: for its temporary files and its output.
     """
@@ -64,6 +64,7 @@ class Order:
     identifier: str
     network: bool
     source: Path
+    package: Path
     config: Path
     folder: Path
 
@@ -102,7 +103,7 @@ def _start(order: Order, command: EngineCommand, largest: int) -> subprocess.Pop
         [
             *(sys.executable, "-I", "-c", LAUNCH, str(os.getpid()), str(MEMORY), str(largest)),
             *("--only", order.identifier, "--config-file", str(order.config)),
-            *("--output-dir", str(order.output), str(order.source)),
+            *("--output-dir", str(order.output), str(order.package)),
         ],
         cwd=order.source,
         env={

@@ -21,6 +21,7 @@ class FailedBuildError(BuildError):
     :param subject: the package and its version.
     :param phase: what the backend was at, for a person: ``building its wheel``.
     :param provision: what the build had got beyond what it asked for.
+    :param place: where its source comes from, if not from an index: it can be corrected there.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class FailedBuildError(BuildError):
         *,
         asked_by: Sequence[str] = (),
         tried: Sequence[str] = (),
+        place: str = "",
     ) -> None:
         context = [
             ("asked for by", ", ".join(asked_by)),
@@ -41,7 +43,7 @@ class FailedBuildError(BuildError):
         ]
         super().__init__(
             f"{subject} cannot be built: {diagnosis.cause}",
-            hint=diagnosis.hint,
+            hint=f"correct it in {place}; or {diagnosis.hint}" if place else diagnosis.hint,
             log=log,
             context=[(label, text) for label, text in context if text],
             evidence=diagnosis.evidence,
@@ -52,6 +54,7 @@ class FailedBuildError(BuildError):
         self.phase = phase
         self.diagnosis = diagnosis
         self.provision = provision
+        self.place = place
 
     def told(
         self,
@@ -71,4 +74,5 @@ class FailedBuildError(BuildError):
             self.log,
             asked_by=asked_by,
             tried=tried,
+            place=self.place,
         )

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from wheelhouse.locking.model import BuildRequirement, LockedFile
     from wheelhouse.plan import Step
 
-#: The first time that a zip archive can hold, also for sdists of which no upload time is known,
-#: and the last.
+#: The first time that a zip archive can hold, also for sources of which no upload time is known,
+#: such as folders and repositories; and the last.
 EARLIEST, LATEST = 315_532_800, 4_354_819_198
 
 #: Distribution Pythons pass `-g`; wheels are stripped, so writing debug symbols only costs time:
@@ -69,10 +69,12 @@ class Recipe:
     :ivar image: the builder's ID.
     :ivar built: the builds of those requirements in *environment* that have no wheel.
     :ivar system: the distribution's packages that were added to it, which its ID covers.
+    :ivar subdirectory: where in the unpacked sdist the project is, if not at its top.
     :ivar search: see :class:`~wheelhouse.locking.model.Provision`, as for *regenerate*.
     """
 
     sdist: LockedFile
+    subdirectory: str = ""
     image: str
     python: str
     tool_python: str
@@ -105,6 +107,7 @@ class Recipe:
                 "variables": self.variables(),
                 "config-settings": dict(self.config_settings),
                 "cibuildwheel": asdict(self.cibuildwheel) if self.cibuildwheel else None,
+                **({"subdirectory": self.subdirectory} if self.subdirectory else {}),
                 **({"search": self.search} if self.search else {}),
                 **({"regenerate": True} if self.regenerate else {}),
                 **more,
@@ -129,6 +132,7 @@ class Recipe:
         inputs += [Input(name=f"requires/{each.filename}", source=each.path) for each in supplies]
         parameters = {
             "sdist": name,
+            "subdirectory": self.subdirectory,
             "python": self.python,
             "tools": {
                 "uv": f"{self.tool_path}/uv",

@@ -204,7 +204,20 @@ def _build(
 @_target_option
 @_engine_options
 @click.option("--upgrade", is_flag=True, help="Choose all versions anew.")
-@click.option("--check", is_flag=True, help="Only tell, by the exit status, whether it is fresh.")
+@click.option(
+    "--upgrade-package",
+    "packages",
+    multiple=True,
+    metavar="NAME",
+    help="Choose the version of this package anew; may be given several times.",
+)
+@click.option(
+    "--exclude-newer",
+    metavar="WHEN",
+    help='Take nothing that is newer than this: a day, a time, or an age such as "7 days".',
+)
+@click.option("--check", is_flag=True, help="Only tell whether it is fresh; if not, exit with 3.")
+@click.option("--dry-run", is_flag=True, help="Tell what would change, and write no lock.")
 def lock(
     config: Path | None,
     targets: Sequence[str],
@@ -213,30 +226,71 @@ def lock(
     as_json: bool,
     plain: bool,
     upgrade: bool,
+    packages: Sequence[str],
+    exclude_newer: str | None,
     check: bool,
+    dry_run: bool,
 ) -> None:
-    """Pin every version and hash of each target into pylock.TARGET.toml."""
-    from wheelhouse.cli.workbench import workbench
-    from wheelhouse.locking.current import Freshness, check_locks
-    from wheelhouse.locking.lockfile import lock_path
-    from wheelhouse.phases import for_each
-    from wheelhouse.pipeline import lock_target
+    """Pin every version and hash of each target into pylock.TARGET.toml, and tell what changes.
+
+    Present pins are kept where nothing speaks against them.
+    """
+    from wheelhouse.cli import locks
+    from wheelhouse.locking.current import Freshness
+
+    if check and (upgrade or packages or exclude_newer or dry_run):
+        raise click.UsageError("--check makes no lock, so it goes with no option that says how")
+    project = _project(config)
+    chosen = _chosen(project, targets)
+    with _reporter(as_json, plain) as reporter:
+        if check:
+            locks.check(project, chosen, as_json=as_json)
+            return
+        renewal = locks.renewal_of(
+            *(project, chosen),
+            packages=packages,
+            exclude_newer=exclude_newer,
+            written=not dry_run,
+        )
+        freshness = Freshness.UPGRADE if upgrade else Freshness.RENEW_IF_STALE
+        making = locks.Making(engine=engine, reporter=reporter, jobs=jobs)
+        found = locks.make_locks(project, chosen, making, freshness, renewal)
+    if not as_json:
+        locks.tell_locks(project, found, written=not dry_run)
+
+
+@commands.command()
+@_config_option
+@_target_option
+@click.option("--depth", type=click.IntRange(min=0), help="How many steps down it goes.")
+@click.option("--invert", metavar="PACKAGE", help="Who needs this package, and who needs those.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def tree(
+    config: Path | None,
+    targets: Sequence[str],
+    depth: int | None,
+    invert: str | None,
+    as_json: bool,
+) -> None:
+    """Show what the requirements ask for, what that needs, and so on, as it is locked."""
+    from wheelhouse.cli import trees
 
     project = _project(config)
     chosen = _chosen(project, targets)
-    if check:
-        check_locks(project, chosen)
-        return
-    freshness = Freshness.UPGRADE if upgrade else Freshness.RENEW_IF_STALE
-    with (
-        _reporter(as_json, plain) as reporter,
-        workbench(project, engine, reporter, jobs=jobs) as run,
-    ):
-        locks = for_each(run, chosen, lambda target: lock_target(run, target, freshness))
-    if not as_json:
-        for locked in locks:
-            path = lock_path(project.root, locked.target)
-            click.echo(f"{path.name}: {len(locked.packages)} packages")
+    trees.tree(project, chosen, depth=depth, inverted=invert, as_json=as_json)
+
+
+@commands.command()
+@_config_option
+@_target_option
+@click.argument("package")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def why(config: Path | None, targets: Sequence[str], package: str, as_json: bool) -> None:
+    """Tell who asks for PACKAGE: each shortest way to it from a line of the requirements."""
+    from wheelhouse.cli import trees
+
+    project = _project(config)
+    trees.why(project, _chosen(project, targets), package, as_json=as_json)
 
 
 @commands.command()

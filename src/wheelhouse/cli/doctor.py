@@ -9,18 +9,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from packaging.utils import canonicalize_name
 
 from wheelhouse.cli.workbench import open_engine
+from wheelhouse.credentials import Credentials
 from wheelhouse.engine.cancellation import Cancellation
-from wheelhouse.errors import WheelhouseError
+from wheelhouse.errors import FetchError, WheelhouseError
 from wheelhouse.events import SilentReporter
-from wheelhouse.fetch import Client, Fetcher, redacted
+from wheelhouse.fetch import Client, Fetcher
+from wheelhouse.locking.flatindex import place_of
 from wheelhouse.locking.index import Index
+from wheelhouse.settings import DEFAULT_INDEX, IndexSettings
 from wheelhouse.store import Store, default_root
 from wheelhouse.text import human_size
+from wheelhouse.torchindex import index_of, is_mirror
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
     from wheelhouse.config import Project
     from wheelhouse.engine import Engine
@@ -29,7 +34,7 @@ if TYPE_CHECKING:
 #: Bytes free, below which a build of some size will not end well.
 ROOM = 4 << 30
 
-PUBLIC_INDEX = "https://pypi.org/simple"
+PUBLIC = IndexSettings(name=DEFAULT_INDEX, url="https://pypi.org/simple")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,8 +65,10 @@ def _checks(config: Path | None, engine_name: str) -> Iterator[Check]:
         yield check
     store = Store(default_root())
     yield from _room(store.root, project)
-    fetcher = Fetcher(Client(), store, lambda: None)
-    yield _tried("index", lambda: _index(fetcher.client, project))
+    known = project.known_indexes if project else (PUBLIC,)
+    client = Client(credentials=Credentials(known, project.credentials if project else None))
+    fetcher = Fetcher(client, store, lambda: None)
+    yield from _indexes(client, known, project)
     engine: list[Engine] = []
 
     def start() -> str:
@@ -110,14 +117,38 @@ def _tried(name: str, look: Callable[[], str]) -> Check:
         return Check(name=name, good=False, said=error.message, hint=error.hint)
 
 
-def _index(client: Client, project: Project | None) -> str:
-    from packaging.utils import canonicalize_name
+def _indexes(
+    client: Client, known: Iterable[IndexSettings], project: Project | None
+) -> Iterator[Check]:
+    root = project.root if project else Path.cwd()
+    for settings in known:
+        yield _tried("index", partial(_index, client, settings, root))
+    backends = {target.torch_backend for target in (project.targets.values() if project else ())}
+    for backend in sorted(backends - {""}):
+        yield _tried("index", partial(_torch, client, backend, list(known)))
 
-    url = project.index if project else PUBLIC_INDEX
-    page = Index(client, url).project(canonicalize_name("setuptools"))
-    if page is None:
-        return f"{redacted(url)} answers (it has no setuptools, which many builds need)"
-    return f"{redacted(url)} answers"
+
+def _index(client: Client, settings: IndexSettings, root: Path) -> str:
+    """Whether the index answers, and as whom we ask it."""
+    place = place_of(settings, client, root)
+    page = place.project(canonicalize_name("setuptools"))
+    login = client.credentials.of(settings.url)
+    who = f", with the credentials of {login.source}" if login else ""
+    what = " (it has no setuptools, which many builds need)"
+    lacks = page is None and settings.name == DEFAULT_INDEX
+    return f"{place.title} answers{who}{what if lacks else ''}"
+
+
+def _torch(client: Client, backend: str, known: Iterable[IndexSettings]) -> str:
+    """Whether PyTorch's index for *backend*, or the project's mirror of it, answers."""
+    url = next((each.url for each in known if is_mirror(each.url, backend)), index_of(backend))
+    place = Index(client, url)
+    if place.project(canonicalize_name("torch")) is None:
+        raise FetchError(
+            f"{place.title} has no torch",
+            hint=f'look whether there is a `torch-backend = "{backend}"`',
+        )
+    return f"{place.title} answers"
 
 
 def _targets(engine: Engine, targets: Collection[Target]) -> Iterator[Check]:

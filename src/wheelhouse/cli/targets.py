@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 from datetime import datetime
 from importlib import resources
 from typing import TYPE_CHECKING
@@ -12,15 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from wheelhouse.cli.platformtext import data_of, explained, listed
+from wheelhouse.cli.terminal import columns, print_lines
 from wheelhouse.errors import ConfigError
-from wheelhouse.reporting.lines import (
-    encodable,
-    is_terminal,
-    terminal_size,
-    to_ansi,
-    to_text,
-    wants_colour,
-)
 from wheelhouse.tags import tags_of
 from wheelhouse.targets import presets
 from wheelhouse.wording import did_you_mean, quoted
@@ -30,7 +21,6 @@ if TYPE_CHECKING:
     from datetime import date
     from pathlib import Path
 
-    from wheelhouse.reporting.lines import Line
     from wheelhouse.targets import Preset
 
 SCRIPT = "data/probe_server.py"
@@ -45,8 +35,7 @@ def list_platforms(*, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"platforms": [data_of(preset) for preset in known]}, indent=2))
     else:
-        width = terminal_size(sys.stdout).columns if is_terminal(sys.stdout) else None
-        _print(listed(known, _today(), width))
+        print_lines(listed(known, _today(), columns()))
 
 
 def show_platform(
@@ -64,8 +53,8 @@ def show_platform(
     elif as_json:
         click.echo(json.dumps(data_of(preset), indent=2))
     else:
-        width = terminal_size(sys.stdout).columns if is_terminal(sys.stdout) else READABLE
-        _print(explained(preset, python, arch, _today(), min(width, READABLE)))
+        width = min(columns() or READABLE, READABLE)
+        print_lines(explained(preset, python, arch, _today(), width))
 
 
 def _print_tags(preset: Preset, python: str | None, arch: str, *, as_json: bool) -> None:
@@ -121,10 +110,3 @@ def _usual(pythons: Iterable[str]) -> str | None:
 
 def _today() -> date:
     return datetime.now().astimezone().date()
-
-
-def _print(lines: Iterable[Line]) -> None:
-    render = to_ansi if wants_colour(sys.stdout, os.environ) else to_text
-    encoding = sys.stdout.encoding or "utf-8"
-    for each in lines:
-        print(encodable(render(each), encoding))

@@ -9,11 +9,13 @@ import threading
 from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, NoReturn
 
+from wheelhouse.credentials import Credentials
 from wheelhouse.engine.cancellation import Cancellation
 from wheelhouse.errors import InterruptedRunError
-from wheelhouse.events import step
+from wheelhouse.events import Notice, step
 from wheelhouse.fetch import Client, Fetcher
 from wheelhouse.run import Run, open_run
+from wheelhouse.sources import Elsewhere
 from wheelhouse.store import Store, default_root
 
 if TYPE_CHECKING:
@@ -142,7 +144,16 @@ def workbench(
     """
     cancellation = Cancellation()
     store = Store(default_root())
-    fetcher = Fetcher(Client(), store, cancellation.check)
+    credentials = Credentials(project.known_indexes, project.credentials)
+
+    def tell(message: str) -> None:
+        reporter.emit(Notice(target=None, message=message))
+
+    elsewhere = Elsewhere(
+        *(project.root, cancellation.check, credentials), workspace=store.workspace, tell=tell
+    )
+    client = Client(credentials=credentials)
+    fetcher = Fetcher(client, store, cancellation.check, elsewhere=elsewhere)
     with (
         stoppable(cancellation),
         open_run(
@@ -152,6 +163,7 @@ def workbench(
             fetcher=fetcher,
             reporter=reporter,
             cancellation=cancellation,
+            pinner=elsewhere,
             jobs=jobs,
         ) as run,
     ):

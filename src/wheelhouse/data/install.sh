@@ -18,6 +18,7 @@ programs=@programs@
 packages=@packages@ # NAME=PACKAGE for those of which it is known
 stated=@stated@ # further packages, known by their names alone
 manager=@manager@ # apt, dnf, zypper or apk: who knows which of those are there
+bypassed=@bypassed@ # NAME=VERSION of Python packages that something else brings here
 package_fix=@package_fix@
 python_fix=@python_fix@
 
@@ -154,11 +155,11 @@ check_python() {
 machine_problems() {
     (cd / && "$python" -E -s - "$here" "$version" "$implementation" "$free_threaded" "$arch" \
         "$libc" "$libraries" "$programs" "$packages" "$stated" "$manager" "$package_fix" "$without" \
-        "$mode" "$state" "$python_fix") <<'END'
+        "$mode" "$state" "$python_fix" "$bypassed") <<'END'
 import glob, hashlib, os, platform, re, struct, subprocess, sys, sysconfig
 
 (house, version, implementation, free_threaded, arch, libc, libraries, programs, packages, stated,
- manager, package_fix, without, mode, state, python_fix) = sys.argv[1:]
+ manager, package_fix, without, mode, state, python_fix, bypassed) = sys.argv[1:]
 PACKAGE_OF = dict(each.split("=", 1) for each in packages.split())
 PACKAGE_OF.update((name, name) for name in stated.split())
 ANOTHER = "%s; name it with --python" % python_fix
@@ -281,6 +282,30 @@ def is_lacking(name):
     return "no package provides" in said
 
 
+# What is left to the server has to be there, in the version that all wheels were chosen to fit.
+def check_bypassed():
+    for name, wanted in [each.split("=", 1) for each in bypassed.split()]:
+        if name in without.split():
+            continue
+        there = version_here(name)
+        if there != wanted:
+            tell("%s %s is to be here already, and %s" % (
+                name, wanted, "%s is" % there if there else "is not"),
+                "install it for %s as the machine does that, or say --without %s"
+                % (sys.executable, name))
+
+
+def version_here(name):
+    try:
+        from importlib.metadata import PackageNotFoundError, version as version_of
+    except ImportError:
+        return None  # too old a Python, which is told already
+    try:
+        return version_of(name)
+    except PackageNotFoundError:
+        return None
+
+
 def check_pip():
     if state == "old":
         check_version_of_pip("its virtual environment has no pip",
@@ -355,7 +380,7 @@ def tell_files(names, what):
         tell("%s of the wheelhouse %s %s: %s" % (files, verb, what, shown), AGAIN)
 
 
-for check in (check_interpreter, check_machine, check_system, check_files):
+for check in (check_interpreter, check_machine, check_system, check_bypassed, check_files):
     check()
 END
 }
@@ -418,7 +443,25 @@ make_venv() {
     for entry in "$destination"/* "$destination"/.[!.]*; do
         [ "$entry" = "$destination/$marker" ] || rm -rf "$entry"
     done
-    "$python" -I -m venv "$destination" || fail "the virtual environment could not be made"
+    # shellcheck disable=SC2086  # one word, or none
+    "$python" -I -m venv ${bypassed:+--system-site-packages} "$destination" || fail "the virtual environment could not be made"
+}
+
+# Whether the packages do. Of those that the machine has by itself, the wheelhouse's count: others
+# may be at odds among themselves.
+fits_together() {
+    if [ -z "$bypassed" ]; then
+        run_pip "$destination/bin/python" check >&2
+        return
+    fi
+    run_pip "$destination/bin/python" check |
+        "$destination/bin/python" -I -c 'import re, sys
+def named(text):
+    return re.sub("[-_.]+", "-", text).lower()
+own = {named(line.split("==")[0]) for line in open(sys.argv[1]) if "==" in line and line[0] != "#"}
+told = [line for line in sys.stdin if named(line.split(" ")[0]) in own]
+sys.stderr.write("".join(told))
+sys.exit(1 if told else 0)' "$here/requirements.txt"
 }
 
 install_into_venv() {
@@ -432,7 +475,7 @@ install_into_venv() {
         install_with "$destination/bin/python" --force-reinstall
     fi
     rm -f "$destination/$marker"
-    if ! run_pip "$destination/bin/python" check >&2; then
+    if ! fits_together; then
         printf 'install.sh: installed, but not all packages in %s fit together (see above)\n' \
             "$destination" >&2
         exit 4

@@ -128,6 +128,9 @@ class Requirements:
     :ivar config_settings: by name, settings for its build backend.
     :ivar hashes_required: every requirement has to be pinned, with a hash.
     :ivar left_out: what of the locks is not for the target that this was chosen for.
+    :ivar variables: the names of the environment variables that stand in them.
+    :ivar credentials: user and password of requirements' own URLs, by these (``https://host/path``,
+        without ``git+``); they must get into nothing that is written.
     """
 
     asked: tuple[Asked, ...]
@@ -142,6 +145,10 @@ class Requirements:
     )
     hashes_required: bool = False
     left_out: tuple[LeftOut, ...] = ()
+    variables: tuple[str, ...] = ()
+    credentials: Mapping[str, tuple[str, str]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     def hashes(self, name: NormalizedName) -> frozenset[str]:
         """The hashes that requirements and constraints allow for *name*; empty: any."""

@@ -121,14 +121,14 @@ def releases(
 ) -> dict[Version, Release]:
     """The releases on *page* as *interpreter* sees them.
 
-    :param allowed: SHA-256 hashes; if there are any, other files do not exist. A file without
-        a hash never does: every byte is checked.
+    :param allowed: SHA-256 hashes; if there are any, other files do not exist, nor do those whose
+        index tells no hash.
     :param refused: SHA-256 hashes of wheels that are not to be used, whatever their tags say.
     """
     ranks = TagRanks(interpreter.tags)
     drafts: defaultdict[Version, _Draft] = defaultdict(_Draft)
     for file in page.files:
-        known = file.sha256 is not None and (not allowed or file.sha256 in allowed)
+        known = not allowed or file.sha256 in allowed
         if known and is_file_name(file.filename):
             _place(drafts, page.name, file, ranks, refused)
     return {version: _release(version, draft, ranks) for version, draft in drafts.items()}

@@ -6,11 +6,13 @@ import contextlib
 import os
 import threading
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from enum import Enum
 from typing import TYPE_CHECKING
 
 from wheelhouse.errors import (
+    ConfigError,
     FetchError,
     LockError,
     StaleLockError,
@@ -18,14 +20,16 @@ from wheelhouse.errors import (
     raise_all,
 )
 from wheelhouse.inputs import read_inputs
-from wheelhouse.locking.lock import inputs_digest
+from wheelhouse.locking.freshness import changes, cutoff, input_digests, is_fresh
 from wheelhouse.locking.lockfile import dump_lock, load_lock, lock_path
 from wheelhouse.locking.refusal import broken_promise
 from wheelhouse.locking.system import merged
 from wheelhouse.store import storage_errors
+from wheelhouse.wording import did_you_mean, listed, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from datetime import timedelta
     from pathlib import Path
 
     from packaging.utils import NormalizedName
@@ -56,6 +60,29 @@ class Freshness(Enum):
     UPGRADE = "upgrade"
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Renewal:
+    """What is asked of a new lock beside its :class:`Freshness`, this once.
+
+    :ivar packages: those whose versions are chosen anew; the others' are kept where possible.
+    :ivar before: what counts in place of the project's ``exclude_newer``.
+    :ivar written: whether the new lock gets into its file.
+    """
+
+    packages: frozenset[NormalizedName] = frozenset()
+    before: datetime | timedelta | None = None
+    written: bool = True
+
+    @property
+    def changes_a_fresh_lock(self) -> bool:
+        """Whether a lock is to be made although the present one is fresh."""
+        return bool(self.packages) or self.before is not None
+
+
+#: Nothing.
+AS_EVER = Renewal()
+
+
 def current_lock(
     locker: Locker,
     project: Project,
@@ -63,29 +90,100 @@ def current_lock(
     interpreter: Interpreter,
     images: TargetImages,
     freshness: Freshness,
+    renewal: Renewal = AS_EVER,
 ) -> Lock:
     """The lock of *target*; a new one is written before it is used.
 
     :raises StaleLockError: there is none that is fresh, and one is required.
+    :raises ConfigError: what is to be upgraded is pinned by a lock among the inputs.
     :raises LockError: a new one cannot be made.
     """
     path = lock_path(project.root, target.name)
     requirements = read_inputs(project.root, project.requirements)
+    anew = freshness is Freshness.UPGRADE or renewal.changes_a_fresh_lock
     present = load_lock(path)
-    fresh = _is_fresh(present, project, target, requirements)
-    if freshness is Freshness.REQUIRE and not fresh:
-        raise _refusal(path, present)
-    if present is not None and fresh and freshness is not Freshness.UPGRADE:
+    if present is not None and is_fresh(present, project, target, requirements) and not anew:
         return present
+    if freshness is Freshness.REQUIRE:
+        raise _refusal(path, present, project, target, requirements)
+    _refuse_pinned(renewal, requirements, interpreter)
     with locker.alone(path):
         old = load_lock(path)
-        if old is not None and old != present and _is_fresh(old, project, target, requirements):
+        if old != present and is_fresh(old, project, target, requirements) and not anew:
+            assert old is not None
             return old  # another run has just made it
-        kept = None if freshness is Freshness.UPGRADE else old
-        refused = old.refused if old else ()
-        lock = locker.lock(target, interpreter, images, requirements, kept, refused, taught=old)
-        write_lock(path, dump_lock(lock))
+        setting = project.exclude_newer if renewal.before is None else renewal.before
+        before = cutoff(setting, datetime.now(UTC))
+        lock = locker.lock(
+            *(target, interpreter, images, requirements),
+            _kept(old, freshness, renewal),
+            old.refused if old else (),
+            taught=old,
+            before=before,
+        )
+        lock = _with_origin(lock, project, target, requirements, before)
+        if old is not None and replace(lock, before=old.before) == old:
+            lock = old  # a later moment alone makes no new lock
+        if renewal.written:
+            write_lock(path, dump_lock(lock))
     return lock
+
+
+def _kept(old: Lock | None, freshness: Freshness, renewal: Renewal) -> Lock | None:
+    """What of *old* is kept, if nothing speaks against it."""
+    if old is None or freshness is Freshness.UPGRADE:
+        return None
+    kept = (each for each in old.packages if each.name not in renewal.packages)
+    return replace(old, packages=tuple(kept))
+
+
+def _with_origin(
+    lock: Lock,
+    project: Project,
+    target: Target,
+    requirements: Requirements,
+    before: datetime | None,
+) -> Lock:
+    """*lock* with what it was made from."""
+    return replace(lock, sources=input_digests(project, target, requirements), before=before)
+
+
+def _refuse_pinned(renewal: Renewal, requirements: Requirements, interpreter: Interpreter) -> None:
+    """Refuse to upgrade what another tool's lock pins. Raises ConfigError."""
+    if not renewal.packages or not requirements.locks:
+        return
+    chosen = requirements.chosen_for(interpreter.environment)
+    for each in chosen.asked:
+        if each.closed and each.name in renewal.packages:
+            raise ConfigError(
+                f"{each.name} cannot be upgraded here: {each.origin} pins it",
+                hint=f"have the tool that made {each.origin} upgrade it there, then run "
+                "`wheelhouse lock`",
+            )
+
+
+def check_upgradable(
+    project: Project, targets: Iterable[Target], names: Iterable[NormalizedName]
+) -> None:
+    """Find out whether the locks of *targets* have packages of these *names*.
+
+    A target without a lock may come to have any.
+
+    :raises ConfigError: none of the locks has some of them.
+    """
+    known: set[str] = set()
+    for target in targets:
+        lock = load_lock(lock_path(project.root, target.name))
+        if lock is None:
+            return
+        known |= {each.name for each in lock.packages}
+    unknown = sorted(name for name in names if name not in known)
+    if unknown:
+        guess = did_you_mean(unknown[0], sorted(known)) if len(unknown) == 1 else ""
+        raise ConfigError(
+            f"no lock has {listed([quoted(name) for name in unknown])}{guess}",
+            hint="`wheelhouse tree` shows what is locked",
+        )
 
 
 def lock_without(
@@ -111,10 +209,14 @@ def lock_without(
     requirements = read_inputs(project.root, project.requirements)
     with locker.alone(path):
         old = load_lock(path) or planned.lock
-        if _is_fresh(old, project, target, requirements) and set(refused) <= set(old.refused):
+        if is_fresh(old, project, target, requirements) and set(refused) <= set(old.refused):
             return old  # another run has just found out the same
         known = (*planned.lock.refused, *old.refused, *refused)
-        lock = locker.lock(target, planned.interpreter, planned.images, requirements, old, known)
+        lock = locker.lock(
+            *(target, planned.interpreter, planned.images, requirements, old, known),
+            before=old.before,
+        )
+        lock = _with_origin(lock, project, target, requirements, old.before)
         write_lock(path, dump_lock(lock))
     return lock
 
@@ -131,18 +233,20 @@ def lock_adding(
     requirements = read_inputs(project.root, project.requirements)
     with locker.alone(path):
         old = load_lock(path) or planned.lock
-        if _is_fresh(old, project, target, requirements) and set(added) <= set(old.added):
+        if is_fresh(old, project, target, requirements) and set(added) <= set(old.added):
             return old  # another run has just found out the same
         known = (*planned.lock.added, *added)
         try:
             lock = locker.lock(
                 *(target, planned.interpreter, planned.images, requirements, old, old.refused),
                 added=known,
+                before=old.before,
             )
         except FetchError:
             raise
         except LockError as error:
             raise _unaddable(added, error) from error
+        lock = _with_origin(lock, project, target, requirements, old.before)
         write_lock(path, dump_lock(lock))
     return lock
 
@@ -213,22 +317,19 @@ def _as_built(lock: Lock, learned: Mapping[NormalizedName, LockedPackage]) -> Lo
     return replace(lock, packages=tuple(map(learnt, lock.packages)))
 
 
-def _is_fresh(
-    present: Lock | None, project: Project, target: Target, requirements: Requirements
-) -> bool:
-    """Whether *present* was made for *target* from what is asked for now."""
-    return (
-        present is not None
-        and present.target == target.name  # and not copied from another's
-        and present.inputs == inputs_digest(project, target, requirements)
-    )
-
-
-def _refusal(path: Path, present: Lock | None) -> StaleLockError:
+def _refusal(
+    path: Path,
+    present: Lock | None,
+    project: Project,
+    target: Target,
+    requirements: Requirements,
+) -> StaleLockError:
     if present is None:
         return StaleLockError(f"there is no {path.name}", hint="run `wheelhouse lock`, commit it")
+    changed = "; ".join(changes(present, project, target, requirements))
     return StaleLockError(
-        f"{path.name} does not belong to the present requirements or settings",
+        f"{path.name} does not belong to the present requirements or settings"
+        + (f": {changed}" if changed else ""),
         hint="run `wheelhouse lock` and commit the result",
     )
 
@@ -266,6 +367,8 @@ def check_locks(project: Project, targets: Iterable[Target]) -> None:
     for target in targets:
         path = lock_path(project.root, target.name)
         present = load_lock(path)
-        if not _is_fresh(present, project, target, requirements):
-            errors.append(_refusal(path, present))
+        if not is_fresh(present, project, target, requirements):
+            error = _refusal(path, present, project, target, requirements)
+            error.target = target.name
+            errors.append(error)
     raise_all(errors)

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from wheelhouse.errors import FetchError, InterruptedRunError, LockError
+from wheelhouse.locking.explaining import explained_build
+from wheelhouse.locking.index import locked_file
 from wheelhouse.locking.metadata import MetadataSource
 from wheelhouse.locking.model import BuildRequirement, LockedPackage
-from wheelhouse.locking.resolver import resolve
+from wheelhouse.locking.resolver import UnsolvableError, resolve
 from wheelhouse.locking.view import Policy, View
 
 if TYPE_CHECKING:
@@ -59,7 +61,10 @@ class InspectRequirement(Protocol):
 
 
 class Environments:
-    """Resolves environments for the Python of one builder, each once."""
+    """Resolves environments for the Python of one builder, each once.
+
+    :param before: what came to an index at this time or later is not used, whatever is wished.
+    """
 
     def __init__(
         self,
@@ -69,12 +74,14 @@ class Environments:
         store: Store,
         *,
         inspect: InspectRequirement,
+        before: datetime | None = None,
     ) -> None:
         self._index = index
         self._interpreter = interpreter
         self._fetcher = fetcher
         self._store = store
         self._inspect = inspect
+        self._before = before
         self._made: dict[Wish, Future[tuple[BuildRequirement, ...]]] = {}
         self._lock = threading.Lock()
 
@@ -94,11 +101,16 @@ class Environments:
         except (FetchError, InterruptedRunError):
             raise
         except LockError as error:
+            others = (
+                f"pin another version of {name}, or name others that it can be built with: "
+                f"`[packages.{name}] build-requires`"
+            )
             raise LockError(
                 f"the build requirements of {name} cannot be met: {error.message}",
-                hint=error.hint
-                or f"pin another version of {name}, or name others that it can be built with: "
-                f"`[packages.{name}] build-requires`",
+                hint=f"{error.hint}; {others}" if error.kind else error.hint or others,
+                context=error.context,
+                evidence=error.evidence,
+                kind=error.kind,
             ) from error
 
     def _once(self, wish: Wish, name: NormalizedName) -> tuple[BuildRequirement, ...]:
@@ -132,6 +144,10 @@ class Environments:
                     )
             except (FetchError, InterruptedRunError):
                 raise
+            except UnsolvableError as error:
+                failed = explained_build(
+                    error, view, wish.requires, wish.constraints, self._store.workspace
+                )
             except LockError as error:
                 failed = error
             else:
@@ -141,10 +157,12 @@ class Environments:
 
     def _views(self, wish: Wish, chain: tuple[NormalizedName, ...]) -> Iterator[View]:
         """From what costs least: wheels alone; sdists of what has no wheel at all; any sdist."""
-        metadata = MetadataSource(self._fetcher, _Nested(self._inspect, chain))
+        metadata = MetadataSource(self._fetcher, _Nested(self._inspect, chain, self._fetcher))
+
+        before = min(filter(None, (wish.before, self._before)), default=None)
 
         def view(source: Callable[[NormalizedName], Source]) -> View:
-            policy = Policy(source=source, hashes=lambda _: (), before=wish.before)
+            policy = Policy(source=source, hashes=lambda _: (), before=before)
             return View(self._index, self._interpreter, metadata, policy)
 
         wheels = view(lambda _: "wheel")
@@ -159,7 +177,7 @@ class Environments:
         self, pin: Pin, view: View, chain: tuple[NormalizedName, ...]
     ) -> BuildRequirement:
         release = view.release(pin.name, pin.version)
-        file = release.files(view.policy.source(pin.name))[0].locked()
+        file = locked_file(release.files(view.policy.source_of(pin.name))[0], self._fetcher)
         build = None
         if not file.filename.endswith(".whl"):
             wanted = LockedPackage(name=pin.name, version=pin.version, sdist=file)
@@ -174,14 +192,18 @@ def _has_wheels(view: View, name: NormalizedName) -> bool:
 class _Nested:
     """Asks the backends of build requirements. Implements :class:`~.metadata.MetadataBuilder`."""
 
-    def __init__(self, inspect: InspectRequirement, chain: tuple[NormalizedName, ...]) -> None:
+    def __init__(
+        self, inspect: InspectRequirement, chain: tuple[NormalizedName, ...], fetcher: Fetcher
+    ) -> None:
         self._inspect = inspect
         self._chain = chain
+        self._fetcher = fetcher
 
     def metadata(self, name: NormalizedName, release: Release, sdist: Path) -> str:
         """See :class:`~.metadata.MetadataBuilder`."""
         assert release.sdist is not None
-        wanted = LockedPackage(name=name, version=release.version, sdist=release.sdist.locked())
+        source = locked_file(release.sdist, self._fetcher)
+        wanted = LockedPackage(name=name, version=release.version, sdist=source)
         told = self._inspect(wanted, want_metadata=True, chain=self._chain)
         if told.metadata is None:
             raise LockError(f"{wanted}: its build backend gave no metadata")

@@ -5,28 +5,30 @@ The specification: https://packaging.python.org/en/latest/specifications/simple-
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import threading
+from abc import ABC, abstractmethod
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from wheelhouse.errors import FetchError
-from wheelhouse.fetch import redacted
+from wheelhouse.fetcherrors import RefusedError, redacted
 from wheelhouse.locking.model import LockedFile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from packaging.utils import NormalizedName
 
-    from wheelhouse.fetch import Client
+    from wheelhouse.fetch import Client, Fetcher
 
 ACCEPT = (
     "application/vnd.pypi.simple.v1+json, "
@@ -38,6 +40,9 @@ ABSOLUTE = ("https://", "http://")
 SUFFIXES = (".whl", ".tar.gz", ".zip", ".tar.bz2", ".tgz", ".tar.xz", ".egg")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
+#: Other hashes that old servers give; by themselves they vouch for nothing.
+WEAKER = ("md5", "sha1", "sha224", "sha384", "sha512")
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class IndexFile:
@@ -46,6 +51,7 @@ class IndexFile:
     :ivar sha256: None where the index gives no SHA-256.
     :ivar yanked: the reason (may be empty), or None if it is not yanked.
     :ivar metadata: whether the index serves the wheel's METADATA beside it (PEP 658).
+    :ivar other_hashes: where there is no SHA-256, kinds, of :data:`WEAKER`, and what they are.
     """
 
     filename: str
@@ -56,17 +62,44 @@ class IndexFile:
     upload_time: datetime | None
     size: int | None
     metadata: bool
+    other_hashes: tuple[tuple[str, str], ...] = ()
 
-    def locked(self) -> LockedFile:
-        """As a lock has it; it has a hash, or it would not be a candidate."""
-        assert self.sha256 is not None
-        return LockedFile(
-            filename=self.filename,
-            url=self.url,
-            sha256=self.sha256,
-            size=self.size,
-            upload_time=self.upload_time,
-        )
+
+def sha256_of_file(file: IndexFile, fetcher: Fetcher) -> str:
+    """The hash that *file* will be known by. Where its index tells none, that of what is there now.
+
+    :raises FetchError: there is no such file, or it does not have another hash that was told.
+    """
+    if file.sha256 is not None:
+        return file.sha256
+    found = fetcher.first(file.url)
+    for kind, digest in file.other_hashes:
+        with fetcher.store.blob(found).open("rb") as content:
+            had = hashlib.file_digest(content, partial(_hasher, kind)).hexdigest()
+        if had != digest:
+            raise FetchError(
+                f"{redacted(file.url)} does not have the {kind} that its index tells",
+                hint="try again; if it stays so, tell whoever runs the index",
+            )
+    return found
+
+
+def _hasher(kind: str) -> Any:
+    return hashlib.new(kind, usedforsecurity=False)
+
+
+def locked_file(file: IndexFile, fetcher: Fetcher) -> LockedFile:
+    """*file* as a lock has it; one without a hash is fetched for that.
+
+    Raises as :func:`sha256_of_file` does.
+    """
+    return LockedFile(
+        filename=file.filename,
+        url=file.url,
+        sha256=sha256_of_file(file, fetcher),
+        size=file.size,
+        upload_time=file.upload_time,
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,6 +115,19 @@ class ProjectPage:
     status: str = "active"
     index: str = ""
 
+    @property
+    def has_times(self) -> bool:
+        """Whether it tells when files came to the index."""
+        return any(file.upload_time is not None for file in self.files)
+
+    def before(self, moment: datetime | None) -> ProjectPage:
+        """It as it was before *moment*, if it tells: also old releases get new files."""
+        if moment is None or not self.has_times:
+            return self
+        known = ((file, file.upload_time) for file in self.files)
+        files = tuple(file for file, time in known if time is not None and time < moment)
+        return replace(self, files=files)
+
 
 class Pages(Protocol):
     """Projects' pages, each from the one place it may come from."""
@@ -93,17 +139,21 @@ class Pages(Protocol):
         """
 
 
-class Index:
-    """An index at *url*. Every project's page is read once in the life of the object."""
+class Place(ABC):
+    """An index, a folder or a page of files. A project's page is read once in the object's life.
 
-    def __init__(self, client: Client, url: str) -> None:
-        self.url = url.rstrip("/") + "/"
-        self._client = client
+    :ivar url: without a slash at its end.
+    :ivar title: what to call it in a message: ``corp (https://…)``.
+    """
+
+    def __init__(self, url: str, name: str = "") -> None:
+        self.url = url.rstrip("/")
+        self.title = f"{name} ({redacted(self.url)})" if name else f"the index {redacted(self.url)}"
         self._pages: dict[NormalizedName, Future[ProjectPage | None]] = {}
         self._lock = threading.Lock()
 
     def project(self, name: NormalizedName) -> ProjectPage | None:
-        """The project's page, or None if the index doesn't have it. Raises FetchError."""
+        """The project's page, or None if it is certain that it is not there. Raises FetchError."""
         with self._lock:
             page = self._pages.get(name)
             mine = page is None
@@ -111,26 +161,70 @@ class Index:
                 page = self._pages[name] = Future()
         if mine:
             try:
-                page.set_result(self._read(name))
+                found = self.read(name)
+                page.set_result(replace(found, index=self.url) if found else None)
             except BaseException as error:
                 page.set_exception(error)
                 raise
         return page.result()
 
-    def _read(self, name: NormalizedName) -> ProjectPage | None:
-        url = urljoin(self.url, f"{name}/")
-        answer = self._client.get(url, accept=ACCEPT)
-        if answer.status_code == 404:
+    @abstractmethod
+    def read(self, name: NormalizedName) -> ProjectPage | None:
+        """What :meth:`project` remembers."""
+
+
+class Index(Place):
+    """An index with a Simple API at *url*.
+
+    :param name: the user's for it, if it has one.
+    :param is_another: whether an address is of another index. Some servers redirect to one for what
+        they do not have: then it is not there, and who has it is not theirs to say.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        url: str,
+        name: str = "",
+        *,
+        is_another: Callable[[str], bool] = lambda _: False,
+    ) -> None:
+        super().__init__(url, name)
+        self._client = client
+        self._is_another = is_another
+
+    def read(self, name: NormalizedName) -> ProjectPage | None:
+        """See :meth:`Place.read`."""
+        try:
+            url = f"{self.url}/{name}/"
+            answer = self._client.page(url, accept=ACCEPT, unless=self._is_another)
+        except RefusedError as error:
+            raise _refused(self.title, name, error) from error
+        if answer is None:
             return None
-        kind = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        if kind.endswith("+json") or kind == "application/json":
+        if answer.kind.endswith("+json") or answer.kind == "application/json":
             return page_from_json(name, answer.url, answer.content)
-        if kind.endswith("html"):
+        if answer.kind.endswith("html"):
             return page_from_html(name, answer.url, answer.content)
-        raise FetchError(
-            f"{redacted(url)} is no index page: its type is {kind or 'not told'}",
-            hint="set `index` in wheelhouse.toml to an index's Simple API, as https://…/simple",
-        )
+        raise no_page(answer.url, answer.kind)
+
+
+def _refused(title: str, name: str, error: RefusedError) -> FetchError:
+    """*error*, told of the project *name* on the index *title*."""
+    why = {
+        401: ": the index wants credentials, or other ones",
+        403: ": the index does not let you in",
+    }.get(error.status, "")
+    hint = error.hint if why else f"try again later: {name} is not taken from elsewhere meanwhile"
+    return FetchError(f"{title} answers {error.status} for {name}{why}", hint=hint)
+
+
+def no_page(url: str, kind: str) -> FetchError:
+    """The error for an answer of a type that no page of an index has."""
+    return FetchError(
+        f"{redacted(url)} is no index page: its type is {kind or 'not told'}",
+        hint="set `index` in wheelhouse.toml to an index's Simple API, as https://…/simple",
+    )
 
 
 def page_from_json(name: NormalizedName, url: str, content: bytes) -> ProjectPage:
@@ -164,15 +258,18 @@ def _json_file(base: str, data: dict[str, Any]) -> IndexFile:
     filename, yanked, size = data["filename"], data.get("yanked"), data.get("size")
     if not isinstance(filename, str):
         raise TypeError("a file's name is a text")
+    hashes = data.get("hashes") or {}
+    sha256 = _digest(hashes.get("sha256"))
     return IndexFile(
         filename=filename,
-        url=urljoin(base, data["url"]),
-        sha256=_digest((data.get("hashes") or {}).get("sha256")),
+        url=_clean(urljoin(base, data["url"])).partition("#")[0],
+        sha256=sha256,
         requires_python=_specifier(data.get("requires-python")),
         yanked=yanked if isinstance(yanked, str) else ("" if yanked else None),
         upload_time=_time(data.get("upload-time")),
         size=size if type(size) is int and size >= 0 else None,
         metadata=bool(data.get("core-metadata", data.get("dist-info-metadata"))),
+        other_hashes=() if sha256 else _others(hashes),
     )
 
 
@@ -202,25 +299,30 @@ def page_from_html(name: NormalizedName, url: str, content: bytes) -> ProjectPag
 def _html_files(base: str, anchors: list[Any]) -> Iterator[IndexFile]:
     for anchor in anchors:
         href = anchor.get("href", "")
-        url, _, fragment = (href if href.startswith(ABSOLUTE) else urljoin(base, href)).partition(
-            "#"
-        )
+        link = href if href.startswith(ABSOLUTE) else urljoin(base, href)
+        url, _, fragment = _clean(link).partition("#")
         filename = url.partition("?")[0].rpartition("/")[2]
         if "%" in filename:
             filename = unquote(filename)
         if not filename.endswith(SUFFIXES):
             continue
-        kind, _, digest = fragment.partition("=")
+        kind, _, digest = fragment.partition("&")[0].partition("=")
         yield IndexFile(
             filename=filename,
             url=url,
-            sha256=_digest(digest.partition("&")[0]) if kind == "sha256" else None,
+            sha256=_digest(digest) if kind == "sha256" else None,
             requires_python=_specifier(anchor.get("data-requires-python")),
             yanked=anchor.get("data-yanked"),
             upload_time=_time(anchor.get("data-upload-time")),
             size=None,
             metadata=_has_metadata(anchor),
+            other_hashes=_others({kind: digest}) if kind in WEAKER else (),
         )
+
+
+def _clean(url: str) -> str:
+    """*url* without credentials: it gets into locks."""
+    return _without_user(url) if "@" in url else url
 
 
 def _has_metadata(anchor: Any) -> bool:
@@ -246,6 +348,17 @@ def _specifier(text: str | None) -> SpecifierSet | None:
 def _digest(told: object) -> str | None:
     text = told.lower() if isinstance(told, str) else ""
     return text if SHA256.fullmatch(text) else None
+
+
+def _others(told: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
+    """The hashes of *told* that are weaker than a SHA-256, or not in use, and look like one."""
+    return tuple(
+        (kind, digest.lower())
+        for kind, digest in told.items()
+        if kind in WEAKER
+        and isinstance(digest, str)
+        and re.fullmatch(rf"[0-9a-f]{{{_hasher(kind).digest_size * 2}}}", digest.lower())
+    )
 
 
 def _time(text: str | None) -> datetime | None:

@@ -7,24 +7,27 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from packaging.metadata import parse_email
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import NormalizedName, canonicalize_name
 
 from wheelhouse.building.circumstances import circumstances
 from wheelhouse.building.mending import Mender
-from wheelhouse.errors import LockError, raise_all
-from wheelhouse.events import Notice, step
+from wheelhouse.errors import LockError
+from wheelhouse.events import step
 from wheelhouse.finding import DistributionFinder
-from wheelhouse.locking.conflicts import blaming, foreign_hashes, told_in_lines
+from wheelhouse.locking.bypass import find_bypass
+from wheelhouse.locking.direct import DirectSources
+from wheelhouse.locking.edges import edges_of
 from wheelhouse.locking.experience import Experience
+from wheelhouse.locking.explaining import choose
+from wheelhouse.locking.freshness import inputs_digest
+from wheelhouse.locking.hashed import check_hashed
+from wheelhouse.locking.index import locked_file
 from wheelhouse.locking.metadata import MetadataSource
 from wheelhouse.locking.model import Lock, LockedPackage
 from wheelhouse.locking.refusal import standing
 from wheelhouse.locking.requires import BuildInspector
-from wheelhouse.locking.resolver import Pin, resolve
 from wheelhouse.locking.system import still_needed
 from wheelhouse.locking.view import Policy, View
+from wheelhouse.locking.warnings import left_out, warnings
 from wheelhouse.probe import probe_builder
 from wheelhouse.scheduler import gather
 from wheelhouse.store import digest_of
@@ -32,18 +35,24 @@ from wheelhouse.store import digest_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from contextlib import AbstractContextManager
+    from datetime import datetime
     from pathlib import Path
 
+    from packaging.utils import NormalizedName
+
     from wheelhouse.building.runner import Runner
-    from wheelhouse.config import PackageSettings, Project
+    from wheelhouse.config import Project
     from wheelhouse.engine import TargetImages
     from wheelhouse.fetch import Fetcher
     from wheelhouse.inputs.model import Requirements
     from wheelhouse.locking.candidates import Release
-    from wheelhouse.locking.index import Pages
+    from wheelhouse.locking.direct import DirectRelease, Pinner
+    from wheelhouse.locking.edges import Edges
+    from wheelhouse.locking.index import IndexFile, Pages
     from wheelhouse.locking.indexes import Shelves
     from wheelhouse.locking.metadata import MetadataBuilder
-    from wheelhouse.locking.model import AddedRequirement, RefusedFile
+    from wheelhouse.locking.model import AddedRequirement, LockedFile, RefusedFile
+    from wheelhouse.locking.resolver import Pin
     from wheelhouse.scheduler import Scheduler
     from wheelhouse.targets import Interpreter, Target
 
@@ -53,42 +62,6 @@ ROUNDS = 4
 
 #: Before all builds of other targets: over soon, and everything of its own target waits for it.
 SOON = math.inf
-
-
-def inputs_digest(project: Project, target: Target, requirements: Requirements) -> str:
-    """The digest of all that a lock is made from; a lock with another one is stale."""
-    files = {
-        str(path.relative_to(project.root.resolve())): digest
-        for path, digest in requirements.files.items()
-    }
-    packages = {
-        name: [each.source, each.system, dict(each.env), dict(each.config_settings), *_more(each)]
-        for name, each in project.packages.items()
-    }
-    return digest_of([files, packages, _described(target), project.index])
-
-
-def _more(settings: PackageSettings) -> list[object]:
-    """What else of *settings* a lock is made from: nothing where nothing is said, as ever."""
-    said = {
-        "requires": settings.requires,
-        "build-requires": settings.build_requires,
-        "build-against": settings.build_against,
-    }
-    return [{key: value for key, value in said.items() if value}] if any(said.values()) else []
-
-
-def _described(target: Target) -> list[object]:
-    """What of *target* a lock is made from: its platform's definition, and not its name alone."""
-    captured = target.captured
-    return [
-        *(
-            [preset.name, preset.family, str(preset.libc), str(preset.glibcxx), preset.image]
-            for preset in (target.preset, target.build_place.preset)
-        ),
-        [target.python, target.python_path, target.build_place.interpreter.path, target.arch],
-        [captured.interpreter.to_dict(), sorted(captured.libraries)] if captured else [],
-    ]
 
 
 class _InTurn:
@@ -115,12 +88,14 @@ class Locker:
         fetcher: Fetcher,
         runner: Runner,
         scheduler: Scheduler,
+        pinner: Pinner,
     ) -> None:
         self._project = project
         self._indexes = indexes
         self._fetcher = fetcher
         self._runner = runner
         self._scheduler = scheduler
+        self._pinner = pinner
 
     def alone(self, path: Path) -> AbstractContextManager[None]:
         """While the block runs, be the only run on this store that renews the lock at *path*."""
@@ -137,6 +112,7 @@ class Locker:
         refused: Iterable[RefusedFile] = (),
         taught: Lock | None = None,
         added: Iterable[AddedRequirement] = (),
+        before: datetime | None = None,
     ) -> Lock:
         """Resolve and pin everything, build requirements included.
 
@@ -144,14 +120,21 @@ class Locker:
         :param refused: wheels that were found out not to be what they say; none is used.
         :param taught: the lock that remembers what builds and proofs have taught, if not *old*.
         :param added: requirements that were found to be missing, beside those it remembers.
+        :param before: what came to an index at this time or later is not used, but for what a lock
+            among the inputs has.
+        :raises ConfigError: a lock among the inputs does not hold for *target*.
         :raises LockError: something cannot be found, or conflicts.
         :raises BuildError: a backend fails to say what it needs.
         """
-        asked: dict[NormalizedName, tuple[str, ...]] = {}
-        for each in requirements.asked:
-            asked[each.name] = (*asked.get(each.name, ()), each.origin)
-        inspector = self.inspector(target, interpreter, images, taught or old, asked=asked)
+        requirements = requirements.chosen_for(interpreter.environment)
+        inspector = self.inspector(
+            *(target, interpreter, images, taught or old),
+            asked=_origins(requirements),
+            before=before,
+        )
+        requirements, direct = self._direct(requirements, interpreter, inspector, old)
         metadata = MetadataSource(self._fetcher, _InTurn(inspector, self._scheduler))
+        bypass = find_bypass(self._runner, self._project, target, images)
         refused = standing(refused, target)
         remembered = taught or old
         added = tuple(dict.fromkeys((*(remembered.added if remembered else ()), *added)))
@@ -160,14 +143,19 @@ class Locker:
             hashes=requirements.hashes,
             refused={file.sha256 for file in refused},
             requires=partial(self._requires, added),
+            before=before,
+            closed={each.name for each in requirements.asked if each.closed},
+            direct=direct,
+            present=bypass.present,
         )
         view = View(self._pages(target, remembered, requirements), interpreter, metadata, policy)
-        resolve_again = partial(self._resolve, view, interpreter, requirements, old, refused)
+        resolve_again = partial(self._resolve, view, requirements, old, refused)
         pins = self._settled(resolve_again, inspector)
-        wanted_by = required_by(pins, view, interpreter, requirements)
-        drafts = [_package(pin, view, wanted_by[pin.name]) for pin in pins]
+        edges = edges_of(pins, view, interpreter, requirements)
+        check_hashed(requirements, edges)
+        drafts = bypass.marked(self._package(pin, view, edges) for pin in pins)
         packages = self._with_builds(target, drafts, inspector)
-        self._warn(target, packages)
+        self._warn(target, requirements, packages, view)
         return Lock(
             target=target.name,
             inputs=inputs_digest(self._project, target, requirements),
@@ -176,9 +164,46 @@ class Locker:
             packages=tuple(packages),
             requested=tuple(sorted({str(each.requirement) for each in requirements.asked})),
             refused=tuple(file for file in refused if not view.has_lost(file)),
-            system=still_needed(remembered.system if remembered else (), wanted_by),
-            added=tuple(each for each in added if each.package in wanted_by),
+            system=still_needed(remembered.system if remembered else (), edges.required_by),
+            added=tuple(each for each in added if each.package in edges.required_by),
         )
+
+    def _direct(
+        self,
+        requirements: Requirements,
+        interpreter: Interpreter,
+        inspector: BuildInspector,
+        old: Lock | None,
+    ) -> tuple[Requirements, Mapping[NormalizedName, DirectRelease]]:
+        """*requirements* by name, and what of them comes from elsewhere than an index."""
+
+        def ask(package: LockedPackage) -> str:
+            asking = partial(inspector.metadata_of, package)
+            return self._scheduler.submit("containers", asking, cost=SOON).result()
+
+        return DirectSources(self._fetcher, self._pinner, interpreter, ask, old).take(requirements)
+
+    def _package(self, pin: Pin, view: View, edges: Edges) -> LockedPackage:
+        required_by, requires = edges.required_by[pin.name], edges.requires[pin.name]
+        if (direct := view.policy.direct.get(pin.name)) is not None:
+            return direct.locked(required_by, requires)
+        release = view.release(pin.name, pin.version)
+        files = release.files(view.policy.source_of(pin.name))
+        sdist = release.sdist if release.sdist in files else None
+        page = view.page_of(pin.name)
+        return LockedPackage(
+            name=pin.name,
+            version=pin.version,
+            wheels=tuple(self._locked(file) for file in files if file is not release.sdist),
+            sdist=self._locked(sdist) if sdist else None,
+            required_by=required_by,
+            yanked=release.yanked,
+            index=page.index or None if page else None,
+            requires=requires,
+        )
+
+    def _locked(self, file: IndexFile) -> LockedFile:
+        return locked_file(file, self._fetcher)
 
     def _pages(
         self, target: Target, known: Lock | None, requirements: Requirements | None = None
@@ -223,12 +248,14 @@ class Locker:
         *,
         asked: Mapping[NormalizedName, tuple[str, ...]] | None = None,
         learning: bool = True,
+        before: datetime | None = None,
     ) -> BuildInspector:
         """What finds out how sdists are built for *target*.
 
         :param taught: the lock that remembers what builds have taught.
         :param asked: the lines of requirements files that ask for packages by name.
         :param learning: whether a failed one may be tried with what that does not have.
+        :param before: as for :meth:`lock`, for build requirements.
         """
         runner = self._runner
         return BuildInspector(
@@ -241,6 +268,7 @@ class Locker:
             mender=self.mender(target, images, learning=learning),
             experience=Experience(taught, interpreter.environment["python_version"]),
             asked=asked or {},
+            before=before,
         )
 
     def _settled(
@@ -270,25 +298,19 @@ class Locker:
     def _resolve(
         self,
         view: View,
-        interpreter: Interpreter,
         requirements: Requirements,
         old: Lock | None,
         refused: Iterable[RefusedFile],
     ) -> tuple[Pin, ...]:
-        try:
-            with self._runner.store.workspace() as folder:
-                return resolve(
-                    view,
-                    interpreter,
-                    [str(each.requirement) for each in requirements.asked],
-                    folder=folder,
-                    constraints=[str(each.requirement) for each in requirements.constraints],
-                    preferences={each.name: each.version for each in old.packages} if old else None,
-                    prereleases=requirements.prereleases,
-                )
-        except LockError as error:
-            raise_all(foreign_hashes(error.message, view, requirements))
-            raise told_in_lines(blaming(refused, error, requirements), requirements) from error
+        return choose(
+            view,
+            requirements,
+            refused,
+            preferences={each.name: each.version for each in old.packages} if old else None,
+            workspace=self._runner.store.workspace,
+            places=[index.url for index in self._project.known_indexes],
+            check=self._runner.cancellation.check,
+        )
 
     def _with_builds(
         self,
@@ -305,66 +327,33 @@ class Locker:
         futures = [
             self._scheduler.submit("containers", partial(inspect, draft), cost=SOON)
             for draft in drafts
-            if not draft.wheels
+            if draft.sdist is not None and not draft.wheels
         ]
         built = {package.name: package for package in gather(futures)}
         return [built.get(draft.name, draft) for draft in drafts]
 
-    def _warn(self, target: Target, packages: Iterable[LockedPackage]) -> None:
-        for package in packages:
-            if package.yanked is not None:
-                reason = f": {package.yanked}" if package.yanked else ""
-                self._runner.reporter.emit(
-                    Notice(
-                        target=target.name,
-                        message=f"{package} was withdrawn (yanked) by its maintainers{reason}",
-                        hint="pin another version",
-                    )
-                )
+    def _warn(
+        self,
+        target: Target,
+        requirements: Requirements,
+        packages: Iterable[LockedPackage],
+        view: View,
+    ) -> None:
+        def status(name: NormalizedName) -> str:
+            page = view.page_of(name)
+            return page.status if page else ""
+
+        notices = (
+            *left_out(target.name, requirements),
+            *warnings(target.name, packages, status),
+        )
+        for notice in notices:
+            self._runner.reporter.emit(notice)
 
 
-def _package(pin: Pin, view: View, wanted_by: tuple[str, ...]) -> LockedPackage:
-    release = view.release(pin.name, pin.version)
-    source = view.policy.source(pin.name)
-    files = release.files(source)
-    return LockedPackage(
-        name=pin.name,
-        version=pin.version,
-        wheels=tuple(file.locked() for file in files if file is not release.sdist),
-        sdist=release.sdist.locked() if release.sdist and release.sdist in files else None,
-        required_by=wanted_by,
-        yanked=release.yanked,
-    )
-
-
-def required_by(
-    pins: Iterable[Pin], view: View, interpreter: Interpreter, requirements: Requirements
-) -> Mapping[NormalizedName, tuple[str, ...]]:
-    """For each pin, the packages and the lines of requirements files that ask for it."""
-    wanted: dict[NormalizedName, list[str]] = {pin.name: [] for pin in pins}
-    for asked in requirements.asked:
-        if asked.name in wanted:
-            wanted[asked.name].append(asked.origin)
-    for pin in pins:
-        text = view.metadata(pin.name, pin.version)
-        for name in _dependencies(text, pin.extras, interpreter):
-            if name in wanted and name != pin.name:
-                wanted[name].append(pin.name)
-    return {name: tuple(dict.fromkeys(names)) for name, names in wanted.items()}
-
-
-def _dependencies(
-    metadata: str, extras: tuple[str, ...], interpreter: Interpreter
-) -> set[NormalizedName]:
-    raw, _ = parse_email(metadata)
-    found: set[NormalizedName] = set()
-    for line in raw.get("requires_dist", []):
-        try:
-            requirement = Requirement(line)
-        except InvalidRequirement:
-            continue  # uv has read it in its own lenient way; this is only for telling who asked
-        marker = requirement.marker
-        contexts = [{**interpreter.environment, "extra": extra} for extra in ("", *extras)]
-        if marker is None or any(marker.evaluate(context) for context in contexts):
-            found.add(canonicalize_name(requirement.name))
-    return found
+def _origins(requirements: Requirements) -> Mapping[NormalizedName, tuple[str, ...]]:
+    """By name, the lines that ask for it."""
+    asked: dict[NormalizedName, tuple[str, ...]] = {}
+    for each in requirements.asked:
+        asked[each.name] = (*asked.get(each.name, ()), each.origin)
+    return asked

@@ -18,6 +18,7 @@ from packaging.version import Version
 
 from wheelhouse.errors import LockError
 from wheelhouse.locking.buildtable import build_fields, locked_build
+from wheelhouse.locking.directtable import direct_fields, locked_direct, standard_source
 from wheelhouse.locking.lockvalues import (
     moment,
     requirement,
@@ -79,6 +80,10 @@ def _own_tables(lock: Lock) -> dict[str, Any]:
         "requested": list(lock.requested),
         "environment": dict(sorted(lock.environment.items())),
     }
+    if lock.before is not None:
+        own["exclude-newer"] = lock.before
+    if lock.sources:
+        own["sources"] = dict(sorted(lock.sources.items()))
     if lock.refused:
         own["refused"] = [_refused_fields(file) for file in lock.refused]
     if lock.system:
@@ -156,6 +161,8 @@ def _lock(pylock: Pylock) -> Lock:
         refused=tuple(_refused_file(each) for each in own.get("refused", [])),
         system=tuple(_system_requirement(each) for each in own.get("system", [])),
         added=tuple(_added_requirement(each) for each in own.get("added", [])),
+        sources={text(name): text(value) for name, value in own.get("sources", {}).items()},
+        before=moment(own.get("exclude-newer")),
     )
 
 
@@ -188,9 +195,17 @@ def _added_requirement(own: Mapping[str, Any]) -> AddedRequirement:
 
 def _package(package: LockedPackage) -> Package:
     sdist = package.sdist
+    if package.direct is not None:
+        return Package(
+            name=package.name,
+            version=package.version,
+            tool={"wheelhouse": _own(package)},
+            **standard_source(package.direct, *package.files),
+        )
     return Package(
         name=package.name,
         version=package.version,
+        index=package.index,
         wheels=[PackageWheel(**_fields(wheel)) for wheel in package.wheels] or None,
         sdist=PackageSdist(**_fields(sdist)) if sdist else None,
         tool={"wheelhouse": _own(package)},
@@ -209,6 +224,12 @@ def _fields(file: LockedFile) -> dict[str, Any]:
 
 def _own(package: LockedPackage) -> dict[str, Any]:
     own: dict[str, Any] = {"required-by": list(package.required_by)}
+    if package.provided:
+        own["provided"] = package.provided
+    if package.requires:
+        own["requires"] = list(package.requires)
+    if package.direct is not None:
+        own["direct"] = direct_fields(package.direct, *package.files)
     if package.yanked is not None:
         own["yanked"] = package.yanked
     if package.build is not None:
@@ -223,12 +244,29 @@ def _locked_package(package: Package) -> LockedPackage:
     return LockedPackage(
         name=package.name,
         version=package.version,
-        wheels=tuple(_locked_file(wheel) for wheel in package.wheels or ()),
-        sdist=_locked_file(package.sdist) if package.sdist else None,
+        **_files(package, own),
         required_by=texts(own["required-by"]),
         build=locked_build(own["build"]) if "build" in own else None,
         yanked=text(own["yanked"]) if "yanked" in own else None,
+        index=package.index,
+        requires=texts(own.get("requires", [])),
+        provided=text(own.get("provided", "")),
     )
+
+
+def _files(package: Package, own: Mapping[str, Any]) -> dict[str, Any]:
+    if "direct" not in own:
+        return {
+            "wheels": tuple(_locked_file(wheel) for wheel in package.wheels or ()),
+            "sdist": _locked_file(package.sdist) if package.sdist else None,
+        }
+    direct, file = locked_direct(own["direct"])
+    is_wheel = file.filename.endswith(".whl")
+    return {
+        "direct": direct,
+        "wheels": (file,) if is_wheel else (),
+        "sdist": None if is_wheel else file,
+    }
 
 
 def _locked_file(file: PackageWheel | PackageSdist) -> LockedFile:

@@ -8,17 +8,21 @@ only, so the store does not keep that by the file's hash, as it does the rest.
 
 from __future__ import annotations
 
+import copy
 import zipfile
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from wheelhouse.errors import FetchError
-from wheelhouse.fetch import redacted
+from wheelhouse.fetcherrors import redacted
+from wheelhouse.locking.index import sha256_of_file
 from wheelhouse.locking.sdist import UNREADABLE, read_sdist
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from packaging.utils import NormalizedName
+    from packaging.version import Version
 
     from wheelhouse.fetch import Fetcher
     from wheelhouse.locking.candidates import Release, Source
@@ -48,6 +52,12 @@ class MetadataSource:
         self._store = fetcher.store
         self._builder = builder
 
+    def guessing(self, guesses: MetadataBuilder) -> MetadataSource:
+        """The same, with *guesses* for what only a backend can tell."""
+        other = copy.copy(self)
+        other._builder = guesses  # noqa: SLF001  (it is a copy)
+        return other
+
     def of(self, name: NormalizedName, release: Release, source: Source) -> str:
         """METADATA of *release*, out of the file that *source* would have used.
 
@@ -55,6 +65,7 @@ class MetadataSource:
         """
         # The wheel's metadata serves even if the sdist will be built: it is of the same release.
         file = next(iter(release.wheels), None) or release.files(source)[0]
+        file = replace(file, sha256=sha256_of_file(file, self._fetcher))
         assert file.sha256 is not None
         known = self._store.record(KIND, file.sha256)
         if known is not None and isinstance(known.get("text"), str):
@@ -75,11 +86,11 @@ class MetadataSource:
         if file.metadata:
             return self._beside(file)
         wheel = self._fetcher.fetch_small(file.url, file.sha256, WHOLE)
-        return self._from_end(file) if wheel is None else _metadata(wheel, file)
+        return self._from_end(file) if wheel is None else wheel_metadata(wheel, file.filename)
 
     def _beside(self, file: IndexFile) -> str:
-        answer = self._fetcher.client.get(file.url + ".metadata")
-        if answer.status_code == 404:
+        answer = self._fetcher.client.page(file.url + ".metadata", at_most=MAX_METADATA)
+        if answer is None:
             raise FetchError(f"{redacted(file.url)}.metadata is not there, although announced")
         return answer.content.decode("utf-8", "replace")
 
@@ -94,7 +105,7 @@ class MetadataSource:
 
             def _request(self, kwargs: dict[str, Any]) -> tuple[Any, str]:
                 wanted = kwargs["headers"]["Range"]
-                answer = client.get(file.url, stream=True, byte_range=wanted)
+                answer = client.get(file.url, byte_range=wanted)
                 if "Content-Range" not in answer.headers:
                     answer.close()
                     raise RemoteZipError("no ranges there")
@@ -102,27 +113,49 @@ class MetadataSource:
 
         try:
             with RemoteZip(file.url, fetcher=Ranges) as wheel:
-                return _member(wheel, file)
+                return _member(wheel, file.filename)
         except (RemoteZipError, *UNREADABLE):
-            return _metadata(self._fetcher.fetch(file.url, file.sha256), file)
+            path = self._fetcher.fetch(file.url, file.sha256)
+            return wheel_metadata(path, file.filename)
 
 
-def _metadata(path: Path, file: IndexFile) -> str:
+class Guesses:
+    """Takes what only a backend can tell for nothing. Implements :class:`MetadataBuilder`.
+
+    What is impossible although some packages are taken to need nothing, is impossible.
+
+    :ivar made: the releases of which this was asked.
+    """
+
+    def __init__(self) -> None:
+        self.made: set[tuple[NormalizedName, Version]] = set()
+
+    def metadata(self, name: NormalizedName, release: Release, sdist: Path) -> str:
+        """METADATA without requirements."""
+        self.made.add((name, release.version))
+        return f"Metadata-Version: 2.1\nName: {name}\nVersion: {release.version}\n"
+
+
+def wheel_metadata(path: Path, filename: str) -> str:
+    """METADATA of the wheel at *path*, which is called *filename*.
+
+    :raises FetchError: it is no valid wheel.
+    """
     try:
         with zipfile.ZipFile(path) as wheel:
-            return _member(wheel, file)
+            return _member(wheel, filename)
     except UNREADABLE as error:
         raise FetchError(
-            f"{file.filename} is no valid wheel: {error}",
+            f"{filename} is no valid wheel: {error}",
             hint="pin another version, or tell the project's maintainers",
         ) from error
 
 
-def _member(wheel: zipfile.ZipFile, file: IndexFile) -> str:
+def _member(wheel: zipfile.ZipFile, filename: str) -> str:
     names = [name for name in wheel.namelist() if name.endswith(".dist-info/METADATA")]
     tops = [name for name in names if name.count("/") == 1]
     if len(tops) != 1:
-        raise FetchError(f"{file.filename} is no valid wheel: it has {len(tops)} METADATA files")
+        raise FetchError(f"{filename} is no valid wheel: it has {len(tops)} METADATA files")
     if wheel.getinfo(tops[0]).file_size > MAX_METADATA:
-        raise FetchError(f"{file.filename} is no valid wheel: the METADATA of it is too big")
+        raise FetchError(f"{filename} is no valid wheel: the METADATA of it is too big")
     return wheel.read(tops[0]).decode("utf-8", "replace")

@@ -142,6 +142,8 @@ class LockedPackage:
     :ivar direct: where it comes from instead, as it was asked for: then it has one wheel, or one
         source, which is called its *sdist* here.
     :ivar requires: what it requires on the target, extras that are wanted included.
+    :ivar provided: how it comes to the server, if not in the wheelhouse: ``image``,
+        ``system:PACKAGE``, or ``wheel``. In the first two cases it has no files.
     """
 
     name: NormalizedName
@@ -154,6 +156,12 @@ class LockedPackage:
     index: str | None = None
     direct: Direct | None = None
     requires: tuple[str, ...] = ()
+    provided: str = ""
+
+    @property
+    def files(self) -> tuple[LockedFile, ...]:
+        """Its wheels, and then its sdist."""
+        return (*self.wheels, *((self.sdist,) if self.sdist else ()))
 
     def __str__(self) -> str:
         return f"{self.name} {self.version}"
@@ -182,6 +190,8 @@ class Lock:
     :ivar refused: files that earlier builds have found out; nothing of it is made of them.
     :ivar system: what the server needs, as proofs have shown; settings may say more.
     :ivar added: requirements that earlier proofs have found to be missing.
+    :ivar sources: the same as *inputs* in parts: short digests, by what a person calls each part.
+    :ivar before: nothing was chosen that came to its index at this time or later.
     """
 
     target: str
@@ -193,6 +203,8 @@ class Lock:
     refused: tuple[RefusedFile, ...] = ()
     system: tuple[SystemRequirement, ...] = ()
     added: tuple[AddedRequirement, ...] = ()
+    sources: Mapping[str, str] = field(default_factory=dict)
+    before: datetime | None = None
 
     def package(self, name: NormalizedName) -> LockedPackage | None:
         """The package of that name, if it is locked."""

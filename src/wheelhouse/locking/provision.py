@@ -30,12 +30,17 @@ def told(provision: Provision, platform: str) -> str:
 
     Such as ``libpq-dev, zlib1g-dev; build requirements of before 2021-01-20; with setuptools<82``.
     """
-    return "; ".join(_clauses(provision, platform))
+    system = provision.system.get(platform)
+    return "; ".join([*([", ".join(system)] if system else []), *_others(provision)])
 
 
-def _clauses(provision: Provision, platform: str) -> Iterator[str]:
-    if system := provision.system.get(platform):
-        yield ", ".join(system)
+def clauses(provision: Provision) -> tuple[str, ...]:
+    """*provision* in clauses, the system packages of every platform with its name."""
+    system = (f"{', '.join(names)} on {name}" for name, names in sorted(provision.system.items()))
+    return (*system, *_others(provision))
+
+
+def _others(provision: Provision) -> Iterator[str]:
     if provision.before is not None:
         yield f"build requirements of before {provision.before.astimezone(UTC):%Y-%m-%d}"
     if provision.relaxed:

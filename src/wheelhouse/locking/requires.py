@@ -21,12 +21,15 @@ from wheelhouse.building.runner import Failure
 from wheelhouse.engine.jobs import agent_digest
 from wheelhouse.errors import BuildError
 from wheelhouse.locking.environments import Environments, Wish
-from wheelhouse.locking.model import BuildRequirement, LockedBuild, LockedFile, LockedPackage
-from wheelhouse.locking.sdist import read_sdist
+from wheelhouse.locking.index import locked_file
+from wheelhouse.locking.model import BuildRequirement, LockedBuild, LockedPackage
+from wheelhouse.locking.sdist import read_sdist, read_source
 from wheelhouse.plan import recipe_of, tool_step
+from wheelhouse.sources.location import shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
     from pathlib import Path
 
     from packaging.utils import NormalizedName
@@ -66,6 +69,7 @@ class BuildInspector:
     :param interpreter: the builder's, on which backends and their requirements run.
     :param experience: what earlier builds have taught; it gets to know what this one does.
     :param asked: the lines of requirements files that ask for packages by name.
+    :param before: build requirements that came to an index at this time or later are not used.
     """
 
     def __init__(
@@ -80,6 +84,7 @@ class BuildInspector:
         mender: Mender,
         experience: Experience,
         asked: Mapping[NormalizedName, tuple[str, ...]],
+        before: datetime | None = None,
     ) -> None:
         self._project = project
         self._here = here
@@ -90,11 +95,11 @@ class BuildInspector:
         self._experience = experience
         self._asked = asked
         self._environments = Environments(
-            index, interpreter, fetcher, runner.store, inspect=self.inspect
+            index, interpreter, fetcher, runner.store, inspect=self.inspect, before=before
         )
         self._against: Mapping[NormalizedName, Version] | None = None
         self._failed: dict[str, FailedBuildError] = {}
-        self._static: dict[str, tuple[str, ...]] = {}
+        self._static: dict[tuple[str, str], tuple[str, ...]] = {}
 
     def build_against(self, pins: Mapping[NormalizedName, Version] | None) -> None:
         """Let builds that are to be built against some package have its version in *pins*.
@@ -115,12 +120,19 @@ class BuildInspector:
         wanted = LockedPackage(
             name=name,
             version=release.version,
-            sdist=release.sdist.locked(),
+            sdist=locked_file(release.sdist, self._fetcher),
             required_by=self._asked.get(name, ()),
         )
-        inspection = self.inspect(wanted, want_metadata=True)
+        return self.metadata_of(wanted)
+
+    def metadata_of(self, package: LockedPackage) -> str:
+        """What the backend of *package*'s source says that a wheel of it would.
+
+        Raises as :meth:`inspect` does.
+        """
+        inspection = self.inspect(package, want_metadata=True)
         if inspection.metadata is None:
-            raise BuildError(f"{wanted}: its build backend gave no metadata")
+            raise BuildError(f"{package}: its build backend gave no metadata")
         return inspection.metadata
 
     def inspect(
@@ -209,16 +221,23 @@ class BuildInspector:
         Else raises as :meth:`inspect` does.
         """
         assert package.sdist is not None
-        static = self._static_requires(package.sdist)
+        static = self._static_requires(package)
         failed = set() if failed is None else failed
         return self._inspect(package, static, provision, want_metadata, chain, failed)
 
-    def _static_requires(self, file: LockedFile) -> tuple[str, ...]:
-        """What the sdist itself says, read once: that takes unpacking all of it."""
-        if file.sha256 not in self._static:
+    def _static_requires(self, package: LockedPackage) -> tuple[str, ...]:
+        """What the source itself says, read once: that takes unpacking all of it."""
+        file, direct = package.sdist, package.direct
+        assert file is not None
+        key = (file.sha256, direct.subdirectory if direct else "")
+        if key not in self._static:
             path = self._fetcher.fetch(file.url, file.sha256)
-            self._static[file.sha256] = read_sdist(path, file.filename).requires
-        return self._static[file.sha256]
+            self._static[key] = (
+                read_source(path, subdirectory=direct.subdirectory).requires
+                if direct
+                else read_sdist(path, file.filename).requires
+            )
+        return self._static[key]
 
     def _inspect(
         self,
@@ -339,6 +358,7 @@ class BuildInspector:
                 diagnose(failure, package.name, self._runner.limits),
                 package.build.provision,
                 failure.log,
+                place=shown(package.direct) if package.direct else "",
             ) from failure
         answer = _answer(reply.message)
         if answer is None:

@@ -18,7 +18,7 @@ from wheelhouse.errors import InterruptedRunError, LockError, raise_all
 from wheelhouse.locking.view import View, serve
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from wheelhouse.targets import Interpreter
@@ -27,8 +27,18 @@ if TYPE_CHECKING:
 #: it: a result must not depend on them.
 PASSED = ("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "USER")
 
+#: How long, in seconds, uv runs between two looks at whether it is to be stopped.
+LOOK = 0.1
+
+#: How uv ends when there is no solution; otherwise than when it cannot look for one.
+UNSOLVABLE = 1
+
 #: How uv ends when a terminal's Ctrl-C, or whoever stops the whole process group, stops it, too.
 STOPPED = {-signal.SIGINT, -signal.SIGTERM, -signal.SIGHUP, 130, 143}
+
+
+class UnsolvableError(LockError):
+    """No choice of versions is all that is asked for; the message is uv's explanation."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,12 +59,17 @@ def resolve(
     constraints: Sequence[str] = (),
     preferences: Mapping[NormalizedName, Version] | None = None,
     prereleases: bool = False,
+    lowest: bool = False,
+    check: Callable[[], None] = lambda: None,
 ) -> tuple[Pin, ...]:
     """Choose a version for each of *requirements* and all that they need.
 
     :param folder: an empty one, for the files that uv reads and writes.
     :param preferences: versions to keep if nothing speaks against them.
-    :raises LockError: there is no such choice; its message is uv's explanation.
+    :param lowest: whether *requirements* themselves are to have the lowest versions.
+    :param check: called time and again; what it raises stops uv at once.
+    :raises UnsolvableError: there is no such choice.
+    :raises LockError: a requirement cannot be asked for from an index.
     :raises WheelhouseError: an answer of the index, or a package's metadata, could not be had.
     """
     from uv import find_uv_bin
@@ -67,20 +82,44 @@ def resolve(
             *("--python-version", str(interpreter.full_version.base_version)),
             *("--no-header", "--no-annotate", "--no-strip-extras", "--color", "never"),
             *(("--prerelease", "allow") if prereleases else ()),
+            *(("--resolution", "lowest-direct") if lowest else ()),
             *("--constraints", _write(folder, "constraints.txt", _plain(constraints))),
             *("--output-file", _write(folder, "locked.txt", _pins(preferences or {}))),
             _write(folder, "requirements.in", _plain(requirements)),
         ]
-        done = subprocess.run(
-            command, cwd=folder, env=_environment(), capture_output=True, text=True, check=False
-        )
-        if done.returncode:
+        status, told = _run(command, folder, check)
+        if status:
             raise_all([each for each in view.errors if isinstance(each, InterruptedRunError)][:1])
             raise_all(view.errors)
-            if done.returncode in STOPPED:
+            if status in STOPPED:
                 raise InterruptedRunError("stopped while versions were chosen")
-            raise LockError(explain(done.stderr, url))
+            kind = UnsolvableError if status == UNSOLVABLE else LockError
+            raise kind(explain(told, url))
         return tuple(_parse((folder / "locked.txt").read_text("utf-8").splitlines()))
+
+
+def _run(command: Sequence[str], folder: Path, check: Callable[[], None]) -> tuple[int, str]:
+    """Run uv; how it ends, and what it says."""
+    with subprocess.Popen(
+        command,
+        cwd=folder,
+        env=_environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as uv:
+        try:
+            while True:
+                check()
+                try:
+                    _, told = uv.communicate(timeout=LOOK)
+                except subprocess.TimeoutExpired:
+                    continue
+                return uv.returncode, told
+        except BaseException:
+            uv.kill()
+            raise
 
 
 def _plain(lines: Iterable[str]) -> Iterable[str]:

@@ -1,4 +1,4 @@
-"""Reading an sdist without unpacking it, and without running anything of it.
+"""Reading an sdist, or another source, without unpacking it or running anything of it.
 
 The specifications: source distribution format, PEP 643 (which metadata is static), PEP 621.
 """
@@ -20,8 +20,10 @@ from packaging.utils import canonicalize_name, parse_sdist_filename
 from packaging.version import InvalidVersion, Version
 
 from wheelhouse.errors import BuildError
+from wheelhouse.locking.projecttable import core_metadata, project_name
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 #: What a project without `[build-system]` requires, by PEP 517 and 518.
@@ -55,22 +57,52 @@ class Sdist:
     metadata: str | None
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Source:
+    """What a source that is not known by a file name says without being run.
+
+    :ivar name: the project's, as it is written there; None if only its backend knows it.
+    :ivar requires: its static build requirements.
+    :ivar metadata: its core metadata, if all that counts of that is static.
+    """
+
+    name: str | None
+    requires: tuple[str, ...]
+    metadata: str | None
+
+
 def read_sdist(path: Path, filename: str) -> Sdist:
     """Read the sdist at *path*, whose name on the index is *filename*.
 
     :raises BuildError: it is broken, or its pyproject.toml is, or it is of another project.
     """
-    try:
-        files = _zip_files(path) if filename.endswith(".zip") else _tar_files(path)
-    except UNREADABLE as error:
-        raise BuildError(
-            f"{filename} is no sdist that can be read: {error}",
-            hint="pin another version, or tell the project's maintainers",
-        ) from error
+    files = _files(path, filename, is_zipped=filename.endswith(".zip"), inside=())
     project = _pyproject(filename, files.get("pyproject.toml"))
     info = files.get("PKG-INFO", b"").decode("utf-8", "replace")
     _check_identity(filename, info)
     return Sdist(requires=_requires(filename, project), metadata=_static_metadata(info))
+
+
+def read_source(path: Path, *, subdirectory: str = "", shown: str = "the source") -> Source:
+    """Read the archive at *path*: any with one top folder.
+
+    :param subdirectory: where in that the project is.
+    :param shown: what to call it in messages.
+    :raises BuildError: it is broken, or its pyproject.toml is.
+    """
+    inside = tuple(part for part in subdirectory.split("/") if part not in ("", "."))
+    files = _files(path, shown, is_zipped=is_zip(path), inside=inside)
+    project = _pyproject(shown, files.get("pyproject.toml"))
+    info = files.get("PKG-INFO", b"").decode("utf-8", "replace")
+    metadata = _whole_metadata(info) or core_metadata(project)
+    name = parse_email(metadata)[0].get("name") if metadata else project_name(project)
+    return Source(name=name, requires=_requires(shown, project), metadata=metadata)
+
+
+def is_zip(path: Path) -> bool:
+    """Whether the archive at *path* is a zip: a tar that ends with one is none."""
+    with path.open("rb") as file:
+        return file.read(4) in {b"PK\x03\x04", b"PK\x05\x06"}
 
 
 def _check_identity(filename: str, info: str) -> None:
@@ -125,7 +157,24 @@ def _unpacked(path: Path) -> BinaryIO:
     return cast("BinaryIO", lzma.open(path)) if start == b"\xfd7zXZ\0" else path.open("rb")
 
 
-def _tar_files(path: Path) -> dict[str, bytes]:
+def _files(
+    path: Path, filename: str, *, is_zipped: bool, inside: tuple[str, ...]
+) -> dict[str, bytes]:
+    """The files of interest in the folder *inside* of the top one. Raises BuildError."""
+
+    def name_of(member: str) -> str | None:
+        return _of_interest(member, inside)
+
+    try:
+        return _zip_files(path, name_of) if is_zipped else _tar_files(path, name_of)
+    except UNREADABLE as error:
+        raise BuildError(
+            f"{filename} is no sdist that can be read: {error}",
+            hint="pin another version, or tell the project's maintainers",
+        ) from error
+
+
+def _tar_files(path: Path, name_of: Callable[[str], str | None]) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
     with (
         _unpacked(path) as unpacked,
@@ -134,7 +183,7 @@ def _tar_files(path: Path) -> dict[str, bytes]:
         for count, member in enumerate(tar):
             if count > MAX_MEMBERS:
                 raise ValueError(f"it has more than {MAX_MEMBERS:,} members")
-            name = _of_interest(member.name)
+            name = name_of(member.name)
             if name and member.isfile() and member.size <= MAX_FILE and name not in found:
                 file = tar.extractfile(member)
                 assert file is not None
@@ -144,18 +193,16 @@ def _tar_files(path: Path) -> dict[str, bytes]:
     return found
 
 
-def _zip_files(path: Path) -> dict[str, bytes]:
+def _zip_files(path: Path, name_of: Callable[[str], str | None]) -> dict[str, bytes]:
     with zipfile.ZipFile(path) as file:
-        members = [
-            (name, info) for info in file.infolist() if (name := _of_interest(info.filename))
-        ]
+        members = [(name, info) for info in file.infolist() if (name := name_of(info.filename))]
         return {name: file.read(info) for name, info in members if info.file_size <= MAX_FILE}
 
 
-def _of_interest(member: str) -> str | None:
-    """``NAME`` for ``TOP/NAME`` if it is one of the two; deeper ones are of vendored projects."""
-    parts = member.removeprefix("./").split("/")
-    return parts[1] if len(parts) == 2 and parts[1] in WANTED else None
+def _of_interest(member: str, inside: tuple[str, ...]) -> str | None:
+    """``NAME`` for ``TOP/INSIDE/NAME`` if it is one of the two; others are of other projects."""
+    _, *parts = member.removeprefix("./").split("/")
+    return parts[-1] if parts and tuple(parts[:-1]) == inside and parts[-1] in WANTED else None
 
 
 def _pyproject(filename: str, content: bytes | None) -> dict[str, Any]:
@@ -194,3 +241,13 @@ def _static_metadata(info: str) -> str | None:
     if version < Version("2.2") or dynamic & {"requires-dist", "requires-python", "provides-extra"}:
         return None
     return info
+
+
+def _whole_metadata(info: str) -> str | None:
+    """*info* if it is static, and names the project and a version (PEP 643 allows no other)."""
+    raw, _ = parse_email(info)
+    try:
+        Version(raw.get("version", ""))
+    except InvalidVersion:
+        return None
+    return _static_metadata(info) if raw.get("name") else None

@@ -35,6 +35,11 @@ def server_system(
 
 def _stated(project: Project, lock: Lock, platform: Preset) -> Iterator[SystemRequirement]:
     for package in lock.packages:
+        kind, _, brings = package.provided.partition(":")
+        if kind == "system":
+            yield SystemRequirement(
+                package=brings, platform=platform.name, required_by=(package.name,)
+            )
         for name in stated_packages(project, package.name, platform.family):
             yield SystemRequirement(
                 package=name, platform=platform.name, required_by=(package.name,)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
@@ -23,14 +23,16 @@ from packaging.version import Version
 
 from wheelhouse.errors import LockError, WheelhouseError
 from wheelhouse.locking.candidates import Release, Source, releases
+from wheelhouse.locking.metadata import Guesses
 from wheelhouse.locking.refusal import project_of
+from wheelhouse.locking.requiring import without_dependencies
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from packaging.specifiers import SpecifierSet
-
+    from wheelhouse.locking.bypass import Present
+    from wheelhouse.locking.direct import DirectRelease
     from wheelhouse.locking.index import Pages, ProjectPage
     from wheelhouse.locking.metadata import MetadataSource
     from wheelhouse.locking.model import RefusedFile
@@ -49,8 +51,14 @@ class Policy:
     :ivar source: of a project's files, the kind to use.
     :ivar hashes: of a project's files, those that are allowed; if none, all are.
     :ivar refused: of all projects' wheels, those that were found out not to be what they say.
-    :ivar before: releases that came to the index at this time or later do not exist.
+    :ivar before: files that came to the index at this time or later do not exist, where it tells
+        such times.
     :ivar requires: what a project requires beyond what it declares.
+    :ivar closed: projects whose dependencies are not to be followed, those of extras apart: a lock
+        names them, and all that they depend on.
+    :ivar direct: projects that come from elsewhere than an index.
+    :ivar present: gives the one release of a project that the server has by itself, if it is to be
+        used; raises LockError if there is none and should be.
     """
 
     source: Callable[[NormalizedName], Source]
@@ -58,23 +66,42 @@ class Policy:
     refused: Collection[str] = ()
     before: datetime | None = None
     requires: Callable[[NormalizedName], Sequence[str]] = lambda _: ()
+    closed: Collection[NormalizedName] = ()
+    direct: Mapping[NormalizedName, DirectRelease] = field(default_factory=dict)
+    present: Callable[[NormalizedName], Present | None] = lambda _: None
+
+    def source_of(self, name: NormalizedName) -> Source:
+        """The kind of files to use of a project; what was asked for by its place is used."""
+        return "any" if name in self.direct else self.source(name)
 
 
 class View:
-    """One policy's view of an index, for one interpreter."""
+    """One policy's view of an index, for one interpreter.
+
+    :ivar errors: what went wrong while it was looked at.
+    :ivar guessed: releases that it takes to need nothing, since only a backend can tell.
+    """
 
     def __init__(
         self, index: Pages, interpreter: Interpreter, metadata: MetadataSource, policy: Policy
     ) -> None:
         self._index = index
-        self._interpreter = interpreter
+        self.interpreter = interpreter
         self._metadata = metadata
         self.policy = policy
         self._releases: dict[NormalizedName, dict[Version, Release] | None] = {}
+        self._told: dict[tuple[NormalizedName, Version], str] = {}
+        self._known: dict[tuple[NormalizedName, Version], str] = {}
         self.errors: list[WheelhouseError] = []
+        self.guessed: Collection[tuple[NormalizedName, Version]] = ()
 
     def releases(self, name: NormalizedName) -> dict[Version, Release] | None:
         """All releases of a project, or None if the index doesn't have it."""
+        if name in self.policy.direct:
+            release = self.policy.direct[name].release
+            return {release.version: release}
+        if (present := self.policy.present(name)) is not None:
+            return {present.version: present.release}
         if name not in self._releases:
             page = self._index.project(name)
             if page is not None and page.status == "quarantined":
@@ -87,14 +114,9 @@ class View:
 
     def _read(self, page: ProjectPage) -> dict[Version, Release]:
         allowed = self.policy.hashes(page.name)
-        found = releases(page, self._interpreter, allowed, self.policy.refused)
-        if self.policy.before is None:
-            return found
-        return {
-            version: release
-            for version, release in found.items()
-            if release.uploaded is not None and release.uploaded < self.policy.before
-        }
+        if page.name not in self.policy.closed:
+            page = page.before(self.policy.before)
+        return releases(page, self.interpreter, allowed, self.policy.refused)
 
     def release(self, name: NormalizedName, version: Version) -> Release:
         """One release, which uv has chosen and so is there."""
@@ -102,14 +124,40 @@ class View:
         assert found is not None
         return found[version]
 
-    def hidden(self, name: NormalizedName, versions: SpecifierSet) -> bool:
-        """Whether the index has some of *versions*, but none with a hash that is allowed."""
-        page = self._index.project(name) if self.policy.hashes(name) else None
-        if page is None:
-            return False
-        every = releases(page, self._interpreter)
-        wanted = {each for each in every if versions.contains(each, prereleases=True)}
-        return bool(wanted) and wanted.isdisjoint(self.releases(name) or {})
+    def page_of(self, name: NormalizedName) -> ProjectPage | None:
+        """The page of a project, if it comes from an index that has it."""
+        if name in self.policy.direct or self.policy.present(name) is not None:
+            return None
+        return self._index.project(name)
+
+    def every(self, name: NormalizedName) -> dict[Version, Release] | None:
+        """All releases of a project, those too that this view does not let through."""
+        page = self.page_of(name)
+        return releases(page, self.interpreter) if page else self.releases(name)
+
+    def fits(self, name: NormalizedName, release: Release) -> bool:
+        """Whether the target may use *release* of a project."""
+        usable = release.usable(self.policy.source_of(name))
+        return usable or self.policy.present(name) is not None
+
+    def rehearsal(self, *, afresh: bool = False, any_hash: bool = False) -> View:
+        """The same view, to try things out: it runs no backend.
+
+        :param afresh: whether it also forgets what backends have told.
+        :param any_hash: whether files of any hash may be used.
+        """
+        policy = replace(self.policy, hashes=lambda _: ()) if any_hash else self.policy
+        guesses = Guesses()
+        view = View(self._index, self.interpreter, self._metadata.guessing(guesses), policy)
+        view._releases = self._releases
+        if any_hash:
+            hashed = [name for name in self._releases if self.policy.hashes(name)]
+            view._releases = {
+                name: found for name, found in self._releases.items() if name not in hashed
+            }
+        view._known = {} if afresh else self._known | self._told
+        view.guessed = guesses.made
+        return view
 
     def has_lost(self, file: RefusedFile) -> bool:
         """Whether the index no longer has *file*, as far as its project was looked at."""
@@ -124,8 +172,7 @@ class View:
         found = self.releases(name)
         if found is None:
             return None
-        source = self.policy.source(name)
-        files = [self._file(name, release, source) for release in found.values()]
+        files = [self._file(name, release) for release in found.values()]
         return {
             "meta": {"api-version": "1.1"},
             "name": name,
@@ -133,8 +180,8 @@ class View:
             "files": files,
         }
 
-    def _file(self, name: NormalizedName, release: Release, source: Source) -> dict[str, Any]:
-        tag = FITS if release.usable(source) else DOES_NOT_FIT
+    def _file(self, name: NormalizedName, release: Release) -> dict[str, Any]:
+        tag = FITS if self.fits(name, release) else DOES_NOT_FIT
         filename = f"{name.replace('-', '_')}-{release.version}-{tag}.whl"
         python = str(release.requires_python) if release.requires_python else None
         uploaded = {"upload-time": release.uploaded.isoformat()} if release.uploaded else {}
@@ -160,10 +207,25 @@ class View:
 
     def metadata(self, name: NormalizedName, version: Version) -> str:
         """METADATA of a release that this view shows as usable."""
-        text = self._metadata.of(name, self.release(name, version), self.policy.source(name))
+        if name in self.policy.direct:
+            text = self.policy.direct[name].metadata
+        elif (present := self.policy.present(name)) is not None:
+            text = present.metadata
+        elif (known := self._known.get((name, version))) is not None:
+            text = known
+        else:
+            source = self.policy.source_of(name)
+            text = self._metadata.of(name, self.release(name, version), source)
+            if (name, version) not in self.guessed:
+                self._told[name, version] = text
         # In front: headers have no order, and end at the first empty line.
         more = "".join(f"Requires-Dist: {line}\n" for line in self.policy.requires(name))
         return more + text
+
+    def shown_metadata(self, name: NormalizedName, version: Version) -> str:
+        """As much of it as the resolver is to follow."""
+        text = self.metadata(name, version)
+        return without_dependencies(text) if name in self.policy.closed else text
 
 
 class _Server(ThreadingHTTPServer):
@@ -214,7 +276,7 @@ def _handler(view: View) -> type[BaseHTTPRequestHandler]:
                     page = view.page(canonicalize_name(name))
                     return JSON, json.dumps(page).encode() if page else None
                 case ["metadata", name, version, file] if file.endswith(".metadata"):
-                    text = view.metadata(canonicalize_name(name), Version(version))
+                    text = view.shown_metadata(canonicalize_name(name), Version(version))
                     return "application/octet-stream", text.encode()
             return "text/plain", None
 

@@ -33,6 +33,7 @@ _SGR: Mapping[Style, str] = {
 
 #: What stands in for our own signs where the terminal's encoding has none; each one column wide.
 _SIGNS = {"✓": "+", "✗": "x", "━": "=", "─": "-", "·": "-", "│": "|", "→": ">", "…": "~"}
+_SIGNS |= {"├": "|", "└": "`"}
 _QUOTES = {"\u2013": "-", "\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"'}
 _ASCII = str.maketrans({**_SIGNS})
 _ASCII_ROOMY = str.maketrans({**_SIGNS, **_QUOTES, "…": "...", "→": "->"})

@@ -12,7 +12,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from wheelhouse.events import Event, Notice, StepFinished
+from wheelhouse.events import Event, LockCompared, Notice, StepFinished
 from wheelhouse.reporting.background import BackgroundReporter, Tail
 from wheelhouse.reporting.frame import frame
 from wheelhouse.reporting.lines import (
@@ -76,6 +76,9 @@ class LiveReporter(BackgroundReporter):
                 self._above += _step_lines(event)
             case Notice():
                 self._above += _notice_lines(event)
+            case LockCompared(changed=True):
+                told = sanitize(f"{event.path.name}: {event.summary}")
+                self._above.append(line(Span(f"  {sanitize(event.target or '')}  ", "dim"), told))
 
     def tick(self, now: float) -> None:
         """Draw, if the run has lasted for long enough that a person would wonder."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from wheelhouse.events import (
     Event,
+    LockCompared,
     Notice,
     PhaseStarted,
     StepFinished,
@@ -75,6 +76,8 @@ class PlainReporter(BackgroundReporter):
                 self._step_finished(event, tail)
             case Notice():
                 self._notice(event)
+            case LockCompared(changed=True):
+                self._say(event.target, sanitize(f"{event.path.name}: {event.summary}"))
             case TargetFinished():
                 self._target_finished(event)
             case StepStarted():

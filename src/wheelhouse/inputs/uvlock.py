@@ -1,0 +1,129 @@
+"""Reading `uv.lock`, by way of uv, which exports it as PEP 751.
+
+Of the project, uv takes what a deployment wants: `uv sync --no-dev`. That is the project, if it is
+a package, and all that it depends on; its default groups, but for `dev`; and the extras and groups
+that are chosen beyond that, `dev` perhaps among them. uv resolves nothing, asks no index and
+needs no Python for it. Whether the lock is of the `pyproject.toml` as it is now, only a new
+resolution could tell, so that is left to `uv lock --check`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import tomllib
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from wheelhouse.errors import ConfigError, InterruptedRunError
+from wheelhouse.inputs.lockentries import LockFile
+from wheelhouse.inputs.lockreading import Places, with_project
+from wheelhouse.inputs.model import Requirements
+from wheelhouse.inputs.pylockfile import from_pylock
+from wheelhouse.inputs.tomllock import read_beside, read_toml, table, tables
+from wheelhouse.text import sanitize
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from wheelhouse.inputs.tomllock import TomlFile
+    from wheelhouse.settings import InputFile
+
+#: What makes the lock anew.
+RENEW = "uv lock"
+
+#: The group that a deployment does not want unless it is asked for.
+DEV = "dev"
+
+#: What of the host's environment uv may see: nothing that says how it is to work.
+PASSED = ("TMPDIR", "LANG", "LC_ALL")
+
+#: Seconds that uv may take. It reads two files and writes one.
+LIMIT = 120.0
+
+
+def read_uv_lock(root: Path, file: InputFile) -> Requirements:
+    """What `uv sync --no-dev` installs from the `uv.lock` *file*, for whichever target.
+
+    :param root: the project's folder.
+    :raises ConfigError: it cannot be used, or there is no `pyproject.toml` beside it.
+    """
+    root = root.resolve()
+    lock = read_toml(root, file.path)
+    beside = read_beside(lock, root)
+    if beside is None:
+        raise ConfigError(
+            f"{lock.shown}: there is no pyproject.toml beside it, by which uv knows what of it is "
+            "for whom",
+            hint="put the project's pyproject.toml beside it, or name what `uv export --format "
+            "pylock.toml` writes instead",
+        )
+    places = Places(root, lock.path.parent)
+    exported = tomllib.loads(_exported(lock, file))
+    about = LockFile(path=lock.shown, renew=RENEW)
+    found = from_pylock(exported, about, replace(file, extras=(), groups=()), places)
+    entries = with_project(found.entries, file.project, lock.text, root)
+    return Requirements(
+        asked=(),
+        locks=(replace(found, entries=entries),),
+        files={**lock.text.files, **beside.text.files, **dict(_members(lock, root))},
+        credentials=places.credentials,
+    )
+
+
+def _exported(lock: TomlFile, file: InputFile) -> str:
+    """What uv makes of it, in the form of PEP 751.
+
+    :raises ConfigError: it is none of uv's that this uv reads, or lacks an extra or group.
+    """
+    from uv import find_uv_bin
+
+    command = [
+        *(find_uv_bin(), "export", "--format", "pylock.toml", "--project", str(lock.path.parent)),
+        *("--frozen", "--offline", "--no-config", "--no-cache", "--no-python-downloads"),
+        *("--quiet", "--no-header", "--color", "never"),
+        *(() if DEV in file.groups else ("--no-dev",)),
+        *(part for name in file.extras for part in ("--extra", name)),
+        *(part for name in file.groups for part in ("--group", name)),
+    ]
+    try:
+        done = subprocess.run(
+            command,
+            cwd=lock.path.parent,
+            env={name: os.environ[name] for name in PASSED if name in os.environ},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=LIMIT,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ConfigError(f"{lock.shown}: uv has not read it in {LIMIT:.0f} s") from error
+    if done.returncode < 0:
+        raise InterruptedRunError(f"stopped while uv read {lock.shown}")
+    if done.returncode:
+        raise ConfigError(
+            f"{lock.shown}: uv cannot use it: {_told(done.stderr)}",
+            hint=f"see that `{RENEW} --check` succeeds, and that the extras and groups that are "
+            "named are those of the project",
+        )
+    return done.stdout
+
+
+def _told(stderr: str) -> str:
+    """uv's explanation as one line."""
+    lines = (sanitize(line).strip() for line in stderr.splitlines())
+    return " ".join(line for line in lines if line).removeprefix("error: ")
+
+
+def _members(lock: TomlFile, root: Path) -> Iterator[tuple[Path, str]]:
+    """The other `pyproject.toml` files of its workspace, with the SHA-256 of each."""
+    for package in tables(lock.data, "package"):
+        source = table(package, "source")
+        folder = source.get("editable") or source.get("virtual") or source.get("directory")
+        path = lock.path.parent / str(folder) / "pyproject.toml"
+        if folder not in (None, ".") and path.is_file() and path.resolve().is_relative_to(root):
+            yield path.resolve(), hashlib.sha256(path.read_bytes()).hexdigest()
