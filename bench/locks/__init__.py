@@ -1,1 +1,1 @@
-"""Whether wheelhouse reads other tools' locks as those tools do. See :mod:`bench.locks.__main__`."""
+"""Whether wheelhouse reads other tools' locks as those tools do. See `__main__.py`."""

@@ -123,19 +123,14 @@ def compared(kind: Kind, shape: Shape, folder: Path, shop: Workshop, place: Plac
     except ToolFailedError as error:
         return told(kind, shape, place, f"not installed: {error}", None)
     finally:
-        kept = venv.exists()
+        shutil.rmtree(venv, ignore_errors=True)
     try:
         ours = taken(kind, shape, folder, environment(place, folder))
     except WheelhouseError as error:
         return told(kind, shape, place, f"refused: {error}", False)
-    finally:
-        if kept:
-            shutil.rmtree(venv)
-    # What comes from a folder has its version from there; a lock leaves that open.
-    ours = {
-        each if "==" in each else next((t for t in theirs if t.startswith(f"{each}==")), each)
-        for each in ours
-    }
+    # What comes from a folder has its version from there; our reader leaves that open.
+    versions = {each.partition("==")[0]: each for each in theirs}
+    ours = {each if "==" in each else versions.get(each, each) for each in ours}
     words = f"{len(theirs)} packages"
     if ours != theirs:
         words += f"; only theirs {sorted(theirs - ours)}; only ours {sorted(ours - theirs)}"

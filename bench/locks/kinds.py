@@ -71,8 +71,13 @@ class Workshop:
 class Kind(Protocol):
     """A kind of lock."""
 
-    name: str
-    file: str
+    @property
+    def name(self) -> str:
+        """For the command line."""
+
+    @property
+    def file(self) -> str:
+        """The lock's name."""
 
     def suits(self, shape: Shape) -> bool:
         """Whether the tool can have such a project."""
@@ -219,7 +224,13 @@ class Poetry:
         else:
             argv += ["--only", ",".join(["main", *shape.wanted_groups])]
         argv += [] if shape.application else ["--no-root"]
+        pip = [_UV, "pip", "{}", "--python", str(venv / "bin" / "python"), "pip"]
+        with_pip = self._series == "1.1"  # it takes an environment without pip for a broken one
+        if with_pip:
+            place.run([part.format("install") for part in pip], folder, shop.env(place))
         place.run(argv, folder, self._env(venv, shop, place))
+        if with_pip:
+            place.run([part.format("uninstall") for part in pip], folder, shop.env(place))
 
     def input(self, shape: Shape, folder: Path) -> InputFile:
         """See :class:`Kind`. Before 1.8, Poetry always installs the project, if not told."""
@@ -260,7 +271,7 @@ class Pdm:
         argv = [self._program(shop, place), "lock", "--group", ":all", *self.options]
         env = {**self._env(shop, place), "VIRTUAL_ENV": str(folder / "nowhere")}
         if not shape.splits:
-            place.run([*argv, "--python", place.python] if False else argv, folder, env)
+            place.run(argv, folder, env)
             return
         place.run([*argv, "--python", "==3.11.*", "--platform", "linux"], folder, env)
         place.run([*argv, "--append", "--python", "==3.13.*", "--platform", "linux"], folder, env)
@@ -271,14 +282,15 @@ class Pdm:
     def install(self, shape: Shape, folder: Path, venv: Path, shop: Workshop, place: Place) -> None:
         """See :class:`Kind`."""
         shop.venv(place, venv)
-        argv = [self._program(shop, place), "sync", "--no-editable", "--venv", "in-project"]
-        argv = argv[:3] + _options("--group", (*shape.wanted_extras, *shape.wanted_groups))
+        argv = [self._program(shop, place), "sync", "--no-editable"]
+        argv += _options("--group", (*shape.wanted_extras, *shape.wanted_groups))
         argv += [] if shape.wanted_groups else ["--prod"]
         place.run(argv, folder, {**self._env(shop, place), "VIRTUAL_ENV": str(venv)})
 
     def input(self, shape: Shape, folder: Path) -> InputFile:
-        """See :class:`Kind`."""
-        return _input(shape, folder / self.file)
+        """See :class:`Kind`. A `pylock.toml` does not know of the project that it is of."""
+        project = shape.application if self.file == "pylock.toml" else None
+        return _input(shape, folder / self.file, project=project)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -289,14 +301,15 @@ class Pipenv:
     file: str = "Pipfile.lock"
 
     def suits(self, shape: Shape) -> bool:
-        """See :class:`Kind`. A Pipfile has one line for each project, and no extras."""
-        return not shape.splits and not shape.wanted_extras
+        """See :class:`Kind`. A Pipfile has one line for each project."""
+        return not shape.splits
 
     def _program(self, shop: Workshop, place: Place) -> str:
         return str(shop.tool(place, "pipenv", "pipenv") / "pipenv")
 
     def lock(self, shape: Shape, folder: Path, shop: Workshop, place: Place) -> None:
         """See :class:`Kind`."""
+        shape.write(folder)
         shape.write_pipfile(folder)
         venv = folder / "locking"
         shop.venv(place, venv)
@@ -315,8 +328,8 @@ class Pipenv:
         place.run(argv, folder, {**shop.env(place), "VIRTUAL_ENV": str(venv)})
 
     def input(self, shape: Shape, folder: Path) -> InputFile:
-        """See :class:`Kind`."""
-        return _input(shape, folder / self.file)
+        """See :class:`Kind`. It has no extras."""
+        return InputFile(path=folder / self.file, groups=shape.wanted_groups)
 
 
 KINDS: dict[str, Kind] = {

@@ -37,14 +37,15 @@ class ToolFailedError(Exception):
 
 
 class Place(Protocol):
-    """A machine, as far as tools need one.
+    """A machine, as far as tools need one."""
 
-    :ivar name: the target's that it is.
-    :ivar python: its interpreter.
-    """
+    @property
+    def name(self) -> str:
+        """That of its platform."""
 
-    name: str
-    python: str
+    @property
+    def python(self) -> str:
+        """The path of its interpreter."""
 
     def run(self, argv: Sequence[str], folder: Path, env: Mapping[str, str]) -> str:
         """What the command *argv* prints, run in *folder*. Raises ToolFailedError."""
@@ -122,10 +123,10 @@ def _run(argv: Sequence[str], folder: Path, env: Mapping[str, str]) -> str:
         cwd=folder,
         env=dict(env),
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         text=True,
         timeout=900,
+        check=False,
     )
     if done.returncode:
         tail = (done.stdout + done.stderr).strip().splitlines()[-15:]

@@ -72,9 +72,11 @@ class Shape:
         self._finish(folder, "\n".join(lines) + f"\n{source}")
 
     def write_pipfile(self, folder: Path) -> None:
-        """Write its `Pipfile`, which has neither extras nor a project."""
+        """Write its `Pipfile`, which has no extras, and the project as one of its dependencies."""
         lines = ["[[source]]", 'url = "https://pypi.org/simple"', 'name = "pypi"', "[packages]"]
-        lines += _poetry(self.dependencies)
+        lines += _poetry(self.dependencies, loose=True)
+        if self.application:
+            lines.append(f'{self.name} = {{ path = ".", editable = true }}')
         for name, own in self.groups.items():
             lines += ["[dev-packages]" if name == "dev" else f"[{name}]", *_poetry(own)]
         (folder / "Pipfile").write_text("\n".join(lines) + "\n")
@@ -99,11 +101,13 @@ def _names(lines: Iterable[str]) -> list[str]:
     return [Requirement(line).name for line in lines]
 
 
-def _poetry(lines: Iterable[str], *, optional: bool = False) -> list[str]:
+def _poetry(lines: Iterable[str], *, optional: bool = False, loose: bool = False) -> list[str]:
     """Dependencies as Poetry has them, and Pipenv, too, one line for each name."""
     tables: dict[str, list[str]] = {}
     for requirement in map(Requirement, lines):
-        parts = [f'version = "{requirement.specifier or "*"}"']
+        # Pipenv fails at a version of what is for another platform.
+        specifier = "*" if loose and requirement.marker else requirement.specifier or "*"
+        parts = [f'version = "{specifier}"']
         if requirement.extras:
             parts.append(f"extras = {json.dumps(sorted(requirement.extras))}")
         if requirement.marker:
@@ -126,6 +130,20 @@ SHAPES = {
             extras={"mail": ("aiosmtplib>=3",), "s3": ("boto3>=1.34",)},
             groups={"dev": ("pytest>=8",)},
             wanted_extras=("mail",),
+            application=True,
+        ),
+        Shape(
+            name="website",
+            dependencies=(
+                "flask>=3",
+                "requests[socks]>=2.31",
+                "colorama>=0.4; sys_platform == 'win32'",
+                "importlib-metadata>=7; python_version < '3.12'",
+            ),
+            extras={"db": ("sqlalchemy>=2",)},
+            groups={"dev": ("pytest>=8",)},
+            wanted_extras=("db",),
+            wanted_groups=("dev",),
             application=True,
         ),
         Shape(

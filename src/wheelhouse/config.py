@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
     from wheelhouse.configerrors import Issue
     from wheelhouse.platformtable import Platforms
-    from wheelhouse.projectfile import PackageTable, ProjectFile
+    from wheelhouse.indextable import IndexTable
+    from wheelhouse.projectfile import InputTable, PackageTable, ProjectFile
     from wheelhouse.projectpaths import Captured, Found
     from wheelhouse.targettable import TargetTable
     from wheelhouse.tomlsource import KeyPath
@@ -291,13 +292,19 @@ def _syntax(problem: str, text: str, path: Path) -> str:
 def _project(file: ProjectFile, path: Path, found: Found, platforms: Platforms) -> Project:
     assert found.output is not None  # or there would be an issue
     captured = found.captured
+    indexes = {
+        name: _index(name, table, found.folders.get(name)) for name, table in file.indexes.items()
+    }
     return Project(
         root=path.parent,
         file=path,
-        requirements=tuple(InputFile(path=path) for path in found.requirements),
+        requirements=tuple(map(_input, file.requirements, found.requirements)),
         captures=tuple(dict.fromkeys(each.file for each in captured.values())),
         output=found.output,
-        default_index=IndexSettings(name=DEFAULT_INDEX, url=file.index),
+        default_index=indexes.pop(file.index, None)
+        or IndexSettings(name=DEFAULT_INDEX, url=file.index),
+        indexes=tuple(indexes.values()),
+        exclude_newer=file.exclude_newer,
         targets={
             name: _target(name, table, platforms, captured.get(name))
             for name, table in file.targets.items()
@@ -307,6 +314,32 @@ def _project(file: ProjectFile, path: Path, found: Found, platforms: Platforms) 
         jobs=file.jobs,
         auto_system=file.auto_system,
         auto_requires=file.auto_requires,
+    )
+
+
+def _input(entry: str | InputTable, path: Path) -> InputFile:
+    if isinstance(entry, str):
+        return InputFile(path=path)
+    return InputFile(
+        path=path,
+        extras=_names(entry.extras),
+        groups=_names(entry.groups),
+        project=entry.project,
+    )
+
+
+def _names(names: Sequence[str]) -> tuple[str, ...]:
+    return tuple(sorted({canonicalize_name(name) for name in names}))
+
+
+def _index(name: str, table: IndexTable, folder: Path | None) -> IndexSettings:
+    """*folder* is where its files are, if they are on this machine."""
+    return IndexSettings(
+        name=name,
+        url=table.url or (folder.as_uri() if folder else str(table.find_links).rstrip("/")),
+        flat=table.url is None,
+        packages=tuple(table.packages),
+        username=table.username or "",
     )
 
 
@@ -328,7 +361,12 @@ def _target(
         preset = platforms[table.platform or ""]
         assert preset is not None
         target = Target(name=name, preset=preset, python=table.python, arch=table.arch)
-    target = replace(target, runtime_system=table.runtime_system)
+    target = replace(
+        target,
+        runtime_system=table.runtime_system,
+        torch_backend=table.torch_backend or "",
+        provided={canonicalize_name(name): way for name, way in table.provided.items()},
+    )
     builder = platforms[table.builder] if table.builder else None
     return target if builder in (None, target.preset) else replace(target, builder=builder)
 
@@ -350,6 +388,8 @@ def _package(table: PackageTable) -> PackageSettings:
         build_requires=_sorted(table.build_requires),
         build_against=tuple(sorted({canonicalize_name(name) for name in table.build_against})),
         runtime_system=_by_family(table.runtime_system),
+        index=table.index,
+        bypass=table.bypass,
     )
 
 

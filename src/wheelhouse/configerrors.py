@@ -13,18 +13,23 @@ from typing import TYPE_CHECKING, Any, Final
 from packaging.utils import canonicalize_name
 from pydantic import BaseModel, ValidationError
 
-from wheelhouse.filevalues import Missing, Refusal
+from wheelhouse.filevalues import INDEX_NAME, Missing, Refusal
+from wheelhouse.indextable import IndexTable
 from wheelhouse.platformtable import Platforms, PlatformTable, PythonTable
 from wheelhouse.projectfile import (
     BY_FAMILY,
     LIST,
+    TABLE,
+    TEXT,
+    InputTable,
     LimitsTable,
     PackageTable,
     ProjectFile,
 )
+from wheelhouse.settings import DEFAULT_INDEX
 from wheelhouse.targets import presets
 from wheelhouse.targettable import TargetTable
-from wheelhouse.wording import did_you_mean, in_quotes, nearest, quoted, type_name
+from wheelhouse.wording import did_you_mean, in_quotes, listed, nearest, quoted, type_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -49,8 +54,13 @@ TABLES: Final[Mapping[str, type[BaseModel]]] = {
     "targets": TargetTable,
     "packages": PackageTable,
     "platforms": PlatformTable,
+    "indexes": IndexTable,
+    "requirements": InputTable,
     "limits": LimitsTable,
 }
+
+#: Tables that the user gives no name, and where their keys belong.
+UNNAMED: Final = {"limits": "under [limits]", "requirements": "in an entry of requirements"}
 
 #: The key of a table that says what other keys would, which are not missing then.
 SAYS_MORE: Final = {"targets": "captured", "platforms": "like"}
@@ -65,6 +75,8 @@ def check(data: Mapping[str, Any], platforms: Platforms) -> tuple[ProjectFile | 
     issues = _twins(data, "packages", canonicalize_name, "is the same package as")
     issues += _twins(data, "targets", str.casefold, "differs only in case from")
     issues += _in_a_circle(data)
+    issues += _unknown_indexes(data)
+    issues += _provided_by_mistake(data)
     try:
         return ProjectFile.model_validate(data, context=platforms), issues
     except ValidationError as error:
@@ -124,6 +136,52 @@ _OF_OTHERS: Final = {
 }
 
 
+def _unknown_indexes(data: Mapping[str, Any]) -> list[Issue]:
+    """Where an index is named that is not declared."""
+    known = list(_tables(data, "indexes"))
+    named: list[tuple[KeyPath, object, list[str]]] = [
+        (("packages", name, "index"), table["index"], [*known, DEFAULT_INDEX])
+        for name, table in _tables(data, "packages").items()
+        if isinstance(table, dict) and "index" in table
+    ]
+    if isinstance(said := data.get("index"), str) and re.fullmatch(INDEX_NAME, said):
+        named.append((("index",), said, known))
+    return [
+        Issue(
+            path=path,
+            message=f"there is no index {quoted(value)}{did_you_mean(value, names)}",
+            hint=f"declare it: [indexes.{value}] with its url"
+            + (f"; there is {listed(names)}" if names else ""),
+        )
+        for path, value, names in named
+        if isinstance(value, str) and value not in names
+    ]
+
+
+def _provided_by_mistake(data: Mapping[str, Any]) -> list[Issue]:
+    """Packages of which a target says how they come there, and that are in the wheelhouse."""
+    bypassing = {
+        canonicalize_name(name)
+        for name, table in _tables(data, "packages").items()
+        if isinstance(table, dict) and table.get("bypass") is True
+    }
+    return [
+        Issue(
+            path=("targets", target, "provided", name),
+            message="it is in the wheelhouse like the others, so nothing else has to bring it",
+            hint=f"say bypass = true under [packages.{name}], or leave this out",
+        )
+        for target, table in _tables(data, "targets").items()
+        for name in _tables(table if isinstance(table, dict) else {}, "provided")
+        if canonicalize_name(name) not in bypassing
+    ]
+
+
+def _tables(data: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    found = data.get(key)
+    return found if isinstance(found, dict) else {}
+
+
 def _list(table: object, key: str) -> list[object]:
     values = table.get(key) if isinstance(table, dict) else None
     return values if isinstance(values, list) else []
@@ -151,6 +209,8 @@ def _path(error: ErrorDetails) -> KeyPath:
     path = path[:-1] if marked else path
     if path[0] == "packages" and path[3:4] in {(LIST,), (BY_FAMILY,)}:
         path = (*path[:3], *path[4:])
+    if path[0] == "requirements" and path[2:3] in {(TEXT,), (TABLE,)}:
+        path = (*path[:2], *path[3:])
     return path
 
 
@@ -195,7 +255,7 @@ def _elsewhere(key: str) -> str | None:
         return "at the top of the file, before the first [table]"
     for name, table in TABLES.items():
         if key in keys_of(table):
-            return f"under [{name}]" if name == "limits" else f"under [{name}.NAME]"
+            return UNNAMED.get(name, f"under [{name}.NAME]")
     return "under [platforms.NAME.pythons.VERSION]" if key in keys_of(PythonTable) else None
 
 

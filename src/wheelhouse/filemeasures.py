@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Final
 
 from pydantic import PlainValidator, WithJsonSchema
 
 from wheelhouse.engine import GIB, MIB
 from wheelhouse.filevalues import Refusal
+from wheelhouse.moments import end_of, in_utc, moment_before
 from wheelhouse.wording import quoted, type_name
 
 KIB: Final = 1024
@@ -78,6 +80,29 @@ def _seconds(value: object) -> float:
         raise Refusal("must be at least a second and at most 30 days", hint=_DURATION_HINT)
     return float(number)
 
+
+def _cutoff(value: object) -> datetime | timedelta:
+    """Read ``2026-11-20``, in quotes or not, a time, or ``7 days``."""
+    if isinstance(value, datetime):
+        return in_utc(value)
+    if isinstance(value, date):
+        return end_of(value)
+    try:
+        if isinstance(value, str):
+            return moment_before(value)
+    except ValueError as error:
+        raise Refusal(str(error), hint=_CUTOFF_HINT) from None
+    raise Refusal(f"must be a day, a time or an age, not {type_name(value)}", hint=_CUTOFF_HINT)
+
+
+_CUTOFF_HINT = 'write it as "2026-11-20", "2026-11-20T12:00:00Z" or "7 days"'
+
+Cutoff = Annotated[
+    Any,
+    PlainValidator(
+        _cutoff, json_schema_input_type=Annotated[Any, WithJsonSchema({"type": "string"})]
+    ),
+]
 
 _DURATION_HINT = 'write it as "1h", "90m", "1h30m" or "45s", or as a number of seconds'
 

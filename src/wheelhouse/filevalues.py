@@ -21,7 +21,9 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from wheelhouse.settings import DEFAULT_INDEX
 from wheelhouse.targets import OCI_ARCHITECTURES, presets
+from wheelhouse.torchindex import backends, objection, pattern
 from wheelhouse.wording import did_you_mean, has_control, in_quotes, printable, quoted, type_name
 
 if TYPE_CHECKING:
@@ -48,6 +50,9 @@ REQUIREMENT: Final = (
     rf"\(?\s*({_VERSIONS}(\s*,\s*{_VERSIONS})*,?)?\s*\)?\s*(;.+)?$"
 )
 SYSTEM_PACKAGE: Final = "^[A-Za-z0-9][A-Za-z0-9+._-]*$"
+INDEX_NAME: Final = "^[A-Za-z0-9]([A-Za-z0-9_-]*[A-Za-z0-9])?$"
+PROJECT_PATTERN: Final = r"^[A-Za-z0-9*]([A-Za-z0-9._*-]*[A-Za-z0-9*])?$"
+PROVIDED: Final = f"^(image|wheel|system:{SYSTEM_PACKAGE[1:-1]})$"
 VARIABLE: Final = "^[A-Za-z_][A-Za-z0-9_]*$"
 FREE_VARIABLE: Final = (
     f"^(?!(?:{'|'.join(sorted(RESERVED_VARIABLES))})$)(?!{RESERVED_PREFIXES})" + VARIABLE[1:]
@@ -128,6 +133,53 @@ def _architecture(value: str) -> str:
     return architecture(value, OCI_ARCHITECTURES)
 
 
+def _index(value: str) -> str:
+    """An index's address, or the name of one of [indexes]; whether there is one is asked later."""
+    return value if re.fullmatch(INDEX_NAME, value) else _url(value)
+
+
+def _location(value: str) -> str:
+    return value.rstrip("/") if value.startswith("file:///") else _url(value)
+
+
+def _index_name(value: str) -> str:
+    if value == DEFAULT_INDEX:
+        raise Refusal(
+            "is the name of the index that `index` says", hint="choose another name, such as corp"
+        )
+    if not re.fullmatch(INDEX_NAME, value) or len(value) > 64:
+        raise Refusal(
+            "the name of an index has letters, digits, - and _, and at most 64 of them",
+            hint="it becomes part of the names of environment variables",
+        )
+    return value
+
+
+def _pattern(value: str) -> str:
+    if not re.fullmatch(PROJECT_PATTERN, value):
+        raise Refusal(
+            f"{quoted(value)} is no name of a project, nor a pattern of names",
+            hint='write a name such as "acme", or one with * for any part of it, such as "corp-*"',
+        )
+    return re.sub(r"[-_.]+", "-", value).lower()
+
+
+def _torch_backend(value: str) -> str:
+    if problem := objection(value):
+        raise Refusal(problem)
+    return value
+
+
+def _provided(value: str) -> str:
+    if re.fullmatch(PROVIDED, value):
+        return value
+    raise Refusal(
+        f"{quoted(value)} is no way for a package to come to the server",
+        hint='write "image" if its image has it, "system:PACKAGE" if a package of the distribution '
+        'brings it, or "wheel" if its wheel is installed by other means',
+    )
+
+
 def _url(value: str) -> str:
     try:
         parts = urlsplit(value)
@@ -138,7 +190,7 @@ def _url(value: str) -> str:
         raise Refusal(
             "has a user name or a password in it",
             hint="take them out, and put them in your netrc file (~/.netrc, or the file that "
-            "NETRC names)",
+            "NETRC names), a keyring, or environment variables: see docs/indexes.md",
         )
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise Refusal("must be the http or https URL of a package index", hint=_INDEX_HINT)
@@ -279,8 +331,32 @@ def _settings_value(value: object) -> object:
 
 
 TextPath = Annotated[str, AfterValidator(_path_text), Field(min_length=1)]
-IndexUrl = Annotated[
-    str, AfterValidator(_url), WithJsonSchema({"type": "string", "pattern": "^https?://[^@?# ]+$"})
+IndexPlace = Annotated[
+    str,
+    AfterValidator(_index),
+    WithJsonSchema({"type": "string", "pattern": f"{INDEX_NAME}|^https?://[^@?# ]+$"}),
+]
+IndexLocation = Annotated[
+    str,
+    AfterValidator(_location),
+    WithJsonSchema({"type": "string", "pattern": "^https?://[^@?# ]+$|^file:///.*$"}),
+]
+IndexName = Annotated[
+    str, AfterValidator(_index_name), WithJsonSchema({"type": "string", "pattern": INDEX_NAME})
+]
+KnownIndex = Annotated[str, WithJsonSchema({"type": "string", "pattern": INDEX_NAME})]
+ProjectPattern = Annotated[
+    str, AfterValidator(_pattern), WithJsonSchema({"type": "string", "pattern": PROJECT_PATTERN})
+]
+TorchBackend = Annotated[
+    str,
+    AfterValidator(_torch_backend),
+    WithJsonSchema(
+        {"type": "string", "anyOf": [{"enum": list(backends())}, {"pattern": pattern()}]}
+    ),
+]
+Provided = Annotated[
+    str, AfterValidator(_provided), WithJsonSchema({"type": "string", "pattern": PROVIDED})
 ]
 TargetName = Annotated[
     str,

@@ -17,10 +17,12 @@ from pydantic import ConfigDict, Discriminator, Field, Tag, ValidationInfo, fiel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
 from wheelhouse.engine import GIB, MIB
-from wheelhouse.filemeasures import Duration, size
+from wheelhouse.filemeasures import Cutoff, Duration, size
 from wheelhouse.filevalues import (
     Family,
-    IndexUrl,
+    IndexName,
+    IndexPlace,
+    KnownIndex,
     Module,
     PackageName,
     PlatformName,
@@ -34,11 +36,15 @@ from wheelhouse.filevalues import (
     Variable,
     VariableValue,
 )
+from wheelhouse.indextable import IndexTable
 from wheelhouse.platformtable import PlatformTable
 from wheelhouse.targettable import TargetTable
 
 #: Marks that pydantic puts into the path of an error in `system`, which is one of two types.
 LIST, BY_FAMILY = "[list]", "[by family]"
+
+#: The same, of entries of `requirements`.
+TEXT, TABLE = "[text]", "[table]"
 
 
 def _system_form(value: object) -> str:
@@ -57,6 +63,17 @@ class PackageTable(Table):
 
     model_config = ConfigDict(title="[packages.NAME]")
 
+    index: KnownIndex | None = Field(
+        default=None,
+        description="The name of the index that it comes from, and from no other: one of "
+        '[indexes], or "default".',
+    )
+    bypass: bool = Field(
+        default=False,
+        description="Leave it to another mechanism: it is locked, and everything else is chosen to "
+        "fit it, but it is no part of the wheelhouse. [targets.NAME.provided] says how it comes "
+        "to the server.",
+    )
     source: Literal["any", "wheel", "sdist"] = Field(
         default="any",
         description='What to take from the index: "wheel" never builds it, "sdist" always does, '
@@ -126,6 +143,35 @@ class PackageTable(Table):
         return value
 
 
+class InputTable(Table):
+    """A file that says what is wanted, and which parts of it are."""
+
+    model_config = ConfigDict(title="an entry of requirements")
+
+    file: TextPath = Field(
+        description="A pyproject.toml, or a lock: pylock.toml, uv.lock, poetry.lock, pdm.lock, "
+        "Pipfile.lock."
+    )
+    extras: list[PackageName] = Field(default=[], description="Extras of it that are wanted, too.")
+    groups: list[PackageName] = Field(
+        default=[], description="Dependency groups of it that are wanted, too."
+    )
+    project: bool | None = Field(
+        default=None,
+        description="Whether the project that the file belongs to is wanted itself; if nothing is "
+        "said, as the file's own tool does.",
+    )
+
+
+def _entry_form(value: object) -> str:
+    return TABLE if isinstance(value, dict) else TEXT
+
+
+InputEntry = Annotated[
+    Annotated[TextPath, Tag(TEXT)] | Annotated[InputTable, Tag(TABLE)], Discriminator(_entry_form)
+]
+
+
 class LimitsTable(Table):
     """What one container may use: every build and every proof runs in one."""
 
@@ -168,19 +214,25 @@ class ProjectFile(Table):
 
     model_config = ConfigDict(title="wheelhouse.toml")
 
-    requirements: list[TextPath] = Field(
+    requirements: list[InputEntry] = Field(
         default=["requirements.txt"],
         min_length=1,
         description="The files that say what is wanted, relative to this file's folder and "
-        "inside it.",
+        "inside it: requirements files, pyproject.toml, and locks of other tools.",
     )
     output: TextPath = Field(
         default="dist",
         description="The folder for finished wheelhouses, one subfolder per target.",
     )
-    index: IndexUrl = Field(
+    index: IndexPlace = Field(
         default="https://pypi.org/simple",
-        description="The package index that everything is taken from, without credentials.",
+        description="The package index that everything is taken from which comes from no other: "
+        "its address, without credentials, or the name of one of [indexes].",
+    )
+    exclude_newer: Cutoff | None = Field(
+        default=None,
+        description="Files that came to their index later are not used: a day, a time, or an age "
+        'such as "7 days".',
     )
     jobs: int | None = Field(
         default=None,
@@ -202,6 +254,11 @@ class ProjectFile(Table):
     )
     platforms: dict[PlatformName, PlatformTable] = Field(
         default={}, description="Platforms of your own, by a name of your own."
+    )
+    indexes: dict[IndexName, IndexTable] = Field(
+        default={},
+        description="Indexes that are asked before the default one, in this order: what one of "
+        "them has comes from there, and from nowhere else.",
     )
     targets: dict[TargetName, TargetTable] = Field(
         min_length=1, description="The platforms to make wheelhouses for, by a name of your own."

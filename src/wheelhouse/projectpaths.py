@@ -46,12 +46,14 @@ class Found:
     """What a document's paths lead to.
 
     :ivar requirements: existing files inside the project.
+    :ivar folders: by the index's name, existing folders with files.
     :ivar output: None if something is wrong with it.
     :ivar captured: by the target's name.
     :ivar issues: what is wrong with those that are not among them.
     """
 
     requirements: tuple[Path, ...]
+    folders: Mapping[str, Path]
     output: Path | None
     captured: Mapping[str, Captured]
     issues: tuple[Issue, ...]
@@ -70,6 +72,7 @@ def find_paths(
     finder = _Finder(root, document, flagged, platforms)
     return Found(
         requirements=finder.requirements(),
+        folders=finder.folders(),
         output=finder.output(),
         captured=finder.captured(),
         issues=tuple(finder.issues),
@@ -99,8 +102,10 @@ class _Finder:
         values = self._document.get("requirements", ["requirements.txt"])
         paths: list[Path] = []
         for index, value in enumerate(values if isinstance(values, list) else ()):
-            key = ("requirements", index)
-            if key in self._flagged:
+            key: KeyPath = ("requirements", index)
+            if isinstance(value, dict):
+                key, value = (*key, "file"), value.get("file")  # noqa: PLW2901
+            if value is None or self._flagged & {key, key[:2]}:
                 continue
             path = Path(os.path.realpath(self._root / value))
             if path in paths:
@@ -110,6 +115,25 @@ class _Finder:
             else:
                 paths.append(path)
         return tuple(paths)
+
+    def folders(self) -> Mapping[str, Path]:
+        tables = self._document.get("indexes")
+        found: dict[str, Path] = {}
+        for name, table in tables.items() if isinstance(tables, dict) else ():
+            value = table.get("find-links") if isinstance(table, dict) else None
+            key = ("indexes", name, "find-links")
+            if not isinstance(value, str) or "://" in value or key in self._flagged:
+                continue
+            path = Path(os.path.realpath(self._root / value))
+            if path.is_dir():
+                found[name] = path
+            else:
+                self._refuse(
+                    key,
+                    f"there is no folder {quoted(value)} in {shown_path(self._root)}",
+                    "make it, and put wheels and sdists into it; or give the address of a page",
+                )
+        return found
 
     def output(self) -> Path | None:
         if ("output",) in self._flagged:

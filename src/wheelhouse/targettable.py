@@ -9,10 +9,13 @@ from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 from wheelhouse.filevalues import (
     PLATFORM_NAME,
     Missing,
+    PackageName,
+    Provided,
     PythonVersion,
     Refusal,
     Table,
     TextPath,
+    TorchBackend,
     architecture,
 )
 from wheelhouse.targets import OCI_ARCHITECTURES, Place, Preset, presets
@@ -95,6 +98,18 @@ class TargetTable(Table):
         default=True,
         description="Whether packages of the distribution may be asked of the server, beside "
         "Python; if not, a package that cannot do without is refused.",
+    )
+
+    torch_backend: TorchBackend | None = Field(
+        default=None,
+        description="What PyTorch is to be made for there, as its own indexes are called: "
+        '"cpu", "cu128"; its packages come from that index.',
+    )
+    provided: dict[PackageName, Provided] = Field(
+        default={},
+        description='How packages with `bypass` come to the server: "image" if its image has '
+        'them, "system:PACKAGE" if a package of the distribution brings them, or "wheel" if '
+        "their wheels are installed by other means.",
     )
 
     @field_validator("platform")

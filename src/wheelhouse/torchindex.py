@@ -39,6 +39,11 @@ def backends() -> Sequence[str]:
     return tuple(_table()["backends"])
 
 
+def pattern() -> str:
+    """The regular expression of their form."""
+    return f"^({_table()['pattern']})$"
+
+
 def objection(backend: str) -> str | None:
     """What is wrong with *backend* as a name of one, in a sentence; None if nothing is."""
     if re.fullmatch(_table()["pattern"], backend):

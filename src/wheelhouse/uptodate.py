@@ -36,11 +36,12 @@ class Question:
     file: Path | None
     targets: tuple[str, ...]
     engine: str
+    inputs: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
         """The key of its stamp."""
-        return digest_of([str(self.file), self.targets, self.engine, __version__])
+        return digest_of([str(self.file), self.targets, self.engine, self.inputs, __version__])
 
 
 def project_file(config: Path | None) -> Path | None:

@@ -68,9 +68,7 @@ def test_what_the_distribution_and_others_bring(workplace: Workplace, index: Loc
         ),
     )
     lock = tomllib.loads((workplace.project / "pylock.d12.toml").read_text())
-    ways = {
-        each["name"]: each["tool"]["wheelhouse"].get("provided") for each in lock["packages"]
-    }
+    ways = {each["name"]: each["tool"]["wheelhouse"].get("provided") for each in lock["packages"]}
     assert ways == {
         "baked": "wheel",
         "deeper": "wheel",
@@ -78,7 +76,9 @@ def test_what_the_distribution_and_others_bring(workplace: Workplace, index: Loc
         "six": "system:python3-six",
     }
     text = (workplace.house() / "requirements.txt").read_text()
-    assert "# Not in here, to be on the server already: baked==1.0, deeper==1.0, six==1.16.0;" in text
+    assert (
+        "# Not in here, to be on the server already: baked==1.0, deeper==1.0, six==1.16.0;" in text
+    )
 
     refused = check(workplace.house(), manifest.runtime.id)
     assert refused.returncode == 1, refused.stdout
@@ -90,9 +90,7 @@ def test_what_the_distribution_and_others_bring(workplace: Workplace, index: Loc
 
 def test_what_nobody_brings(workplace: Workplace, index: LocalIndex) -> None:
     index.add(ProjectSdist(name="demo", requires=("six",)))
-    write_project(
-        workplace.project, index, "demo\n", more="\n[packages.six]\nbypass = true\n"
-    )
+    write_project(workplace.project, index, "demo\n", more="\n[packages.six]\nbypass = true\n")
     done = workplace.run("build")
     assert done.status == 3, done.said
     assert "six bypasses the wheelhouse, but the runtime of d12 does not have it" in done.said

@@ -18,7 +18,7 @@ SOURCE = Path(__file__).parents[2] / "src" / "wheelhouse"
 #: From the bottom to the top. A module belongs where the longest name that fits it stands.
 LAYERS = (
     "agent data.probe_server errors events moments targets text __init__",
-    """capture config configerrors credentials engine fetch
+    """capture config configerrors indextable credentials engine fetch
     fetcherrors filemeasures filevalues inputs.model
     locking.model missing locking.provision platformtable projectfile projectpaths providers recipes
     reporting scheduler settings store tags targettable tomlsource toolbox
@@ -28,8 +28,8 @@ LAYERS = (
     imagemaker images imagestore imagesteps inputs locking.candidates locking.flatindex
     locking.index plan sources
     wheels""",
-    """finding house installer locking manifest needs obtain probe proofreport prove proving publish
-    serverneeds story workshop""",
+    """export finding house installer locking manifest needs obtain probe proofreport prove proving
+    publish serverneeds story workshop""",
     "learning phases pipeline planning run supplying uptodate",
     "cli __main__",
 )

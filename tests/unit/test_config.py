@@ -39,12 +39,16 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Folder:
 # --- right files ----------------------------------------------------------------------------
 
 
+def paths_of(project: Project) -> list[Path]:
+    return [each.path for each in project.requirements]
+
+
 def test_minimal_file(folder: Folder) -> None:
     project = load_project(folder.write(MINIMAL))
     root = folder.path.resolve()
     assert project.root == root
     assert project.file == root / "wheelhouse.toml"
-    assert project.requirements == (root / "requirements.txt",)
+    assert paths_of(project) == [root / "requirements.txt"]
     assert project.output == root / "dist"
     assert project.index == "https://pypi.org/simple"
     assert project.targets == {
@@ -98,7 +102,7 @@ def test_everything_said(folder: Folder) -> None:
         )
     )
     root = folder.path.resolve()
-    assert project.requirements == (root / "requirements.txt", root / "more reqs" / "ünïcode.in")
+    assert paths_of(project) == [root / "requirements.txt", root / "more reqs" / "ünïcode.in"]
     assert project.output == root.parent / "houses of mine"
     assert project.index == "http://127.0.0.1:8080/root/pypi/+simple"
     assert project.jobs == 3
@@ -165,7 +169,7 @@ def test_relative_path_and_link_to_the_project(folder: Folder, tmp_path: Path) -
 def test_links_inside_the_project_are_followed(folder: Folder) -> None:
     (folder.path / "link.txt").symlink_to("requirements.txt")
     project = load_project(folder.write('requirements = ["link.txt"]\n' + TARGET))
-    assert project.requirements == (folder.path.resolve() / "requirements.txt",)
+    assert paths_of(project) == [folder.path.resolve() / "requirements.txt"]
 
 
 def test_any_name_of_the_file(folder: Folder) -> None:
@@ -936,7 +940,7 @@ def test_folder_with_any_other_name(tmp_path: Path, name: str) -> None:
     folder = tmp_path / name
     folder.mkdir()
     project = load_project(Folder(folder).write(MINIMAL))
-    assert project.requirements == (folder.resolve() / "requirements.txt",)
+    assert paths_of(project) == [folder.resolve() / "requirements.txt"]
 
 
 # --- finding it -----------------------------------------------------------------------------

@@ -147,6 +147,7 @@ def test_netrc_is_for_its_host_whether_that_is_an_index_or_not(tmp_path: Path) -
     known = Credentials([CORP])
     assert pair(known, "https://files.example/x.whl") == ("me", SECRET)
     assert pair(known, URL) is None
+    assert pair(known, "https://default/x.whl") is None
 
 
 def test_netrc_of_another_user_is_not_the_indexs(tmp_path: Path) -> None:

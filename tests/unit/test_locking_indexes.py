@@ -171,6 +171,17 @@ def test_a_lock_may_name_an_index_that_nobody_has_declared(
     assert public.asked == []
 
 
+def test_a_lock_may_have_a_project_from_a_folder_of_files(
+    tmp_path: Path, public: FlakyIndex
+) -> None:
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links" / "acme-3.0-py3-none-any.whl").write_bytes(b"a wheel")
+    where = project(tmp_path, public)
+    page = look(where, "acme", bound={"acme": (tmp_path / "links").as_uri()})
+    assert versions(page) == ["3.0"]
+    assert public.asked == []
+
+
 def test_an_index_that_is_no_longer_declared_is_not_remembered(
     tmp_path: Path, private: FlakyIndex, public: FlakyIndex
 ) -> None:

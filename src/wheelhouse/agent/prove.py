@@ -113,7 +113,9 @@ def _provide(python: str, root: str, wheels: Mapping[str, str]) -> set[str]:
             )
             if done.returncode:
                 names = ", ".join(sorted(wheels))
-                raise JobError("install", f"{names}, to be on the server already, cannot be put there")
+                raise JobError(
+                    "install", f"{names}, to be on the server already, cannot be put there"
+                )
     return set(wheels)
 
 

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 import click
 
 from wheelhouse import __version__
+from wheelhouse.cli.inputs import Inputs, input_options, open_project
 from wheelhouse.errors import ConfigError, StorageError, WheelhouseError
+from wheelhouse.export import FORMATS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -152,12 +154,14 @@ def commands() -> None:
 @commands.command()
 @_config_option
 @_target_option
+@input_options
 @_engine_options
 @click.option("--locked", is_flag=True, help="Refuse a lock that is missing or stale.")
 @click.option("--again", is_flag=True, help="Go through every step although nothing changed.")
 def build(
     config: Path | None,
     targets: Sequence[str],
+    inputs: Inputs,
     engine: str,
     jobs: int | None,
     as_json: bool,
@@ -173,14 +177,16 @@ def build(
     from wheelhouse import uptodate
 
     file = uptodate.project_file(config)
-    question = uptodate.Question(file=file, targets=tuple(sorted(targets)), engine=engine)
+    question = uptodate.Question(
+        file=file, targets=tuple(sorted(targets)), engine=engine, inputs=inputs.question
+    )
     if not again and (known := uptodate.unchanged(question)):
         with _reporter(as_json, plain) as reporter:
             for event in known:
                 reporter.emit(event)
         return
     with _reporter(as_json, plain) as reporter:
-        _build(question, _project(config), reporter, jobs, locked=locked)
+        _build(question, open_project(config, inputs), reporter, jobs, locked=locked)
 
 
 def _build(
@@ -202,6 +208,7 @@ def _build(
 @commands.command()
 @_config_option
 @_target_option
+@input_options
 @_engine_options
 @click.option("--upgrade", is_flag=True, help="Choose all versions anew.")
 @click.option(
@@ -221,6 +228,7 @@ def _build(
 def lock(
     config: Path | None,
     targets: Sequence[str],
+    inputs: Inputs,
     engine: str,
     jobs: int | None,
     as_json: bool,
@@ -240,7 +248,7 @@ def lock(
 
     if check and (upgrade or packages or exclude_newer or dry_run):
         raise click.UsageError("--check makes no lock, so it goes with no option that says how")
-    project = _project(config)
+    project = open_project(config, inputs)
     chosen = _chosen(project, targets)
     with _reporter(as_json, plain) as reporter:
         if check:
@@ -296,11 +304,13 @@ def why(config: Path | None, targets: Sequence[str], package: str, as_json: bool
 @commands.command()
 @_config_option
 @_target_option
+@input_options
 @_engine_options
 @click.option("--locked", is_flag=True, help="Refuse a lock that is missing or stale.")
 def plan(
     config: Path | None,
     targets: Sequence[str],
+    inputs: Inputs,
     engine: str,
     jobs: int | None,
     as_json: bool,
@@ -315,7 +325,7 @@ def plan(
     from wheelhouse.phases import for_each
     from wheelhouse.planning import plan_one
 
-    project = _project(config)
+    project = open_project(config, inputs)
     chosen = _chosen(project, targets)
     freshness = Freshness.REQUIRE if locked else Freshness.RENEW_IF_STALE
     with workbench(project, engine, SilentReporter(), jobs=jobs) as run:
@@ -352,6 +362,42 @@ def verify(folder: Path) -> None:
             hint="build it again, or copy it again from where it is whole",
         )
     click.echo(verify_text(house))
+
+
+@commands.command()
+@_config_option
+@_target_option
+@click.option(
+    "--to", "form", required=True, type=click.Choice(tuple(FORMATS)), help="The form to write."
+)
+@click.option(
+    "--base",
+    metavar="URL|FOLDER",
+    help="Where the wheels will lie when they are installed.  [default: where they are]",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
+    help="The file to write, - to print it.  [default: requirements.urls here; with several "
+    "targets in wheelhouse.toml requirements.TARGET.urls]",
+)
+def export(
+    config: Path | None, targets: Sequence[str], form: str, base: str | None, output: Path | None
+) -> None:
+    """List what is in dist/TARGET for another installer.
+
+    \b
+    wheelhouse export --to requirements-urls --base https://files.example.com/web
+    pip install --no-index --no-deps --requirement requirements.urls
+    """
+    from wheelhouse.cli.export import export_houses
+
+    project = _project(config)
+    chosen = _chosen(project, targets)
+    if output is not None and len(chosen) > 1:
+        raise click.UsageError("--output is one file: name one target with --target")
+    export_houses(project, chosen, FORMATS[form], base=base, output=output)
 
 
 @commands.command()

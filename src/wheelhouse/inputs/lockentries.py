@@ -58,6 +58,7 @@ class Entry:
     :ivar requires_python: what the package needs, where the lock's tool refuses another Python.
     :ivar index: the URL of its index, if that is not the public one.
     :ivar direct: where it comes from, if not from an index.
+    :ivar unnamed: whether the lock does not say which project that is; its name stands for one.
     """
 
     name: NormalizedName
@@ -68,6 +69,7 @@ class Entry:
     requires_python: SpecifierSet | None = None
     index: str | None = None
     direct: Direct | None = None
+    unnamed: bool = False
 
     def __str__(self) -> str:
         return f"{self.name} {self.version}" if self.version else self.name
@@ -103,8 +105,7 @@ class LockFile:
             raise ConfigError(
                 f"{self.path}: is for Python {printable(str(self.requires_python))}, and the "
                 f"target has {environment['python_full_version']}",
-                hint=f"widen its requires-python and {self.renewing}, or give the target "
-                "another Python",
+                hint=f"widen that and {self.renewing}, or give the target another Python",
             )
         if self.environments and not any(
             self.holds(marker, environment) for marker in self.environments
@@ -180,6 +181,13 @@ class LockFile:
                     f"them, or make {name} one version and {self.renewing}",
                 )
         for entry in (each for same in by_name.values() for each in same):
+            if entry.version is None and entry.direct is None:
+                yield ConfigError(
+                    f"{self.path}: {entry} is for {_told(environment)}, but not pinned to a "
+                    "version",
+                    hint=f"{self.renewing} where it is needed; or, if it is for another platform, "
+                    "give it a marker that says so first",
+                )
             if entry.weak and not entry.hashes:
                 yield ConfigError(
                     f"{self.path}: {entry} has no SHA-256, only {listed(sorted(entry.weak))}",
@@ -202,6 +210,7 @@ class LockFile:
             origin=self.path,
             hashes=frozenset().union(*hashes) if all(hashes) else frozenset(),
             direct=entry.direct,
+            unnamed=entry.unnamed,
             index=entry.index,
             closed=True,
         )

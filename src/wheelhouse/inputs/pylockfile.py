@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from packaging.pylock import Pylock, PylockUnsupportedVersionError, PylockValidationError
-from packaging.utils import canonicalize_name
+from packaging.utils import canonicalize_name, parse_sdist_filename, parse_wheel_filename
 
 from wheelhouse.errors import ConfigError, WheelhouseError, raise_all
 from wheelhouse.inputs.addresses import Unusable
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from packaging.pylock import Package, PackageSdist, PackageWheel
+    from packaging.version import Version
 
     from wheelhouse.inputs.model import Direct
     from wheelhouse.settings import InputFile
@@ -107,7 +108,7 @@ def _entry(package: Package, places: Places) -> Entry:
     direct, index = _source(package, files, places)
     return Entry(
         name=package.name,
-        version=package.version,
+        version=package.version or (_version(files[0].filename) if files else None),
         ways=(Way(marker=package.marker),),
         hashes=hashes,
         weak=weak,
@@ -115,6 +116,12 @@ def _entry(package: Package, places: Places) -> Entry:
         index=index,
         direct=direct,
     )
+
+
+def _version(filename: str) -> Version:
+    """The version in the name of a wheel or an sdist, which has been checked."""
+    wheel = filename.endswith(".whl")
+    return parse_wheel_filename(filename)[1] if wheel else parse_sdist_filename(filename)[1]
 
 
 def _source(

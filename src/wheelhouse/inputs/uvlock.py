@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import signal
 import subprocess
 import tomllib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from wheelhouse.errors import ConfigError, InterruptedRunError
+from wheelhouse.inputs.addresses import redacted
 from wheelhouse.inputs.lockentries import LockFile
 from wheelhouse.inputs.lockreading import Places, with_project
 from wheelhouse.inputs.model import Requirements
@@ -39,6 +41,9 @@ DEV = "dev"
 
 #: What of the host's environment uv may see: nothing that says how it is to work.
 PASSED = ("TMPDIR", "LANG", "LC_ALL")
+
+#: How uv ends when it is stopped together with this program.
+STOPPED = {-signal.SIGINT, -signal.SIGTERM, -signal.SIGHUP, 130, 143}
 
 #: Seconds that uv may take. It reads two files and writes one.
 LIMIT = 120.0
@@ -101,22 +106,34 @@ def _exported(lock: TomlFile, file: InputFile) -> str:
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise ConfigError(f"{lock.shown}: uv has not read it in {LIMIT:.0f} s") from error
-    if done.returncode < 0:
+        raise ConfigError(
+            f"{lock.shown}: uv has not read it in {LIMIT:.0f} s", hint="try again"
+        ) from error
+    if done.returncode in STOPPED:
         raise InterruptedRunError(f"stopped while uv read {lock.shown}")
     if done.returncode:
-        raise ConfigError(
-            f"{lock.shown}: uv cannot use it: {_told(done.stderr)}",
-            hint=f"see that `{RENEW} --check` succeeds, and that the extras and groups that are "
-            "named are those of the project",
-        )
+        why = _told(done.stderr)
+        raise ConfigError(f"{lock.shown}: uv cannot use it: {why}", hint=_hint(why))
     return done.stdout
 
 
 def _told(stderr: str) -> str:
-    """uv's explanation as one line."""
-    lines = (sanitize(line).strip() for line in stderr.splitlines())
+    """uv's explanation as one line, without credentials."""
+    lines = (sanitize(redacted(line)).strip() for line in stderr.splitlines())
     return " ".join(line for line in lines if line).removeprefix("error: ")
+
+
+def _hint(why: str) -> str:
+    """The next step, where uv has told *why* it cannot use a lock."""
+    if "missing hashes" in why:  # it would download each file to know its hash
+        return (
+            "its index names no hashes: `uv export --format pylock.toml -o pylock.toml` finds them "
+            "out; name pylock.toml instead"
+        )
+    return (
+        f"see that `{RENEW} --check` succeeds, and that the extras and groups that are named are "
+        "those of the project"
+    )
 
 
 def _members(lock: TomlFile, root: Path) -> Iterator[tuple[Path, str]]:

@@ -16,7 +16,6 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 from wheelhouse.errors import InterruptedRunError, WheelhouseError
 from wheelhouse.locking.requiring import holds, requirements_in, told
-from wheelhouse.locking.stock import mentions_prerelease
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -148,7 +147,6 @@ def dependencies(view: View) -> Dependencies:
 class Following:
     """Follows *demands* and what these lead to.
 
-    :param prereleases: whether pre-releases are wanted of everything.
     :param check: called now and then; what it raises ends it.
     """
 
@@ -158,12 +156,10 @@ class Following:
         depends: Dependencies,
         demands: Iterable[Demand],
         *,
-        prereleases: bool = False,
         check: Callable[[], None] = lambda: None,
     ) -> None:
         self._stocks = stocks
         self._depends = depends
-        self._prereleases = prereleases
         self._check = check
         self._chosen: dict[NormalizedName, tuple[Version, tuple[str, ...]]] = {}
         self._demands: dict[NormalizedName, list[Demand]] = {}
@@ -196,10 +192,7 @@ class Following:
         return [*self._demands.get(name, ()), *self._limits.get(name, ())]
 
     def _choices(self, stock: Stock, demands: Sequence[Demand]) -> list[Version]:
-        return stock.choices(
-            [each.requirement.specifier for each in demands],
-            prereleases=self._prereleases or wants_prereleases(demands),
-        )
+        return stock.choices([each.requirement.specifier for each in demands])
 
     def _look_at(self, name: NormalizedName) -> Finding | None:
         stock, demands = self._stocks.of(name), self._all_of(name)
@@ -239,9 +232,8 @@ class Following:
         """Choose the newest version of *name*; the projects of which something else is asked."""
         demands = self._all_of(name)
         fitting = self._choices(self._stocks.of(name), demands)
-        finals = [version for version in fitting if not version.is_prerelease]
         extras = tuple(sorted({extra for each in demands for extra in each.requirement.extras}))
-        chosen = ((finals or fitting)[-1], extras)
+        chosen = (fitting[-1], extras)
         if self._chosen.get(name) == chosen:
             return []
         changed = self._forget(name)
@@ -269,11 +261,6 @@ class Following:
             if not self._demands[other]:
                 changed += self._forget(other)
         return changed
-
-
-def wants_prereleases(demands: Iterable[Demand]) -> bool:
-    """Whether a line among *demands* names a pre-release: a package's demand is not enough."""
-    return any(each.line and mentions_prerelease(each.requirement.specifier) for each in demands)
 
 
 def without(lines: Sequence[Asked], line: Asked) -> list[Asked]:

@@ -116,7 +116,6 @@ def explained(
         Lines(asked=requirements.asked, constraints=requirements.constraints),
         places,
         trials,
-        prereleases=requirements.prereleases,
     )
     return _or_as_it_is(explaining.errors, error, explaining.likely)
 
@@ -170,7 +169,6 @@ class _Explaining:
         places: Sequence[str],
         trials: Trials,
         *,
-        prereleases: bool = False,
         may_change: bool = True,
     ) -> None:
         self._message = message
@@ -178,7 +176,6 @@ class _Explaining:
         self._lines = lines
         self._places = places
         self._trials = trials
-        self._prereleases = prereleases
         self._may_change = may_change
         self._stocks = Stocks(self._view)
         self.likely = [each for each in lines.all() if speaks_of(message, each.name)]
@@ -234,7 +231,6 @@ class _Explaining:
                 *demands_of(lines.asked, environment),
                 *demands_of(lines.constraints, environment, constraint=True),
             ],
-            prereleases=self._prereleases,
             check=self._trials.check,
         )
 
@@ -257,7 +253,6 @@ class _Explaining:
             names=[each.name for each in self._lines.all() if each.name != finding.name],
             places=self._places,
             explanation=self._message,
-            prereleases=self._prereleases,
         )
         return tell(finding, self._stocks.of(finding.name), told)
 

@@ -92,9 +92,13 @@ class Indexes:
         return self.place(settings)
 
     def at(self, url: str) -> Place:
-        """The index at *url*: the declared one, if one is there."""
+        """The index at *url*: the declared one, if one is there.
+
+        Of this machine, what a lock among the inputs has is a folder of files.
+        """
         known = (each for each in self.project.known_indexes if same(each.url, url))
-        return self.place(next(known, IndexSettings(name="", url=url)))
+        undeclared = IndexSettings(name="", url=url, flat=url.startswith("file:"))
+        return self.place(next(known, undeclared))
 
     def place(self, settings: IndexSettings) -> Place:
         """The index of *settings*, which is one object in the life of this one."""

@@ -35,7 +35,7 @@ class Obstacle:
     """What keeps a version from being used.
 
     :ivar kind: its stable name: ``python``, ``platform``, ``hash``, ``cut-off``, ``refused``,
-        ``source``, ``yanked`` or ``pre-release``.
+        ``source`` or ``yanked``.
     :ivar why: what the version is or has, as a clause after its name.
     """
 
@@ -62,19 +62,31 @@ class Stock:
         """All versions that there are, whoever may use them, the oldest first."""
         return sorted(self._view.every(self.name) or {})
 
-    def choices(self, wanted: Sequence[SpecifierSet], *, prereleases: bool) -> list[Version]:
+    def choices(self, wanted: Sequence[SpecifierSet] = ()) -> list[Version]:
         """The versions that are all of *wanted* and may be used, the oldest first.
 
-        :param prereleases: whether pre-releases may be, although there are others.
+        Pre-releases are only among them where there are no others.
         """
-        return [
+        found = [
             version
             for version in _matching(self._seen_versions, wanted)
-            if self._obstacle(version, wanted, prereleases=prereleases) is None
+            if self._obstacle(version, wanted) is None
         ]
+        return [version for version in found if not version.is_prerelease] or found
+
+    def prerelease_of(self, wanted: SpecifierSet) -> Version | None:
+        """The newest pre-release that may be used, of a version that would be *wanted*."""
+        found = [
+            version
+            for version in self._seen_versions
+            if version.is_prerelease
+            and wanted.contains(version.base_version)
+            and self._obstacle(version, ()) is None
+        ]
+        return max(found, default=None)
 
     def newest_unusable(
-        self, wanted: Sequence[SpecifierSet], *, prereleases: bool
+        self, wanted: Sequence[SpecifierSet]
     ) -> tuple[Version, Obstacle, bool] | None:
         """Of the versions that are all of *wanted*, none of which may be used, the newest.
 
@@ -83,7 +95,7 @@ class Stock:
         found = _matching(self.everything, wanted)
         finals = [version for version in found if not version.is_prerelease]
         for version in reversed(finals or found):
-            obstacle = self._obstacle(version, wanted, prereleases=prereleases)
+            obstacle = self._obstacle(version, wanted)
             if obstacle is not None:
                 return version, obstacle, len(found) > 1
         return None
@@ -93,21 +105,20 @@ class Stock:
 
         :param others: what these have to be.
         """
-        usable = self.choices(others, prereleases=False)
+        usable = self.choices(others)
         limits = sorted(bounds(wanted))
         if not limits or not usable:
             return usable[-1:]
-        below, above = bisect_left(usable, limits[0]), bisect_right(usable, limits[-1])
-        return [*usable[:below][-1:], *usable[above : above + 1]]
+        below = usable[: bisect_right(usable, limits[0])][-1:]
+        above = usable[bisect_left(usable, limits[-1]) :][:1]
+        return sorted({*below, *above})
 
     def above(self, version: Version) -> list[Version]:
         """The usable versions that are not below *version*, the lowest first."""
-        usable = self.choices((), prereleases=version.is_prerelease)
+        usable = self.choices()
         return usable[bisect_left(usable, version) :]
 
-    def _obstacle(
-        self, version: Version, wanted: Sequence[SpecifierSet], *, prereleases: bool
-    ) -> Obstacle | None:
+    def _obstacle(self, version: Version, wanted: Sequence[SpecifierSet]) -> Obstacle | None:
         release = self._seen.get(version)
         python = self._view.interpreter.full_version.base_version
         every = release or (self._view.every(self.name) or {})[version]
@@ -120,13 +131,7 @@ class Stock:
             return self._unusable(version)
         if release.yanked is not None and not _pins(wanted, version):
             return Obstacle(kind="yanked", why="was withdrawn (yanked) by its maintainers")
-        if version.is_prerelease and not prereleases and not self._only_prereleases:
-            return Obstacle(kind="pre-release", why="is a pre-release")
         return None
-
-    @property
-    def _only_prereleases(self) -> bool:
-        return all(version.is_prerelease for version in self._seen)
 
     def _unusable(self, version: Version) -> Obstacle:
         """Why no file of *version* may be used: the first rule that leaves none."""
@@ -172,11 +177,6 @@ def bounds(wanted: SpecifierSet) -> Iterable[Version]:
                 yield Version(each.version.removesuffix(".*"))
             except InvalidVersion:  # `===` compares texts
                 continue
-
-
-def mentions_prerelease(wanted: SpecifierSet) -> bool:
-    """Whether *wanted* names a pre-release, which is asking for pre-releases."""
-    return any(version.is_prerelease for version in bounds(wanted))
 
 
 def _matching(versions: Iterable[Version], wanted: Sequence[SpecifierSet]) -> list[Version]:

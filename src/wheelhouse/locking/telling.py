@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wheelhouse.errors import LockError
-from wheelhouse.locking.demands import wants_prereleases
 from wheelhouse.locking.misnomers import meant_by
 from wheelhouse.text import clip
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from packaging.specifiers import SpecifierSet
     from packaging.utils import NormalizedName
     from packaging.version import Version
 
@@ -70,7 +70,6 @@ class Told:
     names: Sequence[NormalizedName] = ()
     places: Sequence[str] = ()
     explanation: str = ""
-    prereleases: bool = False
 
 
 def tell(finding: Finding, stock: Stock, told: Told) -> LockError:
@@ -118,8 +117,7 @@ def _not_found(name: NormalizedName, wanted: Sequence[Wanted], told: Told) -> Lo
 def _no_version(wanted: Wanted, stock: Stock, told: Told) -> LockError:
     demand, name = wanted.demand, stock.name
     specifier = demand.requirement.specifier
-    prereleases = told.prereleases or wants_prereleases([demand])
-    found = stock.newest_unusable([specifier], prereleases=prereleases)
+    found = stock.newest_unusable([specifier])
     hint = _would_do(told.ways, alone=told.alone) or _nearest(stock, wanted)
     if found is None:
         there = stock.everything
@@ -128,7 +126,8 @@ def _no_version(wanted: Wanted, stock: Stock, told: Told) -> LockError:
         return LockError(
             f"{_who(wanted)}, and {fact}",
             context=_chains([wanted]),
-            hint=_joined([hint, meant, _newest(stock, told.ways)]) or "ask for another project",
+            hint=_joined([hint, meant, _newest(stock, told.ways), _prerelease(stock, specifier)])
+            or "ask for another project",
             kind="no-version",
         )
     version, obstacle, several = found
@@ -143,7 +142,7 @@ def _no_version(wanted: Wanted, stock: Stock, told: Told) -> LockError:
     return LockError(
         message,
         context=_chains([wanted]),
-        hint=_joined([hint, _remedy(obstacle, name, version, told.ways)]),
+        hint=_joined([hint, _remedy(obstacle, told.ways)]),
         kind=obstacle.kind,
     )
 
@@ -154,9 +153,7 @@ def _conflict(finding: Finding, wanted: Sequence[Wanted], stock: Stock, told: To
     message = f"{who[0]}, but {who[1]}"
     if len(who) > 2:
         message = f"{', '.join(who[:-1])}, and {who[-1]}: no version of {name} is all of that"
-    found = stock.newest_unusable(
-        [each.demand.requirement.specifier for each in wanted], prereleases=told.prereleases
-    )
+    found = stock.newest_unusable([each.demand.requirement.specifier for each in wanted])
     unusable = [(f"{name} {found[0]}", f"{found[1].why}")] if found else []
     return LockError(
         message,
@@ -215,16 +212,17 @@ def _nearest(stock: Stock, wanted: Wanted) -> str | None:
 
 def _newest(stock: Stock, ways: Sequence[Way]) -> str | None:
     """The newest usable version, if it is not among those that were told already."""
-    usable = stock.choices((), prereleases=False)
+    usable = stock.choices()
     told = {version for each in ways if each.line.name == stock.name for version in each.versions}
     return f"the newest is {usable[-1]}" if usable and told and usable[-1] not in told else None
 
 
-def _remedy(
-    obstacle: Obstacle, name: NormalizedName, version: Version, ways: Sequence[Way]
-) -> str | None:
-    if obstacle.kind == "pre-release":
-        return f"to have the pre-release, ask for it: `{name}>={version}`"
+def _prerelease(stock: Stock, specifier: SpecifierSet) -> str | None:
+    version = stock.prerelease_of(specifier)
+    return f"there is a pre-release: `{stock.name}=={version}`" if version else None
+
+
+def _remedy(obstacle: Obstacle, ways: Sequence[Way]) -> str | None:
     return None if ways and obstacle.kind in ("python", "platform") else REMEDIES[obstacle.kind]
 
 

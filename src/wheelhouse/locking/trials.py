@@ -203,7 +203,7 @@ class Trials:
                     if canonicalize_name(each.name) == finding.name
                 ]
                 contested = self._stocks.of(finding.name)
-                fits = bool(contested.choices([*wanted, *others], prereleases=False))
+                fits = bool(contested.choices([*wanted, *others]))
             if fits:
                 return version
         return None

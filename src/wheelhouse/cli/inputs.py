@@ -1,0 +1,141 @@
+"""The options of the command line that say what is wanted, and the project with them."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from wheelhouse.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from wheelhouse.config import Project
+    from wheelhouse.settings import InputFile
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Inputs:
+    """What the command line wants instead of what `wheelhouse.toml` does.
+
+    :ivar files: relative to the current folder; without any, those of `wheelhouse.toml` count.
+    :ivar extras: of those files that have such.
+    :ivar groups: of the same.
+    """
+
+    files: tuple[str, ...] = ()
+    extras: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+
+    @property
+    def question(self) -> tuple[str, ...]:
+        """It, as a part of what is asked of a run."""
+        paths = (str(Path(file).absolute()) for file in self.files)
+        return (*paths, *(f"--extra={each}" for each in self.extras), *map(_group, self.groups))
+
+
+def _group(name: str) -> str:
+    return f"--group={name}"
+
+
+def input_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give *command* the options, as one argument ``inputs``."""
+
+    def collected(
+        *arguments: Any,
+        requirements: Sequence[str],
+        extras: Sequence[str],
+        groups: Sequence[str],
+        **others: Any,
+    ) -> None:
+        inputs = Inputs(files=tuple(requirements), extras=tuple(extras), groups=tuple(groups))
+        command(*arguments, inputs=inputs, **others)
+
+    collected.__doc__ = command.__doc__
+    collected.__name__ = command.__name__
+    collected.__dict__.update(command.__dict__)  # the options it has already
+    options = (
+        click.option(
+            "-r",
+            "--requirements",
+            multiple=True,
+            metavar="FILE",
+            help="What is wanted, instead of what wheelhouse.toml names: a requirements file, a "
+            "pyproject.toml or a lock; may be given several times.",
+        ),
+        click.option(
+            "--extra",
+            "extras",
+            multiple=True,
+            metavar="NAME",
+            help="An extra that is wanted of a pyproject.toml or a lock; may be given several times.",
+        ),
+        click.option(
+            "--group",
+            "groups",
+            multiple=True,
+            metavar="NAME",
+            help="A dependency group that is wanted of the same; may be given several times.",
+        ),
+    )
+    with_options: Callable[..., None] = collected
+    for option in reversed(options):
+        with_options = option(with_options)
+    return with_options
+
+
+def open_project(config: Path | None, inputs: Inputs) -> Project:
+    """The project with what *inputs* want, and with the options that stand in its input files.
+
+    :param config: its `wheelhouse.toml`; else the one here or in a folder above.
+    :raises ConfigError: something in these files is wrong.
+    """
+    from wheelhouse.config import find_project, load_project
+    from wheelhouse.inputs import read_inputs
+    from wheelhouse.inputs.applied import with_options
+
+    project = load_project(config if config is not None else find_project(Path.cwd()))
+    project = replace(project, requirements=_wanted(project, inputs))
+    return with_options(project, read_inputs(project.root, project.requirements))
+
+
+def _wanted(project: Project, inputs: Inputs) -> tuple[InputFile, ...]:
+    from packaging.utils import canonicalize_name
+
+    from wheelhouse.inputs import has_parts
+    from wheelhouse.settings import InputFile
+
+    files = tuple(InputFile(path=_path(project, name)) for name in inputs.files)
+    files = files or project.requirements
+    extras = tuple(sorted({canonicalize_name(each) for each in inputs.extras}))
+    groups = tuple(sorted({canonicalize_name(each) for each in inputs.groups}))
+    if not extras and not groups:
+        return files
+    if not any(has_parts(file.path) for file in files):
+        raise ConfigError(
+            f"{' and '.join(file.path.name for file in files)} has neither extras nor groups",
+            hint="name a pyproject.toml or a lock with -r; for a requirements file, write the extra "
+            "behind a name in it: `name[extra]`",
+        )
+    return tuple(
+        replace(file, extras=extras or file.extras, groups=groups or file.groups)
+        if has_parts(file.path)
+        else file
+        for file in files
+    )
+
+
+def _path(project: Project, name: str) -> Path:
+    path = Path(os.path.realpath(name))
+    if not path.is_relative_to(project.root):
+        raise ConfigError(
+            f"-r {name}: it is outside the project's folder, {project.root}",
+            hint="move it into the folder, or name the project's wheelhouse.toml with --config",
+        )
+    if not path.is_file():
+        raise ConfigError(f"-r {name}: there is no such file", hint="check the path")
+    return path
