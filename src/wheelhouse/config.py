@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime, timedelta
 
-    from wheelhouse.configerrors import Issue
-    from wheelhouse.platformtable import Platforms
+    from wheelhouse.configchecks import Issue
     from wheelhouse.indextable import IndexTable
+    from wheelhouse.platformtable import Platforms
     from wheelhouse.projectfile import InputTable, PackageTable, ProjectFile
     from wheelhouse.projectpaths import Captured, Found
     from wheelhouse.targettable import TargetTable
@@ -261,7 +261,7 @@ _SYNTAX_HINT = "see https://toml.io/en/v1.0.0 for how TOML is written"
 
 def _raise_repeated(text: str, path: Path) -> None:
     """Name every key that is given twice; `tomllib` says only that there is one."""
-    from wheelhouse.configerrors import format_path
+    from wheelhouse.configchecks import format_path
     from wheelhouse.tomlsource import read_key_lines
 
     raise_all(
@@ -412,7 +412,7 @@ def _raise_issues(issues: Sequence[Issue], text: str, path: Path) -> None:
     """Raise *issues* in the order of the lines they are about; return if there are none."""
     if not issues:
         return
-    from wheelhouse.configerrors import format_path
+    from wheelhouse.configchecks import format_path
     from wheelhouse.tomlsource import read_key_lines
 
     lines = read_key_lines(text)

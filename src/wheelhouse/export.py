@@ -169,7 +169,7 @@ def requirements_urls(manifest: Manifest, base: Base, file: str) -> str:
         head += [f"  {each.name}=={each.version} ({_way(each)})" for each in manifest.bypassed]
     wheels = sorted(manifest.wheels, key=lambda wheel: wheel.filename)
     places = (f"{base.place_of(wheel.filename)} --hash=sha256:{wheel.sha256}" for wheel in wheels)
-    return _declared("".join(f"{line}\n" for line in (*(f"# {each}" for each in head), *places)))
+    return "".join(f"{line}\n" for line in (*(f"# {each}" for each in head), *places))
 
 
 def _word(file: str) -> str:
@@ -179,11 +179,6 @@ def _word(file: str) -> str:
 
 def _way(bypassed: Bypassed) -> str:
     return _WAYS[bypassed.way].format(package=bypassed.package)
-
-
-def _declared(text: str) -> str:
-    """*text* with its encoding told where that matters: pip before 24 reads in the locale's."""
-    return text if text.isascii() else f"# -*- coding: utf-8 -*-\n{text}"
 
 
 #: Every form, by its name.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Annotated, Any, Final
 
 from pydantic import PlainValidator, WithJsonSchema
@@ -28,6 +28,10 @@ UNITS: Final = {
 LONGEST: Final = 30 * 24 * 3600
 LARGEST: Final = KIB * KIB * GIB
 SIZE: Final = f"^([0-9]+(?:\\.[0-9]+)?)({'|'.join(UNITS)})$"
+#: A day, a time, or an age; :mod:`wheelhouse.moments` has the last word.
+CUTOFF: Final = (
+    "^\\s*([0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ].+)?|[0-9]{1,5}\\s*[A-Za-z]+|[Pp][0-9TWDHtwdh]+)\\s*$"
+)
 DURATION: Final = "^(?=.)(?:([0-9]+)h)?(?:([0-9]+)m)?(?:([0-9]+)s)?$"
 
 
@@ -83,16 +87,18 @@ def _seconds(value: object) -> float:
 
 def _cutoff(value: object) -> datetime | timedelta:
     """Read ``2026-11-20``, in quotes or not, a time, or ``7 days``."""
-    if isinstance(value, datetime):
-        return in_utc(value)
-    if isinstance(value, date):
-        return end_of(value)
     try:
+        if isinstance(value, datetime):
+            return in_utc(value)
+        if isinstance(value, date):
+            return end_of(value)
         if isinstance(value, str):
             return moment_before(value)
-    except ValueError as error:
-        raise Refusal(str(error), hint=_CUTOFF_HINT) from None
-    raise Refusal(f"must be a day, a time or an age, not {type_name(value)}", hint=_CUTOFF_HINT)
+    except (ValueError, OverflowError):
+        said = quoted(str(value))
+        raise Refusal(f"{said} is neither a day, a time nor an age", hint=_CUTOFF_HINT) from None
+    what = "a time without a day" if isinstance(value, time) else type_name(value)
+    raise Refusal(f"must be a day, a time or an age, not {what}", hint=_CUTOFF_HINT)
 
 
 _CUTOFF_HINT = 'write it as "2026-11-20", "2026-11-20T12:00:00Z" or "7 days"'
@@ -100,7 +106,10 @@ _CUTOFF_HINT = 'write it as "2026-11-20", "2026-11-20T12:00:00Z" or "7 days"'
 Cutoff = Annotated[
     Any,
     PlainValidator(
-        _cutoff, json_schema_input_type=Annotated[Any, WithJsonSchema({"type": "string"})]
+        _cutoff,
+        json_schema_input_type=Annotated[
+            Any, WithJsonSchema({"type": "string", "pattern": CUTOFF})
+        ],
     ),
 ]
 

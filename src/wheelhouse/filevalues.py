@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Annotated, Any, Final
-from urllib.parse import urlsplit
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import InvalidName, canonicalize_name
@@ -21,7 +20,6 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from wheelhouse.settings import DEFAULT_INDEX
 from wheelhouse.targets import OCI_ARCHITECTURES, presets
 from wheelhouse.torchindex import backends, objection, pattern
 from wheelhouse.wording import did_you_mean, has_control, in_quotes, printable, quoted, type_name
@@ -50,8 +48,6 @@ REQUIREMENT: Final = (
     rf"\(?\s*({_VERSIONS}(\s*,\s*{_VERSIONS})*,?)?\s*\)?\s*(;.+)?$"
 )
 SYSTEM_PACKAGE: Final = "^[A-Za-z0-9][A-Za-z0-9+._-]*$"
-INDEX_NAME: Final = "^[A-Za-z0-9]([A-Za-z0-9_-]*[A-Za-z0-9])?$"
-PROJECT_PATTERN: Final = r"^[A-Za-z0-9*]([A-Za-z0-9._*-]*[A-Za-z0-9*])?$"
 PROVIDED: Final = f"^(image|wheel|system:{SYSTEM_PACKAGE[1:-1]})$"
 VARIABLE: Final = "^[A-Za-z_][A-Za-z0-9_]*$"
 FREE_VARIABLE: Final = (
@@ -82,7 +78,7 @@ FAMILIES: Final = ("debian", "amazon", "redhat", "suse", "alpine")
 # --- values ---------------------------------------------------------------------------------
 
 
-def _path_text(value: str) -> str:
+def path_text(value: str) -> str:
     if not value:
         raise Refusal("must not be empty")
     if has_control(value):
@@ -133,37 +129,6 @@ def _architecture(value: str) -> str:
     return architecture(value, OCI_ARCHITECTURES)
 
 
-def _index(value: str) -> str:
-    """An index's address, or the name of one of [indexes]; whether there is one is asked later."""
-    return value if re.fullmatch(INDEX_NAME, value) else _url(value)
-
-
-def _location(value: str) -> str:
-    return value.rstrip("/") if value.startswith("file:///") else _url(value)
-
-
-def _index_name(value: str) -> str:
-    if value == DEFAULT_INDEX:
-        raise Refusal(
-            "is the name of the index that `index` says", hint="choose another name, such as corp"
-        )
-    if not re.fullmatch(INDEX_NAME, value) or len(value) > 64:
-        raise Refusal(
-            "the name of an index has letters, digits, - and _, and at most 64 of them",
-            hint="it becomes part of the names of environment variables",
-        )
-    return value
-
-
-def _pattern(value: str) -> str:
-    if not re.fullmatch(PROJECT_PATTERN, value):
-        raise Refusal(
-            f"{quoted(value)} is no name of a project, nor a pattern of names",
-            hint='write a name such as "acme", or one with * for any part of it, such as "corp-*"',
-        )
-    return re.sub(r"[-_.]+", "-", value).lower()
-
-
 def _torch_backend(value: str) -> str:
     if problem := objection(value):
         raise Refusal(problem)
@@ -178,30 +143,6 @@ def _provided(value: str) -> str:
         hint='write "image" if its image has it, "system:PACKAGE" if a package of the distribution '
         'brings it, or "wheel" if its wheel is installed by other means',
     )
-
-
-def _url(value: str) -> str:
-    try:
-        parts = urlsplit(value)
-        parts.port  # noqa: B018  (raises where it is no number)
-    except ValueError:
-        raise Refusal("is not a valid URL", hint=_INDEX_HINT) from None
-    if "@" in parts.netloc:
-        raise Refusal(
-            "has a user name or a password in it",
-            hint="take them out, and put them in your netrc file (~/.netrc, or the file that "
-            "NETRC names), a keyring, or environment variables: see docs/indexes.md",
-        )
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise Refusal("must be the http or https URL of a package index", hint=_INDEX_HINT)
-    if parts.query or parts.fragment:
-        raise Refusal('must not have a "?" or "#" part', hint=_INDEX_HINT)
-    if has_control(value) or " " in value:
-        raise Refusal("has a space or a control character in it", hint=_INDEX_HINT)
-    return value.rstrip("/")
-
-
-_INDEX_HINT = "write the address of its simple API, such as https://pypi.org/simple"
 
 
 def _target_name(value: str) -> str:
@@ -278,6 +219,16 @@ def _package_name(value: str) -> str:
         ) from None
 
 
+def _part_name(value: str) -> str:
+    try:
+        return canonicalize_name(value, validate=True)
+    except InvalidName:
+        raise Refusal(
+            f"{quoted(value)} is not a valid name of an extra or a group",
+            hint="write one name in each pair of quotes",
+        ) from None
+
+
 def matching(pattern: str, message: str, hint: str | None = None) -> AfterValidator:
     def check(value: str) -> str:
         if not re.fullmatch(pattern, value):
@@ -330,24 +281,7 @@ def _settings_value(value: object) -> object:
     )
 
 
-TextPath = Annotated[str, AfterValidator(_path_text), Field(min_length=1)]
-IndexPlace = Annotated[
-    str,
-    AfterValidator(_index),
-    WithJsonSchema({"type": "string", "pattern": f"{INDEX_NAME}|^https?://[^@?# ]+$"}),
-]
-IndexLocation = Annotated[
-    str,
-    AfterValidator(_location),
-    WithJsonSchema({"type": "string", "pattern": "^https?://[^@?# ]+$|^file:///.*$"}),
-]
-IndexName = Annotated[
-    str, AfterValidator(_index_name), WithJsonSchema({"type": "string", "pattern": INDEX_NAME})
-]
-KnownIndex = Annotated[str, WithJsonSchema({"type": "string", "pattern": INDEX_NAME})]
-ProjectPattern = Annotated[
-    str, AfterValidator(_pattern), WithJsonSchema({"type": "string", "pattern": PROJECT_PATTERN})
-]
+TextPath = Annotated[str, AfterValidator(path_text), Field(min_length=1)]
 TorchBackend = Annotated[
     str,
     AfterValidator(_torch_backend),
@@ -381,6 +315,11 @@ Architecture = Annotated[
 Line = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_line)]
 PythonVersion = Annotated[
     str, AfterValidator(_python_version), WithJsonSchema({"type": "string", "pattern": PYTHON})
+]
+PartName = Annotated[
+    str,
+    AfterValidator(_part_name),
+    WithJsonSchema({"type": "string", "pattern": PACKAGE_NAME}),
 ]
 PackageName = Annotated[
     str,

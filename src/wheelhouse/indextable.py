@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 
-from wheelhouse.credentials import variables
-from wheelhouse.filevalues import (
-    IndexLocation,
-    Line,
-    ProjectPattern,
-    Refusal,
-    Table,
-    TextPath,
+from wheelhouse.filevalues import Line, Missing, Refusal, Table
+from wheelhouse.indexvalues import FindLinks, IndexLocation, ProjectPattern
+
+_EITHER = (
+    'write url = "https://…/simple" for an index, or find-links = "…" for a folder or a page with '
+    "files"
 )
-
-#: What nobody writes into a file that others read.
-SECRETS = ("password", "token", "credentials", "secret")
 
 
 def _one_of_two(schema: dict[str, Any]) -> None:
+    keys = schema["properties"]
+    schema["properties"] = {"url": keys["url"], **keys}  # the model has it second, for its checks
     schema["oneOf"] = [{"required": ["url"]}, {"required": ["find-links"]}]
 
 
@@ -29,15 +26,15 @@ class IndexTable(Table):
 
     model_config = ConfigDict(title="[indexes.NAME]", json_schema_extra=_one_of_two)
 
+    find_links: FindLinks | None = Field(
+        default=None,
+        description="Instead: a folder with wheels and sdists, or the address of a page with links "
+        "to them.",
+    )
     url: IndexLocation | None = Field(
         default=None,
         description="The address of its simple API, without credentials, such as "
         '"https://pypi.example.com/simple"; or file:///… for a mirror on this machine.',
-    )
-    find_links: TextPath | None = Field(
-        default=None,
-        description="Instead: a folder with wheels and sdists, or the address of a page with links "
-        "to them.",
         validate_default=True,
     )
     packages: list[ProjectPattern] = Field(
@@ -51,26 +48,14 @@ class IndexTable(Table):
         "a keyring, and never here.",
     )
 
-    @model_validator(mode="before")
-    @classmethod
-    def _check_secrets(cls, value: Any, info: ValidationInfo) -> Any:
-        found = [key for key in SECRETS if isinstance(value, dict) and key in value]
-        if found:
-            raise Refusal(
-                f"{found[0]} does not belong into this file, which others read",
-                hint=f"put it into the environment ({variables('NAME')[1]}, NAME being the index's "
-                "in capitals), a netrc file or a keyring",
-            )
-        return value
-
-    @field_validator("find_links")
+    @field_validator("url")
     @classmethod
     def _check_one(cls, value: str | None, info: ValidationInfo) -> str | None:
-        if "url" not in info.data:
-            return value  # it is wrong, which is told
-        if (value is None) == (info.data["url"] is None):
-            said = "does not say where it is" if value is None else "has url, and find-links too"
-            raise Refusal(
-                said, hint="give one of the two: url for an index, find-links for a folder or page"
-            )
+        if "find_links" not in info.data:
+            return value  # that is wrong, which is told
+        other = info.data["find_links"]
+        if value is None and other is None:
+            raise Missing(_EITHER)
+        if value is not None and other is not None:
+            raise Refusal("is given, and find-links too", hint=f"keep one of the two: {_EITHER}")
         return value

@@ -20,11 +20,9 @@ from wheelhouse.engine import GIB, MIB
 from wheelhouse.filemeasures import Cutoff, Duration, size
 from wheelhouse.filevalues import (
     Family,
-    IndexName,
-    IndexPlace,
-    KnownIndex,
     Module,
     PackageName,
+    PartName,
     PlatformName,
     Refusal,
     RequirementLine,
@@ -37,6 +35,7 @@ from wheelhouse.filevalues import (
     VariableValue,
 )
 from wheelhouse.indextable import IndexTable
+from wheelhouse.indexvalues import IndexName, IndexPlace, KnownIndex
 from wheelhouse.platformtable import PlatformTable
 from wheelhouse.targettable import TargetTable
 
@@ -146,14 +145,14 @@ class PackageTable(Table):
 class InputTable(Table):
     """A file that says what is wanted, and which parts of it are."""
 
-    model_config = ConfigDict(title="an entry of requirements")
+    model_config = ConfigDict(title="requirements")
 
     file: TextPath = Field(
         description="A pyproject.toml, or a lock: pylock.toml, uv.lock, poetry.lock, pdm.lock, "
         "Pipfile.lock."
     )
-    extras: list[PackageName] = Field(default=[], description="Extras of it that are wanted, too.")
-    groups: list[PackageName] = Field(
+    extras: list[PartName] = Field(default=[], description="Extras of it that are wanted, too.")
+    groups: list[PartName] = Field(
         default=[], description="Dependency groups of it that are wanted, too."
     )
     project: bool | None = Field(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from wheelhouse.configerrors import Issue
+from wheelhouse.configchecks import Issue
 from wheelhouse.errors import ConfigError
 from wheelhouse.filevalues import Refusal
 from wheelhouse.targets import Place

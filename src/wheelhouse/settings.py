@@ -53,3 +53,19 @@ class IndexSettings:
     def has_to_have(self, name: NormalizedName) -> bool:
         """Whether the project *name* is to come from here only."""
         return any(fnmatchcase(name, pattern) for pattern in self.packages)
+
+
+def portable_url(url: str, root: Path) -> str:
+    """*url*; that of a folder in the project at *root* as it is on every machine: ``file:vendor``."""
+    base = root.as_uri()
+    if url == base:
+        return "file:."
+    return f"file:{url[len(base) + 1 :]}" if url.startswith(f"{base}/") else url
+
+
+def absolute_url(url: str, root: Path) -> str:
+    """What :func:`portable_url` was made of."""
+    path = url.removeprefix("file:")
+    if path == url or path.startswith("/"):
+        return url
+    return root.as_uri() if path == "." else f"{root.as_uri()}/{path}"

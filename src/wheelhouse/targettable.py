@@ -99,7 +99,6 @@ class TargetTable(Table):
         description="Whether packages of the distribution may be asked of the server, beside "
         "Python; if not, a package that cannot do without is refused.",
     )
-
     torch_backend: TorchBackend | None = Field(
         default=None,
         description="What PyTorch is to be made for there, as its own indexes are called: "
@@ -153,6 +152,18 @@ class TargetTable(Table):
         preset, python, arch = _preset(info), info.data.get("python"), info.data.get("arch")
         if builder and preset and python and arch:  # each of them there, and right
             check_builder(builder, Place(preset=preset, python=python, arch=arch), _known(info))
+        return value
+
+    @field_validator("provided")
+    @classmethod
+    def _check_provided(cls, value: dict[str, str], info: ValidationInfo) -> dict[str, str]:
+        names = [name for name, way in value.items() if way.startswith("system:")]
+        if names and info.data.get("runtime_system") is False:
+            raise Refusal(
+                f"packages of the distribution are to bring {listed(names)}, but runtime-system is "
+                "false",
+                hint="leave runtime-system out, or say how else they come there",
+            )
         return value
 
 

@@ -362,7 +362,8 @@ def test_a_folder_of_files_is_all_it_takes(
         folder = place if flat else place / name
         folder.mkdir(parents=True, exist_ok=True)
         (folder / filename).write_bytes(content)
-    more = f'[indexes.vendor]\nurl = "{place.as_uri()}"\nflat = {str(flat).lower()}\n'
+    where = 'find-links = "vendor"' if flat else f'url = "{place.as_uri()}"'
+    more = f"[indexes.vendor]\n{where}\n"
     write_project(workplace.project, index, "acme-core\n", more=more)
     done = workplace.run("build", "--plain")
     assert done.status == 0, done.said

@@ -18,7 +18,7 @@ SOURCE = Path(__file__).parents[2] / "src" / "wheelhouse"
 #: From the bottom to the top. A module belongs where the longest name that fits it stands.
 LAYERS = (
     "agent data.probe_server errors events moments targets text __init__",
-    """capture config configerrors indextable credentials engine fetch
+    """capture config configchecks configerrors indextable indexvalues credentials engine fetch
     fetcherrors filemeasures filevalues inputs.model
     locking.model missing locking.provision platformtable projectfile projectpaths providers recipes
     reporting scheduler settings store tags targettable tomlsource toolbox

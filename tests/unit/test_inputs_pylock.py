@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 from inputfiles import problems, read, write
 from lockcases import LINUX, OLDER, PYPI, WINDOWS, asked, case, left_out, pins, refusals
+from lockfactory import file, lock, package
 from packaging.pylock import Pylock
 from packaging.tags import Tag
 from packaging.version import Version
 
 from wheelhouse.inputs.lockentries import LockFile, set_marker
 from wheelhouse.inputs.model import Direct, LeftOut
+from wheelhouse.locking.lockfile import dump_lock
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from wheelhouse.locking.model import LockedPackage
 
 HEAD = 'lock-version = "1.0"\ncreated-by = "hand"\n'
 ONE, TWO = "1" * 64, "2" * 64
@@ -372,3 +377,25 @@ def test_it_is_read_as_one_of_several(tmp_path: Path) -> None:
     assert pins(found) == ["click==8.5.1", "flask"]
     assert {path.name for path in found.files} == {"requirements.txt", "pylock.toml"}
     assert Version("8.5.1") in asked(found)["click"].requirement.specifier
+
+
+def test_one_that_wheelhouse_has_made(tmp_path: Path) -> None:
+    def source(name: str, direct: Direct, place: str) -> LockedPackage:
+        sdist = replace(file(f"{name}-1.0.tar.gz"), url=place)
+        return package(name, direct=direct, sdist=sdist, wheels=())
+
+    app = Direct(location="dir:app")
+    far = Direct(location="git+https://git.example.org/far.git", revision="v1")
+    commit = "a" * 40
+    made = lock(
+        package("tool", index=PYPI),
+        source("app", app, app.location),
+        source("far", far, f"{far.location}@{commit}"),
+        environment=dict(LINUX),
+    )
+    write(tmp_path, {"pylock.web.toml": dump_lock(made)})
+    found = asked(read(tmp_path, "pylock.web.toml"))
+    assert str(found["tool"].requirement) == "tool==1.0"
+    assert found["tool"].hashes == {made.packages[0].wheels[0].sha256}
+    assert found["app"].direct == app
+    assert found["far"].direct == replace(far, revision=commit)

@@ -50,7 +50,7 @@ def test_by_default_the_image_has_it(tmp_path: Path) -> None:
 
 
 def test_what_the_image_lacks_is_an_error_with_the_ways_out(tmp_path: Path) -> None:
-    with pytest.raises(LockError, match="the runtime of web does not have it$") as caught:
+    with pytest.raises(LockError, match=r"the runtime of web does not have it$") as caught:
         bypass(tmp_path, "numpy").present(NUMPY)
     assert '[targets.web.provided]` numpy = "system:PACKAGE"' in str(caught.value.hint)
     some = bypass(tmp_path, "numpy", provided={"numpy": "system:python3-numpy"})

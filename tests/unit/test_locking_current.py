@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from lockingfactory import UPLOADED, images, interpreter, metadata, sha, target
-from packaging.utils import canonicalize_name
 from lockingworld import World, names
+from packaging.utils import canonicalize_name
 from test_locking_lock import build_of
 
 from wheelhouse.errors import ConfigError, LockError, StaleLockError

@@ -90,7 +90,7 @@ def test_other_tools_find_the_field_of_the_standard(kind: str, tmp_path: Path) -
     path.write_text(dump_lock(lock))
     assert load_lock(path) == lock
     entry = tomllib.loads(path.read_text())["packages"][0]
-    table = entry[kind.split()[0]]
+    table = entry[kind.partition(" ")[0]]
     assert {name: table[name] for name in standard} == standard
     assert "wheels" not in entry
     assert "sdist" not in entry

@@ -105,8 +105,10 @@ def _provide(python: str, root: str, wheels: Mapping[str, str]) -> set[str]:
         files = [os.path.join(root, "provided", name) for name in wheels.values()]
         for command in (
             [python, "-I", "-m", "venv", "--system-site-packages", venv],
-            [f"{venv}/bin/python", "-I", "-m", "pip", "--isolated", "install", "--quiet"]
-            + ["--no-index", "--no-deps", "--no-compile", *files],
+            [
+                *(f"{venv}/bin/python", "-I", "-m", "pip", "--isolated", "install", "--quiet"),
+                *("--no-index", "--no-deps", "--no-compile", *files),
+            ],
         ):
             done = subprocess.run(
                 command, stdin=subprocess.DEVNULL, env=_variables(root), cwd=root, check=False

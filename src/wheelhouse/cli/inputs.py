@@ -72,7 +72,7 @@ def input_options(command: Callable[..., None]) -> Callable[..., None]:
             "extras",
             multiple=True,
             metavar="NAME",
-            help="An extra that is wanted of a pyproject.toml or a lock; may be given several times.",
+            help="An extra that is wanted of a pyproject.toml or a lock; may be given often.",
         ),
         click.option(
             "--group",
@@ -118,8 +118,8 @@ def _wanted(project: Project, inputs: Inputs) -> tuple[InputFile, ...]:
     if not any(has_parts(file.path) for file in files):
         raise ConfigError(
             f"{' and '.join(file.path.name for file in files)} has neither extras nor groups",
-            hint="name a pyproject.toml or a lock with -r; for a requirements file, write the extra "
-            "behind a name in it: `name[extra]`",
+            hint="name a pyproject.toml or a lock with -r; in a requirements file, write the extra "
+            "behind a name: `name[extra]`",
         )
     return tuple(
         replace(file, extras=extras or file.extras, groups=groups or file.groups)

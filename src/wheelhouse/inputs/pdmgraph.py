@@ -75,7 +75,7 @@ class PdmGraph:
     """Such a lock. It is a :class:`~.model.LockInput`.
 
     :ivar requirements: the project's own, of the groups and extras that are wanted.
-    :ivar excluded: the projects that are never installed.
+    :ivar excluded: the projects that are not installed for others.
     :ivar itself: the project's own entry, if it is wanted.
     """
 
@@ -100,7 +100,8 @@ class PdmGraph:
         def edges_of(node: _Node, extras: frozenset[NormalizedName]) -> Iterator[Edge[_Node]]:
             for part in node.parts:
                 if part.extras <= extras:
-                    yield from self._edges(part.dependencies, str(part.entry), environment)
+                    kept = (each for each in part.dependencies if not self._excludes(each))
+                    yield from self._edges(kept, str(part.entry), environment)
 
         roots = list(self._edges(self.requirements, "pyproject.toml", environment))
         try:
@@ -133,10 +134,14 @@ class PdmGraph:
         self, asked: Iterable[Requirement], by: str, environment: Mapping[str, str]
     ) -> Iterator[Edge[_Node]]:
         for each in asked:
-            name = canonicalize_name(each.name)
-            if name not in self.excluded and self.file.holds(each.marker, environment):
+            if self.file.holds(each.marker, environment):
                 extras = frozenset(canonicalize_name(extra) for extra in each.extras)
+                name = canonicalize_name(each.name)
                 yield Edge(name=name, extras=extras, by=by, fits=_fitting(each))
+
+    def _excludes(self, requirement: Requirement) -> bool:
+        """Whether PDM passes it over. It does not if extras are asked for, or by the project."""
+        return not requirement.extras and canonicalize_name(requirement.name) in self.excluded
 
 
 def _fitting(requirement: Requirement) -> Callable[[_Node], bool]:

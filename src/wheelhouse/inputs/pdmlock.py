@@ -29,6 +29,7 @@ from wheelhouse.wording import listed, printable, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Set as AbstractSet
     from pathlib import Path
     from typing import TypeVar
 
@@ -187,8 +188,14 @@ class _Reader:
         if "inherit_metadata" in strategy:
             excluded = self.project.excluded if self.project else frozenset()
             kept = [each for each in packages if canonicalize_name(_name(each)) not in excluded]
-            entries = self._packages(kept, lambda data: self._entry(data, _ways(data)))
-            return EntryLock(file=lock, entries=(*entries, *itself), groups=wanted)
+            extras = self.project.extras if self.project else frozenset(self.file.extras)
+            entries = self._packages(kept, lambda data: self._entry(data, _ways(data, extras)))
+            return EntryLock(
+                file=lock,
+                entries=(*entries, *itself),
+                extras=frozenset(self.file.extras),
+                groups=wanted,
+            )
         if self.project is None:
             raise ConfigError(
                 f"{self.lock.shown}: does not say which entries are for whom, and there is no "
@@ -287,14 +294,16 @@ def _version(data: Mapping[str, Any]) -> Version:
         raise Unusable(f"has a version that is none: {quoted(said)}") from None
 
 
-def _ways(data: Mapping[str, Any]) -> tuple[Way, ...]:
-    """By which groups it comes to be installed."""
+def _ways(data: Mapping[str, Any], extras: AbstractSet[str]) -> tuple[Way, ...]:
+    """By which groups it comes to be installed, or *extras*, which PDM calls groups, too."""
     text = data.get("marker")
     try:
         marker = Marker(text) if isinstance(text, str) and text else None
     except InvalidMarker as error:
         raise Unusable(f"has a marker that cannot be read: {quoted(str(text))}") from error
-    groups = strings(data.get("groups"))
-    return tuple(Way(marker=marker, group=canonicalize_name(each)) for each in groups) or (
-        Way(marker=marker),
+    names = [canonicalize_name(each) for each in strings(data.get("groups"))]
+    ways = (
+        Way(marker=marker, extra=name) if name in extras else Way(marker=marker, group=name)
+        for name in names
     )
+    return tuple(ways) or (Way(marker=marker),)

@@ -1,7 +1,7 @@
-"""`[packages.tool.wheelhouse.direct]` of a lock file: what comes from elsewhere than an index. Pure.
+"""`[packages.tool.wheelhouse.direct]` of a lock file: what comes from no index. Pure.
 
-PEP 751 has a table for each kind of place; other tools read that. What was asked for, and the hash of
-what was found, which it has no field for, stand in ours.
+PEP 751 has a table for each kind of place; other tools read that. What was asked for, and the hash
+of what was found, which it has no field for, stand in ours.
 """
 
 from __future__ import annotations

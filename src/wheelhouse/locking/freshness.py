@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from wheelhouse.settings import portable_url
 from wheelhouse.store import digest_of
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def inputs_digest(project: Project, target: Target, requirements: Requirements) 
             _files(project, requirements),
             {name: _package(each) for name, each in project.packages.items()},
             _place(target),
-            _portable(project.index, project),
+            portable_url(project.index, project.root),
             *([more] if more else []),  # only what is set: locks outlive versions of wheelhouse
         ]
     )
@@ -43,7 +44,7 @@ def input_digests(project: Project, target: Target, requirements: Requirements) 
     parts: dict[str, Any] = {
         **{f"[packages.{name}]": _package(each) for name, each in project.packages.items()},
         f"[targets.{target.name}]": [_place(target), _more_of_target(target)],
-        "index": _portable(project.index, project),
+        "index": portable_url(project.index, project.root),
         **_more_of_project(project),
     }
     digests = {name: digest_of(value) for name, value in parts.items()}
@@ -160,13 +161,7 @@ def _chosen_parts(project: Project) -> dict[str, object]:
 def _index(index: IndexSettings, project: Project) -> list[object]:
     """What of *index* says which files there are: not who signs in."""
     more = [index.flat, sorted(index.packages)] if index.flat or index.packages else []
-    return [index.name, _portable(index.url, project), *more]
-
-
-def _portable(url: str, project: Project) -> str:
-    """*url*, that of a folder of the project as it is on every machine."""
-    root = project.root.as_uri()
-    return f"file:{url[len(root) :]}" if url == root or url.startswith(f"{root}/") else url
+    return [index.name, portable_url(index.url, project.root), *more]
 
 
 def _age(setting: datetime | timedelta | None) -> str:

@@ -1,4 +1,4 @@
-"""`--require-hashes`: all that is installed is pinned, with hashes, in the requirements files. Pure."""
+"""`--require-hashes`: all that is installed is pinned in the requirements, with hashes. Pure."""
 
 from __future__ import annotations
 

@@ -7,7 +7,6 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-
 from wheelhouse.building.circumstances import circumstances
 from wheelhouse.building.mending import Mender
 from wheelhouse.errors import LockError
@@ -30,10 +29,11 @@ from wheelhouse.locking.view import Policy, View
 from wheelhouse.locking.warnings import left_out, warnings
 from wheelhouse.probe import probe_builder
 from wheelhouse.scheduler import gather
+from wheelhouse.settings import absolute_url, portable_url
 from wheelhouse.store import digest_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime
     from pathlib import Path
@@ -188,7 +188,7 @@ class Locker:
         if (direct := view.policy.direct.get(pin.name)) is not None:
             return direct.locked(required_by, requires)
         release = view.release(pin.name, pin.version)
-        files = release.files(view.policy.source_of(pin.name))
+        files = _worth_locking(release.files(view.policy.source_of(pin.name)))
         sdist = release.sdist if release.sdist in files else None
         page = view.page_of(pin.name)
         return LockedPackage(
@@ -198,7 +198,7 @@ class Locker:
             sdist=self._locked(sdist) if sdist else None,
             required_by=required_by,
             yanked=release.yanked,
-            index=page.index or None if page else None,
+            index=portable_url(page.index, self._project.root) or None if page else None,
             requires=requires,
         )
 
@@ -213,7 +213,7 @@ class Locker:
         return self._indexes.seen_by(
             target,
             remembered={
-                each.name: each.index
+                each.name: absolute_url(each.index, self._project.root)
                 for each in (known.packages if known else ())
                 if each.index is not None
             },
@@ -349,6 +349,13 @@ class Locker:
         )
         for notice in notices:
             self._runner.reporter.emit(notice)
+
+
+def _worth_locking(files: Sequence[IndexFile]) -> list[IndexFile]:
+    """Those of *files*, the one to use first, that have a hash, and that one: the hash of another
+    is only known once it is fetched.
+    """
+    return [file for file in files if file.sha256 is not None or file is files[0]]
 
 
 def _origins(requirements: Requirements) -> Mapping[NormalizedName, tuple[str, ...]]:

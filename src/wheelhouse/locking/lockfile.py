@@ -37,7 +37,7 @@ from wheelhouse.locking.model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
 #: Of our own tables. Another number means that this version cannot read them.
@@ -63,7 +63,7 @@ def dump_lock(lock: Lock) -> str:
         environments=[Marker(marker)],
         requires_python=SpecifierSet(f"=={environment['python_version']}.*"),
         created_by="wheelhouse",
-        packages=[_package(package) for package in lock.packages],
+        packages=[_package(package) for package in lock.packages if package.files],
         tool={"wheelhouse": _own_tables(lock)},
     )
     pylock.validate()
@@ -89,6 +89,8 @@ def _own_tables(lock: Lock) -> dict[str, Any]:
     if lock.system:
         needed = sorted(lock.system, key=lambda each: (each.platform, each.package))
         own["system"] = [_system_fields(each) for each in needed]
+    if without_files := [each for each in lock.packages if not each.files]:
+        own["provided"] = [_provided_fields(each) for each in without_files]
     if lock.added:
         added = sorted(lock.added, key=lambda each: (each.package, each.requirement))
         own["added"] = [_added_fields(each) for each in added]
@@ -113,6 +115,12 @@ def _system_fields(needed: SystemRequirement) -> dict[str, Any]:
         "required-by": list(needed.required_by),
     }
     return {name: value for name, value in fields.items() if value}
+
+
+def _provided_fields(package: LockedPackage) -> dict[str, Any]:
+    """A package that the server has: nobody fetches those, so PEP 751 has no entries for them."""
+    own = _own(package)
+    return {"name": str(package.name), "version": str(package.version), **own}
 
 
 def _added_fields(added: AddedRequirement) -> dict[str, Any]:
@@ -156,13 +164,31 @@ def _lock(pylock: Pylock) -> Lock:
         inputs=text(own["inputs"]),
         python=text(own["python"]),
         environment={text(name): text(value) for name, value in own["environment"].items()},
-        packages=tuple(_locked_package(package) for package in pylock.packages),
+        packages=_packages(pylock, own.get("provided", [])),
         requested=texts(own["requested"]),
         refused=tuple(_refused_file(each) for each in own.get("refused", [])),
         system=tuple(_system_requirement(each) for each in own.get("system", [])),
         added=tuple(_added_requirement(each) for each in own.get("added", [])),
         sources={text(name): text(value) for name, value in own.get("sources", {}).items()},
         before=moment(own.get("exclude-newer")),
+    )
+
+
+def _packages(pylock: Pylock, provided: Iterable[Mapping[str, Any]]) -> tuple[LockedPackage, ...]:
+    found = [
+        *(_locked_package(package) for package in pylock.packages),
+        *(_provided_package(own) for own in provided),
+    ]
+    return tuple(sorted(found, key=lambda package: package.name))
+
+
+def _provided_package(own: Mapping[str, Any]) -> LockedPackage:
+    return LockedPackage(
+        name=canonicalize_name(text(own["name"]), validate=True),
+        version=Version(text(own["version"])),
+        required_by=texts(own["required-by"]),
+        requires=texts(own.get("requires", [])),
+        provided=text(own["provided"]),
     )
 
 

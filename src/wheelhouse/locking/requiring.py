@@ -1,4 +1,4 @@
-"""What core metadata says of requirements: read, and changed where the resolver is to see less. Pure.
+"""What core metadata says of requirements, and what of it the resolver is to see. Pure.
 
 The specification: https://packaging.python.org/en/latest/specifications/core-metadata/
 """
@@ -78,7 +78,6 @@ def _rewritten(metadata: str, change: Callable[[str], str | None]) -> str:
     """The fields of METADATA that a resolver reads, with requirements as *change* makes them."""
     message = HeaderParser().parsestr(metadata)
     fields = [(name, value) for name in _READ for value in message.get_all(name, [])]
-    for line in message.get_all("Requires-Dist", []):
-        if (changed := change(" ".join(str(line).split()))) is not None:
-            fields.append(("Requires-Dist", changed))
+    lines = [change(" ".join(str(line).split())) for line in message.get_all("Requires-Dist", [])]
+    fields += [("Requires-Dist", line) for line in lines if line is not None]
     return "".join(f"{name}: {' '.join(str(value).split())}\n" for name, value in fields)
