@@ -295,21 +295,25 @@ def _project(file: ProjectFile, path: Path, found: Found, platforms: Platforms) 
     indexes = {
         name: _index(name, table, found.folders.get(name)) for name, table in file.indexes.items()
     }
+    own = indexes.pop(file.index, None)
+    default = own or IndexSettings(name=DEFAULT_INDEX, url=file.index)
     return Project(
         root=path.parent,
         file=path,
         requirements=tuple(map(_input, file.requirements, found.requirements)),
         captures=tuple(dict.fromkeys(each.file for each in captured.values())),
         output=found.output,
-        default_index=indexes.pop(file.index, None)
-        or IndexSettings(name=DEFAULT_INDEX, url=file.index),
+        default_index=default,
         indexes=tuple(indexes.values()),
         exclude_newer=file.exclude_newer,
         targets={
             name: _target(name, table, platforms, captured.get(name))
             for name, table in file.targets.items()
         },
-        packages={canonicalize_name(name): _package(t) for name, t in file.packages.items()},
+        packages={
+            canonicalize_name(name): _package(table, default.name)
+            for name, table in file.packages.items()
+        },
         limits=replace(Limits(), **file.limits.model_dump(exclude_unset=True)),
         jobs=file.jobs,
         auto_system=file.auto_system,
@@ -371,7 +375,8 @@ def _target(
     return target if builder in (None, target.preset) else replace(target, builder=builder)
 
 
-def _package(table: PackageTable) -> PackageSettings:
+def _package(table: PackageTable, default: str) -> PackageSettings:
+    """*default* is the name of the default index."""
     return PackageSettings(
         source=table.source,
         system=_by_family(table.system),
@@ -388,7 +393,7 @@ def _package(table: PackageTable) -> PackageSettings:
         build_requires=_sorted(table.build_requires),
         build_against=tuple(sorted({canonicalize_name(name) for name in table.build_against})),
         runtime_system=_by_family(table.runtime_system),
-        index=table.index,
+        index=default if table.index == DEFAULT_INDEX else table.index,
         bypass=table.bypass,
     )
 

@@ -1,6 +1,6 @@
-"""What the tables of a `wheelhouse.toml` say of each other that cannot be. Pure: data in, issues out.
+"""What the tables of a `wheelhouse.toml` say against each other. Pure: data in, issues out.
 
-A table's own model checks the table alone (:mod:`wheelhouse.projectfile`).
+What one of them says against itself, its model tells (:mod:`wheelhouse.projectfile`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from packaging.utils import canonicalize_name
 
 from wheelhouse.credentials import variables
-from wheelhouse.indexvalues import INDEX_NAME
+from wheelhouse.indexvalues import INDEX_NAME, normal
 from wheelhouse.settings import DEFAULT_INDEX
 from wheelhouse.wording import did_you_mean, listed, quoted
 
@@ -43,33 +43,40 @@ def format_path(path: KeyPath) -> str:
     return text
 
 
-def _twins(
-    data: Mapping[str, Any], table: str, key: Callable[[str], str], clause: str
-) -> list[Issue]:
-    """Names in *table* that mean the same to wheelhouse or to a file system."""
-    tables = data.get(table)
-    if not isinstance(tables, dict):
-        return []
-    first: dict[str, str] = {}
-    issues = []
-    for name in tables:
-        if (other := first.setdefault(key(name), name)) != name:
-            message = f"{clause} {format_path((table, other))}"
-            issues.append(Issue(path=(table, name), message=message, hint="keep one of the two"))
-    return issues
-
-
-def _in_a_circle(data: Mapping[str, Any]) -> list[Issue]:
-    """Packages that are to require, or to be built against, themselves."""
-    tables = data.get("packages")
+def contradictions(data: Mapping[str, Any]) -> list[Issue]:
+    """All that the tables of *data*, which `tomllib` gives, say against each other."""
     return [
-        Issue(path=("packages", name, key, number), message="is the package itself", hint=hint)
-        for name, table in (tables.items() if isinstance(tables, dict) else ())
-        for key, hint in _OF_OTHERS.items()
-        for number, entry in enumerate(_list(table, key))
-        if (match := re.match(r"\s*([A-Za-z0-9._-]+)", str(entry)))
-        and canonicalize_name(match[1]) == canonicalize_name(name)
+        *_twins(data, ("packages",), canonicalize_name, "is the same package as"),
+        *_twins(data, ("targets",), str.casefold, "differs only in case from"),
+        *_twins(data, ("indexes",), _variables, "has the same environment variables as"),
+        *_provided_twice(data),
+        *_in_a_circle(data),
+        *_unknown_indexes(data),
+        *_claimed_twice(data),
+        *_provided_by_mistake(data),
     ]
+
+
+def _twins(
+    data: Mapping[str, Any], path: tuple[str, ...], key: Callable[[str], str], clause: str
+) -> Iterator[Issue]:
+    """Names in the table at *path* that mean the same to wheelhouse or to a file system."""
+    first: dict[str, str] = {}
+    for name in _table(data, *path):
+        if (other := first.setdefault(key(name), name)) != name:
+            message = f"{clause} {format_path((*path, other))}"
+            yield Issue(path=(*path, name), message=message, hint="keep one of the two")
+
+
+def _variables(index: str) -> str:
+    """What is one for all indexes that have the same environment variables."""
+    return variables(index)[0]
+
+
+def _provided_twice(data: Mapping[str, Any]) -> Iterator[Issue]:
+    for target in _table(data, "targets"):
+        where = ("targets", target, "provided")
+        yield from _twins(data, where, canonicalize_name, "is the same package as")
 
 
 #: Keys that name other packages, and what to do where it is the package itself.
@@ -79,52 +86,81 @@ _OF_OTHERS: Final = {
 }
 
 
-def _unknown_indexes(data: Mapping[str, Any]) -> list[Issue]:
+def _in_a_circle(data: Mapping[str, Any]) -> Iterator[Issue]:
+    """Packages that are to require, or to be built against, themselves."""
+    for name in _table(data, "packages"):
+        for key, hint in _OF_OTHERS.items():
+            for number, entry in enumerate(_list(_table(data, "packages", name), key)):
+                match = re.match(r"\s*([A-Za-z0-9._-]+)", str(entry))
+                if match and canonicalize_name(match[1]) == canonicalize_name(name):
+                    path = ("packages", name, key, number)
+                    yield Issue(path=path, message="is the package itself", hint=hint)
+
+
+def _unknown_indexes(data: Mapping[str, Any]) -> Iterator[Issue]:
     """Where an index is named that is not declared."""
-    known = list(_tables(data, "indexes"))
-    named: list[tuple[KeyPath, object, list[str]]] = [
-        (("packages", name, "index"), table["index"], [*known, DEFAULT_INDEX])
-        for name, table in _tables(data, "packages").items()
-        if isinstance(table, dict) and "index" in table
-    ]
-    if isinstance(said := data.get("index"), str) and re.fullmatch(INDEX_NAME, said):
-        named.append((("index",), said, known))
-    return [
-        Issue(
-            path=path,
-            message=f"there is no index {quoted(value)}{did_you_mean(value, names)}",
-            hint=f"declare it: [indexes.{value}] with its url"
-            + (f"; there is {listed(names)}" if names else ""),
-        )
-        for path, value, names in named
-        if isinstance(value, str) and value not in names
-    ]
+    declared = list(_table(data, "indexes"))
+    said = data.get("index")
+    if isinstance(said, str) and re.fullmatch(INDEX_NAME, said) and said not in declared:
+        yield _unknown_index(("index",), said, declared)
+    for name in _table(data, "packages"):
+        said, known = _table(data, "packages", name).get("index"), [*declared, DEFAULT_INDEX]
+        if isinstance(said, str) and said not in known:
+            yield _unknown_index(("packages", name, "index"), said, known)
 
 
-def _provided_by_mistake(data: Mapping[str, Any]) -> list[Issue]:
+def _unknown_index(path: KeyPath, said: str, known: list[str]) -> Issue:
+    has = f"; there is {listed(known)}" if known else ""
+    return Issue(
+        path=path,
+        message=f"there is no index {quoted(said)}{did_you_mean(said, known)}",
+        hint=f"declare it in a table of its own, such as [indexes.corp] with its url{has}",
+    )
+
+
+def _claimed_twice(data: Mapping[str, Any]) -> Iterator[Issue]:
+    """Patterns of names that two indexes have: only the first of these would ever be asked."""
+    owners: dict[str, str] = {}
+    for name in _table(data, "indexes"):
+        for number, entry in enumerate(_list(_table(data, "indexes", name), "packages")):
+            if (first := owners.setdefault(normal(str(entry)), name)) == name:
+                continue
+            yield Issue(
+                path=("indexes", name, "packages", number),
+                message=f"comes from {format_path(('indexes', first))} already",
+                hint="a name comes from one index: take it out of the other",
+            )
+
+
+def _provided_by_mistake(data: Mapping[str, Any]) -> Iterator[Issue]:
     """Packages of which a target says how they come there, and that are in the wheelhouse."""
     bypassing = {
         canonicalize_name(name)
-        for name, table in _tables(data, "packages").items()
-        if isinstance(table, dict) and table.get("bypass") is True
+        for name in _table(data, "packages")
+        if _table(data, "packages", name).get("bypass") is True
     }
-    return [
-        Issue(
-            path=("targets", target, "provided", name),
-            message="it is in the wheelhouse like the others, so nothing else has to bring it",
-            hint=f"say bypass = true under [packages.{name}], or leave this out",
-        )
-        for target, table in _tables(data, "targets").items()
-        for name in _tables(table if isinstance(table, dict) else {}, "provided")
-        if canonicalize_name(name) not in bypassing
-    ]
+    for target in _table(data, "targets"):
+        for name in _table(data, "targets", target, "provided"):
+            if canonicalize_name(name) not in bypassing:
+                yield Issue(
+                    path=("targets", target, "provided", name),
+                    message="is in the wheelhouse like the others, so nothing else has to bring it",
+                    hint=f"say bypass = true under {_header('packages', name)}, or leave this out",
+                )
 
 
-def _tables(data: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    found = data.get(key)
+def _header(*path: str) -> str:
+    return f"[{format_path(path)}]"
+
+
+def _table(data: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
+    """The table at *path*; empty if there is none."""
+    found: object = data
+    for key in path:
+        found = found.get(key) if isinstance(found, dict) else None
     return found if isinstance(found, dict) else {}
 
 
-def _list(table: object, key: str) -> list[object]:
-    values = table.get(key) if isinstance(table, dict) else None
+def _list(table: Mapping[str, Any], key: str) -> list[object]:
+    values = table.get(key)
     return values if isinstance(values, list) else []

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import BaseModel, ValidationError
 
 from wheelhouse.configchecks import Issue, contradictions
+from wheelhouse.credentials import variables
 from wheelhouse.filevalues import Missing, Refusal
 from wheelhouse.indextable import IndexTable
 from wheelhouse.platformtable import Platforms, PlatformTable, PythonTable
@@ -30,7 +31,7 @@ from wheelhouse.targettable import TargetTable
 from wheelhouse.wording import did_you_mean, in_quotes, nearest, quoted, type_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from pydantic_core import ErrorDetails
 
@@ -52,7 +53,7 @@ TABLES: Final[Mapping[str, type[BaseModel]]] = {
 UNNAMED: Final = {"limits": "under [limits]", "requirements": "in an entry of requirements"}
 
 #: The key of a table that says what other keys would, which are not missing then.
-SAYS_MORE: Final = {"targets": "captured", "platforms": "like"}
+SAYS_MORE: Final = {"targets": "captured", "platforms": "like", "indexes": "find-links"}
 
 
 def check(data: Mapping[str, Any], platforms: Platforms) -> tuple[ProjectFile | None, list[Issue]]:
@@ -124,9 +125,9 @@ def keys_of(table: type[BaseModel]) -> list[str]:
 
 def _suggestion(error: ErrorDetails) -> KeyPath | None:
     """The path that an unknown key was meant to have."""
-    if error["type"] != "extra_forbidden":
-        return None
     path = _path(error)
+    if error["type"] != "extra_forbidden" or _is_secret(path):
+        return None
     key = str(path[-1])
     # A platform's own keys are like those of a target, which belong elsewhere.
     if _elsewhere(key) and (path[0] != "platforms" or len(path) == 1):
@@ -145,8 +146,22 @@ def _elsewhere(key: str) -> str | None:
     return "under [platforms.NAME.pythons.VERSION]" if key in keys_of(PythonTable) else None
 
 
+#: Keys that people look for in the table of an index.
+_SECRETS: Final = frozenset({"password", "token", "credentials", "secret", "auth"})
+
+
+def _is_secret(path: KeyPath) -> bool:
+    return path[0] == "indexes" and str(path[-1]).lower() in _SECRETS
+
+
 def _unknown_key(error: ErrorDetails) -> Explanation:
     path = _path(error)
+    if _is_secret(path):
+        hint = (
+            f"set {variables(str(path[1]))[1]} in the environment, or put it into your netrc file "
+            "(~/.netrc) or a keyring"
+        )
+        return "does not belong into this file, which others read", hint
     message = "unknown key"
     if near := _suggestion(error):
         message += f'; did you mean "{near[-1]}"?'
@@ -159,6 +174,8 @@ def _missing(error: ErrorDetails) -> Explanation:
     path = _path(error)
     if path == ("targets",):
         return "no target is declared", _TARGET_HINT
+    if path[0] == "requirements":
+        return "missing", 'name the file, such as file = "uv.lock"'
     return "missing", 'write where it is there, such as path = "/usr/bin/python3.11"'
 
 
@@ -177,7 +194,10 @@ _WANTED: Final = {
 
 def _wrong_type(error: ErrorDetails) -> Explanation:
     wanted, value = _WANTED[error["type"]], error["input"]
-    return f"must be {wanted}, not {type_name(value)}", _FIXES[wanted](value)
+    hint = _FIXES[wanted](value)
+    if _path(error) == ("index",) and isinstance(value, dict):
+        hint = "tables of indexes are called [indexes.NAME]; index has the address or name of one"
+    return f"must be {wanted}, not {type_name(value)}", hint
 
 
 def _in_brackets(value: object) -> str | None:

@@ -1,4 +1,4 @@
-"""What values about indexes may be: addresses, names, patterns. See :mod:`wheelhouse.filevalues`."""
+"""What may be said of indexes: addresses, names, patterns. See :mod:`wheelhouse.filevalues`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _index(value: str) -> str:
     """An index's address, or the name of one of [indexes]; whether there is one is asked later."""
     if re.fullmatch(INDEX_NAME, value):
         return value
-    return _url(value, "is neither the http or https URL of a package index nor a name of one")
+    return _url(value, "must be the http or https URL of a package index, or the name of one")
 
 
 def _location(value: str) -> str:
@@ -68,13 +68,18 @@ def _index_name(value: str) -> str:
     return value
 
 
+def normal(pattern: str) -> str:
+    """*pattern* as names are normalised."""
+    return re.sub(r"[-_.]+", "-", pattern).lower()
+
+
 def _pattern(value: str) -> str:
     if not re.fullmatch(PROJECT_PATTERN, value):
         raise Refusal(
             f"{quoted(value)} is no name of a project, nor a pattern of names",
             hint='write a name such as "acme", or one with * for any part of it, such as "corp-*"',
         )
-    return re.sub(r"[-_.]+", "-", value).lower()
+    return normal(value)
 
 
 def _url(value: str, expected: str, hint: str | None = None) -> str:
@@ -89,7 +94,8 @@ def _url(value: str, expected: str, hint: str | None = None) -> str:
         raise Refusal(
             "has a user name or a password in it",
             hint="take them out, and put them in your netrc file (~/.netrc, or the file that "
-            "NETRC names), a keyring, or environment variables: see docs/indexes.md",
+            "NETRC names), a keyring, or, for one of [indexes], into WHEELHOUSE_INDEX_NAME_USERNAME "
+            "and …_PASSWORD",
         )
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise Refusal(expected, hint=hint)
@@ -120,7 +126,10 @@ FindLinks = Annotated[
     str,
     AfterValidator(_links),
     WithJsonSchema(
-        {"type": "string", "pattern": "^https?://[^@?# ]+$|^(?!~|file:|[A-Za-z][A-Za-z0-9+.-]*://)."}
+        {
+            "type": "string",
+            "pattern": "^https?://[^@?# ]+$|^(?!~|file:|[A-Za-z][A-Za-z0-9+.-]*://).",
+        }
     ),
 ]
 KnownIndex = Annotated[str, WithJsonSchema({"type": "string", "pattern": INDEX_NAME})]

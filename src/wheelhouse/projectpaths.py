@@ -11,10 +11,12 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote, urlsplit
 
 from wheelhouse.configchecks import Issue
 from wheelhouse.errors import ConfigError
 from wheelhouse.filevalues import Refusal
+from wheelhouse.settings import has_parts
 from wheelhouse.targets import Place
 from wheelhouse.targettable import check_builder
 from wheelhouse.wording import nearest, quoted, shown_path
@@ -28,6 +30,12 @@ if TYPE_CHECKING:
     from wheelhouse.tomlsource import KeyPath
 
 _REQUIREMENTS_HINT: Final = 'write it, or name yours: requirements = ["…"]'
+_PART_HINTS: Final = {
+    "extras": "write extras behind the name of what has them: demo[extra]",
+    "groups": "name the pyproject.toml that has them",
+    "project": 'write the project into the file, on a line of its own, such as "."',
+}
+_REMOTE: Final = ("http://", "https://")
 _CAPTURE_HINT: Final = (
     "run on the machine what `wheelhouse targets probe` writes, and save its output here"
 )
@@ -102,38 +110,59 @@ class _Finder:
         values = self._document.get("requirements", ["requirements.txt"])
         paths: list[Path] = []
         for index, value in enumerate(values if isinstance(values, list) else ()):
-            key: KeyPath = ("requirements", index)
-            if isinstance(value, dict):
-                key, value = (*key, "file"), value.get("file")  # noqa: PLW2901
-            if value is None or self._flagged & {key, key[:2]}:
+            entry = value if isinstance(value, dict) else {}
+            key: KeyPath = ("requirements", index, *(["file"] if entry else []))
+            name = entry.get("file") if isinstance(value, dict) else value
+            if not isinstance(name, str) or self._flagged & {key, key[:2]}:
                 continue
-            path = Path(os.path.realpath(self._root / value))
+            path = Path(os.path.realpath(self._root / name))
             if path in paths:
-                self._refuse(key, f"{quoted(value)} is listed twice", "keep one")
-            elif problem := _file_problem(self._root, value, path, _REQUIREMENTS_HINT):
+                self._refuse(key, f"{quoted(name)} is listed twice", "keep one")
+            elif problem := _input_problem(self._root, name, path):
                 self._refuse(key, *problem)
             else:
                 paths.append(path)
+            self._check_parts(key[:2], entry, path)
         return tuple(paths)
+
+    def _check_parts(self, key: KeyPath, entry: Mapping[str, Any], path: Path) -> None:
+        """That nothing is wanted of the file at *path* that its kind does not have."""
+        for part in () if has_parts(path) else ("extras", "groups", "project"):
+            if part in entry and (*key, part) not in self._flagged:
+                self._refuse(
+                    (*key, part),
+                    f"{quoted(path.name)} is neither a pyproject.toml nor a lock, so it has none",
+                    _PART_HINTS[part],
+                )
 
     def folders(self) -> Mapping[str, Path]:
         tables = self._document.get("indexes")
-        found: dict[str, Path] = {}
-        for name, table in tables.items() if isinstance(tables, dict) else ():
-            value = table.get("find-links") if isinstance(table, dict) else None
-            key = ("indexes", name, "find-links")
-            if not isinstance(value, str) or "://" in value or key in self._flagged:
+        found = {
+            name: self._folder(("indexes", name), table)
+            for name, table in (tables.items() if isinstance(tables, dict) else ())
+            if isinstance(table, dict)
+        }
+        return {name: path for name, path in found.items() if path is not None}
+
+    def _folder(self, key: KeyPath, table: Mapping[str, Any]) -> Path | None:
+        """The folder with the files of the index *table*, if they are on this machine."""
+        for kind, path_of in (("find-links", self._root.joinpath), ("url", _path_of_url)):
+            value = table.get(kind)
+            if not isinstance(value, str) or (*key, kind) in self._flagged:
                 continue
-            path = Path(os.path.realpath(self._root / value))
-            if path.is_dir():
-                found[name] = path
-            else:
-                self._refuse(
-                    key,
-                    f"there is no folder {quoted(value)} in {shown_path(self._root)}",
-                    "make it, and put wheels and sdists into it; or give the address of a page",
-                )
-        return found
+            if value.startswith(_REMOTE):
+                continue
+            path = Path(os.path.realpath(path_of(value)))
+            if _is_folder(path):
+                return path
+            is_there = os.path.lexists(path)
+            what = "is a file" if is_there else f"is not there, in {shown_path(self._root)}"
+            self._refuse(
+                (*key, kind),
+                f"{quoted(value)} {what}, but it is to be a folder",
+                "name the folder that has the files, or make it",
+            )
+        return None
 
     def output(self) -> Path | None:
         if ("output",) in self._flagged:
@@ -185,6 +214,31 @@ class _Finder:
                 check_builder(builder, place, self._platforms)
         except Refusal as refusal:
             self._refuse(key, refusal.message, refusal.hint)
+
+
+def _is_folder(path: Path) -> bool:
+    return os.path.isdir(path)  # noqa: PTH112  (Path's raises for names that are too long)
+
+
+def _path_of_url(url: str) -> Path:
+    return Path(unquote(urlsplit(url).path))
+
+
+def _input_problem(root: Path, value: str, path: Path) -> tuple[str, str | None] | None:
+    """The same as :func:`_file_problem`, of a file that says what is wanted."""
+    problem = _file_problem(root, value, path, _REQUIREMENTS_HINT)
+    if problem and path.is_relative_to(root) and _is_folder(path):
+        return problem[0], _folder_hint(path)
+    return problem
+
+
+def _folder_hint(folder: Path) -> str:
+    if (folder / "pyproject.toml").is_file():
+        return (
+            "name its pyproject.toml: what that asks for is wanted then, and with "
+            "`project = true` the project itself, too"
+        )
+    return "name the file in it; a project to build stands in a requirements file, such as ./app"
 
 
 def _file_problem(root: Path, value: str, path: Path, how_to: str) -> tuple[str, str | None] | None:

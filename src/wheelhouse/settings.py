@@ -69,3 +69,14 @@ def absolute_url(url: str, root: Path) -> str:
     if path == url or path.startswith("/"):
         return url
     return root.as_uri() if path == "." else f"{root.as_uri()}/{path}"
+
+
+#: Files of which extras and groups may be wanted, beside those of PEP 751.
+_WITH_PARTS = frozenset(("pyproject.toml", "uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock"))
+
+
+def has_parts(path: Path) -> bool:
+    """Whether what is at *path* is of a kind that has extras and groups, by its name."""
+    from packaging.pylock import is_valid_pylock_path
+
+    return path.name in _WITH_PARTS or is_valid_pylock_path(path)

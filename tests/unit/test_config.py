@@ -378,11 +378,11 @@ FAULTS: dict[str, tuple[str | bytes, list[str]]] = {
     ),
     "index is a folder": (
         'index = "/srv/wheels"\n' + TARGET,
-        ["1: index: must be the http or https URL of a package index"],
+        ["1: index: must be the http or https URL of a package index, or the name of one"],
     ),
     "index without a host": (
         'index = "https:///simple"\n' + TARGET,
-        ["1: index: must be the http or https URL of a package index"],
+        ["1: index: must be the http or https URL of a package index, or the name of one"],
     ),
     "index with a bad port": (
         'index = "https://example.org:port/simple"\n' + TARGET,
@@ -700,7 +700,8 @@ def test_exit_status(folder: Folder) -> None:
         (TARGET.replace('"3.11"', "3.10"), "write it in quotes"),  # "3.1" would be wrong
         (
             TARGET + "x = 1\n",
-            "the keys here are captured, platform, python, arch, builder, runtime-system",
+            "the keys here are captured, platform, python, arch, builder, runtime-system, "
+            "torch-backend, provided",
         ),
         ('requirements = "a.txt"\n' + TARGET, 'write ["a.txt"]'),
         ('jobs = "4"\n' + TARGET, "write 4 without quotes"),

@@ -48,7 +48,7 @@ def package(name: str, *lines: str, version: str = "1.0", hash_: str = ONE) -> s
 
 def hashed(project: str) -> str:
     """The line that says that the lock is of the pyproject.toml *project*."""
-    digest = sorted(PoetryProject(data=tomllib.loads(project)).content_hashes())[0]
+    digest = min(PoetryProject(data=tomllib.loads(project)).content_hashes())
     return f'content-hash = "{digest}"\n'
 
 
@@ -180,7 +180,7 @@ def test_older_locks_are_followed_from_the_pyproject(tmp_path: Path) -> None:
     main = [*REQUESTS, "blinker==1.9.0", "click==8.5.1", "core", "itsdangerous==2.2.0", "shop-app"]
     assert pins(found) == sorted(main)
     assert pins(found, OLDER) == sorted({*main, "blinker==1.7.0"} - {"blinker==1.9.0"})
-    assert {"pywin32-ctypes", "colorama"} & asked(found, WINDOWS).keys() == {"pywin32-ctypes"}
+    assert asked(found, WINDOWS).keys() - asked(found).keys() == {"pywin32-ctypes"}
 
 
 def test_older_locks_have_extras_and_groups(tmp_path: Path) -> None:
@@ -405,7 +405,8 @@ def test_dependencies_have_all_shapes_that_poetry_writes() -> None:
     assert [each.name for each in found] == names
     assert [each.is_for(LINUX) for each in found] == [True, False, True, True, True, True]
     torch, lib, public = found[3:]
-    assert (torch.optional, torch.extras, torch.source) == (True, {"opt-x"}, "corp")
+    assert torch.optional
+    assert sorted(torch.extras) == ["opt-x"]
     assert public.source == ""
     two = Version("2.0")
     assert torch.fits(two, "corp", elsewhere=False)

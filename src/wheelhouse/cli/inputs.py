@@ -106,8 +106,7 @@ def open_project(config: Path | None, inputs: Inputs) -> Project:
 def _wanted(project: Project, inputs: Inputs) -> tuple[InputFile, ...]:
     from packaging.utils import canonicalize_name
 
-    from wheelhouse.inputs import has_parts
-    from wheelhouse.settings import InputFile
+    from wheelhouse.settings import InputFile, has_parts
 
     files = tuple(InputFile(path=_path(project, name)) for name in inputs.files)
     files = files or project.requirements

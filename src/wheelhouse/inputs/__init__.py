@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 _BESIDE = 'write a requirements file with the line "." in it: it asks for the project beside it'
 _CONDA = "write what pip can install of it into a requirements file"
 
-#: Files of which extras and groups may be wanted, beside those of PEP 751.
-WITH_PARTS = frozenset(("pyproject.toml", "uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock"))
-
 #: What to name in place of files that are no inputs, by their names.
 INSTEAD = {
     "pipfile": "run `pipenv lock`, and name Pipfile.lock",
@@ -77,13 +74,6 @@ def read_inputs(root: Path, files: Iterable[InputFile]) -> Requirements:
         names = ", ".join(printable(file.path.name) for file in files)
         raise ConfigError(f"{names}: asks for nothing", hint="add a requirement, such as `flask`")
     return replace(merged, files={**merged.files, **_named(root, merged)})
-
-
-def has_parts(path: Path) -> bool:
-    """Whether what is at *path* is of a kind that has extras and groups, by its name."""
-    from packaging.pylock import is_valid_pylock_path
-
-    return path.name in WITH_PARTS or is_valid_pylock_path(path)
 
 
 def _read(root: Path, file: InputFile) -> Requirements:

@@ -1,15 +1,24 @@
-"""From requirement files to a lock per target.
+"""From what is asked for to a lock per target.
 
-``requirements.py`` reads what is asked for, ``index.py`` what there is, ``candidates.py`` judges
-what of it this target may use (pure). ``resolver.py`` lets uv choose versions among these, served
-by ``view.py`` from loopback, with the metadata of ``metadata.py``; so uv never needs to run
-package code, nor to know the target's tags. Where it finds nothing, ``explaining.py`` says why in
-the user's words: ``demands.py`` follows their lines, ``stock.py`` judges what each project has,
-``trials.py`` resolves again with other lines, ``telling.py`` and ``misnomers.py`` have the words
-(pure), and ``conflicts.py`` those for all other errors. ``requires.py`` locks what each build will
-need, in environments of ``environments.py``, from what ``experience.py`` has kept of earlier ones;
-``system.py`` what the server needs.
-``lock.py`` puts it together into the :class:`~wheelhouse.locking.model.Lock` that ``lockfile.py``
-reads and writes as PEP 751: the tables of builds in ``buildtable.py``, each value checked by
-``lockvalues.py``. ``provision.py`` tells what builds have taught.
+``indexes.py`` knows the one place that each project comes from, and ``index.py`` and
+``flatindex.py`` read it; ``candidates.py`` judges what of it this target may use (pure).
+``direct.py`` looks into what comes from elsewhere, ``bypass.py`` into what the server has by itself.
+``resolver.py`` lets uv choose versions among all these, served by ``view.py`` from loopback, with
+the metadata of ``metadata.py``, of which ``requiring.py`` reads the requirements; so uv never needs
+to run package code, nor to know the target's tags.
+
+Where it finds nothing, ``explaining.py`` says why in the user's words: ``demands.py`` follows their
+lines, ``stock.py`` judges what each project has, ``trials.py`` resolves again with other lines,
+``telling.py`` and ``misnomers.py`` have the words (pure), and ``conflicts.py`` those for all other
+errors; ``hashed.py`` refuses what has no hash where hashes are required.
+
+``requires.py`` locks what each build will need, in environments of ``environments.py``, from what
+``experience.py`` has kept of earlier ones; ``system.py`` what the server needs, ``edges.py`` who
+asks for whom. ``lock.py`` puts it together into the :class:`~wheelhouse.locking.model.Lock` that
+``lockfile.py`` reads and writes as PEP 751: the tables of builds in ``buildtable.py``, of places in
+``directtable.py``, each value checked by ``lockvalues.py``. ``provision.py`` tells what builds have
+taught.
+
+``current.py`` decides when a lock is made anew, by ``freshness.py``; ``difference.py``,
+``graph.py`` and ``warnings.py`` tell of it (pure).
 """
