@@ -96,7 +96,7 @@ def compare(
     try:
         kind.lock(shape, folder, shop, places[0])
     except ToolFailedError as error:
-        outcomes.append(told(kind, shape, places[0], f"not locked: {error}", None))
+        outcomes.append(told(kind, shape, places[0], f"not locked: {last(error)}", None))
     else:
         if keep:
             shutil.copytree(folder, keep / folder.name, dirs_exist_ok=True)
@@ -114,6 +114,11 @@ def told(kind: Kind, shape: Shape, place: Place, words: str, equal: bool | None)
     return Outcome(kind=kind.name, shape=shape.name, place=place.name, words=words, equal=equal)
 
 
+def last(error: Exception) -> str:
+    """The last line of a tool's words, by which it can be found what it fails at."""
+    return str(error).strip().splitlines()[-1].strip()
+
+
 def compared(kind: Kind, shape: Shape, folder: Path, shop: Workshop, place: Place) -> Outcome:
     """What the tool installs in *place*, and what wheelhouse takes from the lock for it."""
     venv = folder / f"venv-{place.name}"
@@ -121,7 +126,7 @@ def compared(kind: Kind, shape: Shape, folder: Path, shop: Workshop, place: Plac
         kind.install(shape, folder, venv, shop, place)
         theirs = installed(place, venv)
     except ToolFailedError as error:
-        return told(kind, shape, place, f"not installed: {error}", None)
+        return told(kind, shape, place, f"not installed: {last(error)}", None)
     finally:
         shutil.rmtree(venv, ignore_errors=True)
     try:

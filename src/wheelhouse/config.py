@@ -178,10 +178,12 @@ def find_project(start: Path) -> Path:
     )
 
 
-def load_project(path: Path) -> Project:
+def load_project(path: Path, *, inputs: bool = True) -> Project:
     """Read the project file *path*.
 
-    Raises ConfigError, or SeveralErrors of them: each names file, line and key.
+    :param inputs: whether the requirements that it names count. If not, the project has none, and
+        the files need not be there.
+    :raises ConfigError: or SeveralErrors of them: each names file, line and key.
     """
     root = Path(os.path.realpath(path.parent))
     data = _read(path, root)
@@ -198,7 +200,8 @@ def load_project(path: Path) -> Project:
 
     platforms = known_platforms(document)
     file, issues = check(document, platforms)
-    found = find_paths(root, document, {issue.path for issue in issues}, platforms)
+    flagged = {issue.path for issue in issues}
+    found = find_paths(root, document, flagged, platforms, inputs=inputs)
     _raise_issues([*issues, *found.issues], text, path)
     assert file is not None  # or there would be an issue
     return _project(file, root / path.name, found, platforms)

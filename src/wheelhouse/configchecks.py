@@ -105,7 +105,7 @@ def _unknown_indexes(data: Mapping[str, Any]) -> Iterator[Issue]:
         yield _unknown_index(("index",), said, declared)
     for name in _table(data, "packages"):
         said, known = _table(data, "packages", name).get("index"), [*declared, DEFAULT_INDEX]
-        if isinstance(said, str) and said not in known:
+        if isinstance(said, str) and re.fullmatch(INDEX_NAME, said) and said not in known:
             yield _unknown_index(("packages", name, "index"), said, known)
 
 

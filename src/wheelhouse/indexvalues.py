@@ -28,7 +28,7 @@ def _location(value: str) -> str:
         return _url(value, "must be the http, https or file URL of a package index")
     parts = urlsplit(value)
     if parts.netloc or not parts.path.startswith("/"):
-        raise Refusal(f"{quoted(value)} has no full path in it", hint=_MIRROR_HINT)
+        raise Refusal("has no full path in it", hint=_MIRROR_HINT)
     if parts.query or parts.fragment or has_control(unquote(value)) or " " in value:
         raise Refusal(
             f"{quoted(value)} has characters that a URL must not have, or has percent-encoded",
@@ -68,6 +68,17 @@ def _index_name(value: str) -> str:
     return value
 
 
+def _known_index(value: str) -> str:
+    """The name of an index, as others say it; whether there is one is asked later."""
+    if not re.fullmatch(INDEX_NAME, value):
+        raise Refusal(
+            "must be the name of an index",  # it may be an address with a password
+            hint="declare the index in a table of its own, such as [indexes.corp] with its url, "
+            "and write its name here",
+        )
+    return value
+
+
 def normal(pattern: str) -> str:
     """*pattern* as names are normalised."""
     return re.sub(r"[-_.]+", "-", pattern).lower()
@@ -94,8 +105,7 @@ def _url(value: str, expected: str, hint: str | None = None) -> str:
         raise Refusal(
             "has a user name or a password in it",
             hint="take them out, and put them in your netrc file (~/.netrc, or the file that "
-            "NETRC names), a keyring, or, for one of [indexes], into WHEELHOUSE_INDEX_NAME_USERNAME "
-            "and …_PASSWORD",
+            "NETRC names), a keyring, or the environment",
         )
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise Refusal(expected, hint=hint)
@@ -132,7 +142,9 @@ FindLinks = Annotated[
         }
     ),
 ]
-KnownIndex = Annotated[str, WithJsonSchema({"type": "string", "pattern": INDEX_NAME})]
+KnownIndex = Annotated[
+    str, AfterValidator(_known_index), WithJsonSchema({"type": "string", "pattern": INDEX_NAME})
+]
 ProjectPattern = Annotated[
     str, AfterValidator(_pattern), WithJsonSchema({"type": "string", "pattern": PROJECT_PATTERN})
 ]

@@ -68,7 +68,12 @@ class Found:
 
 
 def find_paths(
-    root: Path, document: Mapping[str, Any], flagged: AbstractSet[KeyPath], platforms: Platforms
+    root: Path,
+    document: Mapping[str, Any],
+    flagged: AbstractSet[KeyPath],
+    platforms: Platforms,
+    *,
+    inputs: bool = True,
 ) -> Found:
     """Look up all paths of *document*.
 
@@ -76,10 +81,11 @@ def find_paths(
     :param document: what `tomllib` gives, unchecked.
     :param flagged: the keys that are wrong already; they are passed over.
     :param platforms: those that its targets may name.
+    :param inputs: whether its requirements count; if not, none are looked for.
     """
     finder = _Finder(root, document, flagged, platforms)
     return Found(
-        requirements=finder.requirements(),
+        requirements=finder.requirements() if inputs else (),
         folders=finder.folders(),
         output=finder.output(),
         captured=finder.captured(),
@@ -118,7 +124,7 @@ class _Finder:
             path = Path(os.path.realpath(self._root / name))
             if path in paths:
                 self._refuse(key, f"{quoted(name)} is listed twice", "keep one")
-            elif problem := _input_problem(self._root, name, path):
+            elif problem := input_problem(self._root, name, path, self._root, _REQUIREMENTS_HINT):
                 self._refuse(key, *problem)
             else:
                 paths.append(path)
@@ -155,8 +161,8 @@ class _Finder:
             path = Path(os.path.realpath(path_of(value)))
             if _is_folder(path):
                 return path
-            is_there = os.path.lexists(path)
-            what = "is a file" if is_there else f"is not there, in {shown_path(self._root)}"
+            beside = "" if value.startswith(("/", "file:")) else f", in {shown_path(self._root)}"
+            what = "is a file" if os.path.lexists(path) else f"is not there{beside}"
             self._refuse(
                 (*key, kind),
                 f"{quoted(value)} {what}, but it is to be a folder",
@@ -186,7 +192,7 @@ class _Finder:
             return None
         value = table["captured"]
         file = Path(os.path.realpath(self._root / value))
-        if problem := _file_problem(self._root, value, file, _CAPTURE_HINT):
+        if problem := _file_problem(self._root, value, file, self._root, _CAPTURE_HINT):
             self._refuse(key, *problem)
             return None
         from wheelhouse.capture import read_capture
@@ -224,9 +230,16 @@ def _path_of_url(url: str) -> Path:
     return Path(unquote(urlsplit(url).path))
 
 
-def _input_problem(root: Path, value: str, path: Path) -> tuple[str, str | None] | None:
-    """The same as :func:`_file_problem`, of a file that says what is wanted."""
-    problem = _file_problem(root, value, path, _REQUIREMENTS_HINT)
+def input_problem(
+    root: Path, value: str, path: Path, base: Path, how_to: str
+) -> tuple[str, str | None] | None:
+    """Why *path* cannot be a file that says what is wanted, and what to do; None if it can.
+
+    :param root: the project's folder.
+    :param value: the path as it is written, relative to *base*.
+    :param how_to: what to do if there is no file of such a name.
+    """
+    problem = _file_problem(root, value, path, base, how_to)
     if problem and path.is_relative_to(root) and _is_folder(path):
         return problem[0], _folder_hint(path)
     return problem
@@ -241,10 +254,12 @@ def _folder_hint(folder: Path) -> str:
     return "name the file in it; a project to build stands in a requirements file, such as ./app"
 
 
-def _file_problem(root: Path, value: str, path: Path, how_to: str) -> tuple[str, str | None] | None:
+def _file_problem(
+    root: Path, value: str, path: Path, base: Path, how_to: str
+) -> tuple[str, str | None] | None:
     """Why *path*, written as *value*, cannot be a file of the project, and what to do.
 
-    :param how_to: what to do if there is no file of such a name.
+    Parameters as of :func:`input_problem`.
     """
     name = quoted(value)
     if not path.is_relative_to(root):
@@ -255,7 +270,8 @@ def _file_problem(root: Path, value: str, path: Path, how_to: str) -> tuple[str,
     try:
         mode = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
-        return f"there is no file {name} in {shown_path(root)}", _similar_file(path) or how_to
+        hint = _similar_file(path) or how_to
+        return f"there is no file {name} in {shown_path(base)}", hint
     except OSError as error:
         return f"cannot read {name}: {error.strerror}", None
     if stat.S_ISDIR(mode):

@@ -710,7 +710,7 @@ def test_exit_status(folder: Folder) -> None:
             'index = "https://a:b@example.org/"\n' + TARGET,
             (
                 "take them out, and put them in your netrc file (~/.netrc, or the file that NETRC "
-                "names)"
+                "names), a keyring, or the environment"
             ),
         ),
         (
@@ -1139,13 +1139,14 @@ def test_documentation_names_every_reserved_variable() -> None:
 
 
 def test_examples_load(folder: Folder, schema: dict[str, Any]) -> None:
-    (folder.path / "requirements").mkdir()
-    (folder.path / "requirements" / "gunicorn.txt").touch()
+    for name in ("requirements/ops.txt", "vendor/wheels/x", "uv.lock", "pyproject.toml"):
+        (folder.path / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder.path / name).touch()
     validator = jsonschema.Draft202012Validator(schema)
     examples = blocks("toml")
     (folder.path / "servers").mkdir()
     (folder.path / "servers" / "legacy.json").write_text(SERVER)
-    assert len(examples) == 6
+    assert len(examples) == 8
     for example in examples:
         load_project(folder.write(example))
         validator.validate(tomllib.loads(example))
@@ -1162,7 +1163,7 @@ def test_complete_example_has_every_key(schema: dict[str, Any]) -> None:
     [example] = blocks("toml", containing="config-settings")
     for table in tables(schema).values():
         for key in table["properties"]:
-            assert re.search(rf"^(\[.*\b)?{key}\b", example, re.MULTILINE), key
+            assert re.search(rf"^(\[.*\b| +{{.*\b)?{key}\b", example, re.MULTILINE), key
 
 
 def test_example_of_a_report(folder: Folder) -> None:

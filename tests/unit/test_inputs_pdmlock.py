@@ -176,6 +176,18 @@ def test_excluded_and_missing_dependencies_of_others(tmp_path: Path) -> None:
     assert pins(read(tmp_path, LOCK)) == ["certifi==1.0", "requests==1.0"]
 
 
+def test_an_overridden_version_will_do_for_all(tmp_path: Path) -> None:
+    project = '[project]\nname = "a"\ndependencies = ["requests"]\n'
+    project += "[tool.pdm]\ndistribution = false\n"
+    text = locked(package("requests", 'dependencies = ["idna<1"]'), package("idna"), strategy="")
+    write(tmp_path, {LOCK: text, "pyproject.toml": project})
+    (error,) = refusals(read(tmp_path, LOCK))
+    assert error.message == "pdm.lock: has no idna for the target that requests 1.0 may have"
+    overriding = f'{project}[tool.pdm.resolution.overrides]\nidna = ">=1"\n'
+    write(tmp_path, {"pyproject.toml": overriding})
+    assert pins(read(tmp_path, LOCK)) == ["idna==1.0", "requests==1.0"]
+
+
 def test_a_requirement_of_the_project_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     project = '[project]\nname = "a"\ndependencies = ["six ="]\n'
     write(tmp_path, {LOCK: locked(strategy=""), "pyproject.toml": project})
@@ -235,6 +247,13 @@ def test_a_group_that_was_not_locked_is_told(tmp_path: Path) -> None:
     assert error.message == 'pdm.lock: was made without the group "dev"'
 
 
+def test_a_project_with_a_name_that_none_can_have_is_told(tmp_path: Path) -> None:
+    project = '[project]\nname = "shop app"\n'
+    write(tmp_path, {LOCK: locked(package("six")), "pyproject.toml": project})
+    (error,) = problems(tmp_path, LOCK)
+    assert error.message.endswith('has a name that none can have: "shop app"')
+
+
 def test_a_project_that_is_no_package_cannot_be_wanted(tmp_path: Path) -> None:
     found = case(tmp_path, "pdm/targets")
     (error,) = problems(found, LOCK, project=True)
@@ -259,6 +278,7 @@ def test_all_entries_that_cannot_be_used_are_told_at_once(tmp_path: Path) -> Non
                 package("d", hash_="sha256:12"),
                 package("e", version="one"),
                 package("f", "files = []"),
+                package("no name"),
                 package("good"),
             )
         },
@@ -270,6 +290,7 @@ def test_all_entries_that_cannot_be_used_are_told_at_once(tmp_path: Path) -> Non
         "pdm.lock: d 1.0 has a hash that is no SHA-256",
         'pdm.lock: e one has a version that is none: "one"',
         "pdm.lock: f 1.0 has no files",
+        "pdm.lock: no name 1.0 is an entry without the name of a project",
     ]
 
 

@@ -290,6 +290,13 @@ def test_what_it_does_not_have_cannot_be_chosen(
     assert error.message == f"poetry.lock: {message}"
 
 
+def test_a_project_with_a_name_that_none_can_have_is_told(tmp_path: Path) -> None:
+    project = '[project]\nname = "shop app"\n'
+    write(tmp_path, {LOCK: locked(package("six"), more=hashed(project)), "pyproject.toml": project})
+    (error,) = problems(tmp_path, LOCK)
+    assert error.message.endswith('has a name that none can have: "shop app"')
+
+
 def test_a_project_that_is_no_package_cannot_be_wanted(tmp_path: Path) -> None:
     project = '[project]\nname = "a"\n[tool.poetry]\npackage-mode = false\n'
     text = locked(package("six"), more=hashed(project))
@@ -317,6 +324,7 @@ def test_all_entries_that_cannot_be_used_are_told_at_once(tmp_path: Path) -> Non
                 package("d", hash_="sha256:12"),
                 package("e", version="one"),
                 package("f", "files = []"),
+                package("no name"),
                 package("good"),
             )
         },
@@ -328,6 +336,7 @@ def test_all_entries_that_cannot_be_used_are_told_at_once(tmp_path: Path) -> Non
         "poetry.lock: d 1.0 has a hash that is no SHA-256",
         'poetry.lock: e one has a version that is none: "one"',
         "poetry.lock: f 1.0 has no files",
+        "poetry.lock: no name 1.0 is an entry without the name of a project",
     ]
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from wheelhouse.errors import ConfigError
+from wheelhouse.errors import ConfigError, raise_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -98,7 +98,8 @@ def open_project(config: Path | None, inputs: Inputs) -> Project:
     from wheelhouse.inputs import read_inputs
     from wheelhouse.inputs.applied import with_options
 
-    project = load_project(config if config is not None else find_project(Path.cwd()))
+    file = config if config is not None else find_project(Path.cwd())
+    project = load_project(file, inputs=not inputs.files)
     project = replace(project, requirements=_wanted(project, inputs))
     return with_options(project, read_inputs(project.root, project.requirements))
 
@@ -107,8 +108,9 @@ def _wanted(project: Project, inputs: Inputs) -> tuple[InputFile, ...]:
     from packaging.utils import canonicalize_name
 
     from wheelhouse.settings import InputFile, has_parts
+    from wheelhouse.wording import listed
 
-    files = tuple(InputFile(path=_path(project, name)) for name in inputs.files)
+    files = tuple(InputFile(path=path) for path in _paths(project, inputs.files))
     files = files or project.requirements
     extras = tuple(sorted({canonicalize_name(each) for each in inputs.extras}))
     groups = tuple(sorted({canonicalize_name(each) for each in inputs.groups}))
@@ -116,7 +118,7 @@ def _wanted(project: Project, inputs: Inputs) -> tuple[InputFile, ...]:
         return files
     if not any(has_parts(file.path) for file in files):
         raise ConfigError(
-            f"{' and '.join(file.path.name for file in files)} has neither extras nor groups",
+            f"there are neither extras nor groups in {listed([file.path.name for file in files])}",
             hint="name a pyproject.toml or a lock with -r; in a requirements file, write the extra "
             "behind a name: `name[extra]`",
         )
@@ -128,13 +130,14 @@ def _wanted(project: Project, inputs: Inputs) -> tuple[InputFile, ...]:
     )
 
 
-def _path(project: Project, name: str) -> Path:
-    path = Path(os.path.realpath(name))
-    if not path.is_relative_to(project.root):
-        raise ConfigError(
-            f"-r {name}: it is outside the project's folder, {project.root}",
-            hint="move it into the folder, or name the project's wheelhouse.toml with --config",
-        )
-    if not path.is_file():
-        raise ConfigError(f"-r {name}: there is no such file", hint="check the path")
-    return path
+def _paths(project: Project, names: Sequence[str]) -> list[Path]:
+    """The files that are called *names*, each once. Raises ConfigError, for all that are none."""
+    from wheelhouse.projectpaths import input_problem
+
+    paths = [Path(os.path.realpath(name)) for name in names]
+    problems = (
+        input_problem(project.root, name, path, Path.cwd(), "check the path")
+        for name, path in zip(names, paths, strict=True)
+    )
+    raise_all([ConfigError(f"-r: {each[0]}", hint=each[1]) for each in problems if each])
+    return list(dict.fromkeys(paths))

@@ -66,52 +66,67 @@ def reachable(
 ) -> list[N]:
     """Those *nodes*, one of each project, that *roots* lead to.
 
-    Where a lock has several versions of a project, the newest that fits all who ask for it is
-    taken; who asks depends on the versions of others. So it is gone over until nothing changes.
+    Each fits all who ask for it. Most projects are in a lock once; where there are several
+    versions, the newest is tried first, then others.
 
     :param edges_of: what a node asks for, with extras of it; only what is for the target.
     :raises Unlocked: nothing in the lock fits.
     """
     candidates: dict[NormalizedName, list[N]] = {}
-    for node in nodes:
+    for node in sorted(nodes, key=lambda node: node.version, reverse=True):
         candidates.setdefault(node.name, []).append(node)
-    chosen: dict[NormalizedName, N] = {}
-    for _ in range(len(candidates) + 2):
-        asked = _walk(roots, candidates, edges_of, chosen)
-        better = {name: _best(candidates, edges) for name, edges in asked.items()}
-        if better == chosen:
-            break
-        chosen = better
-    return list(chosen.values())
+    search = _Search(roots=roots, candidates=candidates, edges_of=edges_of)
+    return list(search.with_chosen({}).values())
 
 
-def _walk(
-    roots: Sequence[Edge[N]],
-    candidates: Mapping[NormalizedName, Sequence[N]],
-    edges_of: Callable[[N, frozenset[NormalizedName]], Iterable[Edge[N]]],
-    chosen: Mapping[NormalizedName, N],
-) -> dict[NormalizedName, list[Edge[N]]]:
-    """All edges by where they lead to, going by what was *chosen* before."""
-    asked: dict[NormalizedName, list[Edge[N]]] = {}
-    extras: dict[NormalizedName, frozenset[NormalizedName]] = {}
-    queue = deque(roots)
-    while queue:
-        edge = queue.popleft()
-        asked.setdefault(edge.name, []).append(edge)
-        wanted = extras.get(edge.name, frozenset()) | edge.extras
-        if edge.name in extras and wanted == extras[edge.name]:
-            continue
-        extras[edge.name] = wanted
-        node = chosen.get(edge.name) or _best(candidates, [edge])
-        queue.extend(edges_of(node, wanted))
-    return asked
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Search(Generic[N]):
+    """What does not change while versions are tried: see :func:`reachable`."""
 
+    roots: Sequence[Edge[N]]
+    candidates: Mapping[NormalizedName, Sequence[N]]
+    edges_of: Callable[[N, frozenset[NormalizedName]], Iterable[Edge[N]]]
 
-def _best(candidates: Mapping[NormalizedName, Sequence[N]], edges: Sequence[Edge[N]]) -> N:
-    """The newest that fits *edges*, which lead to one project."""
-    nodes = candidates.get(edges[0].name, ())
-    if len(nodes) > 1:  # one alone is right: overrides may contradict what others ask for
-        nodes = [node for node in nodes if all(edge.fits(node) for edge in edges)]
-    if not nodes:
-        raise Unlocked(edges[0].name, edges[0].by)
-    return max(nodes, key=lambda node: node.version)
+    def with_chosen(self, chosen: Mapping[NormalizedName, N]) -> dict[NormalizedName, N]:
+        """All that is reached, if those are *chosen* of their projects. Raises Unlocked."""
+        asked, found = self._walk(chosen)
+        undecided = next((name for name in asked if name not in found), None)
+        if undecided is None:
+            return found
+        failed: Unlocked | None = None
+        for node in self._fitting(asked[undecided], chosen):
+            try:
+                return self.with_chosen({**chosen, undecided: node})
+            except Unlocked as error:
+                failed = failed or error  # that of the newest says most
+        assert failed is not None  # the walk has found some that fit
+        raise failed
+
+    def _walk(
+        self, chosen: Mapping[NormalizedName, N]
+    ) -> tuple[dict[NormalizedName, list[Edge[N]]], dict[NormalizedName, N]]:
+        """All edges by where they lead to, and what is reached without a choice."""
+        asked: dict[NormalizedName, list[Edge[N]]] = {}
+        found: dict[NormalizedName, N] = {}
+        extras: dict[NormalizedName, frozenset[NormalizedName]] = {}
+        queue = deque(self.roots)
+        while queue:
+            edge = queue.popleft()
+            edges = asked.setdefault(edge.name, [])
+            edges.append(edge)
+            nodes = self._fitting(edges, chosen)
+            if not nodes:
+                raise Unlocked(edge.name, edge.by)
+            wanted = extras.get(edge.name, frozenset()) | edge.extras
+            is_known = edge.name in found and wanted == extras[edge.name]
+            extras[edge.name] = wanted
+            if len(nodes) == 1 and not is_known:
+                found[edge.name] = nodes[0]
+                queue.extend(self.edges_of(nodes[0], wanted))
+        return asked, found
+
+    def _fitting(self, edges: Sequence[Edge[N]], chosen: Mapping[NormalizedName, N]) -> Sequence[N]:
+        """Those that fit *edges*, which lead to one project."""
+        name = edges[0].name
+        nodes = (chosen[name],) if name in chosen else self.candidates.get(name, ())
+        return [node for node in nodes if all(edge.fits(node) for edge in edges)]

@@ -76,6 +76,7 @@ class PdmGraph:
 
     :ivar requirements: the project's own, of the groups and extras that are wanted.
     :ivar excluded: the projects that are not installed for others.
+    :ivar overridden: the projects of which the version will do whatever is asked for.
     :ivar itself: the project's own entry, if it is wanted.
     """
 
@@ -83,6 +84,7 @@ class PdmGraph:
     parts: tuple[PdmPart, ...]
     requirements: tuple[Requirement, ...]
     excluded: frozenset[str]
+    overridden: frozenset[str]
     itself: tuple[Entry, ...]
 
     @property
@@ -137,11 +139,16 @@ class PdmGraph:
             if self.file.holds(each.marker, environment):
                 extras = frozenset(canonicalize_name(extra) for extra in each.extras)
                 name = canonicalize_name(each.name)
-                yield Edge(name=name, extras=extras, by=by, fits=_fitting(each))
+                fits = _anything if name in self.overridden else _fitting(each)
+                yield Edge(name=name, extras=extras, by=by, fits=fits)
 
     def _excludes(self, requirement: Requirement) -> bool:
         """Whether PDM passes it over. It does not if extras are asked for, or by the project."""
         return not requirement.extras and canonicalize_name(requirement.name) in self.excluded
+
+
+def _anything(_: _Node) -> bool:
+    return True
 
 
 def _fitting(requirement: Requirement) -> Callable[[_Node], bool]:

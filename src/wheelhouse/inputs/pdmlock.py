@@ -18,13 +18,21 @@ from wheelhouse.errors import ConfigError
 from wheelhouse.inputs.addresses import Unusable
 from wheelhouse.inputs.lockentries import Entry, EntryLock, LockFile, Way, check_known
 from wheelhouse.inputs.lockreading import Places, hash_pairs, split_hashes
-from wheelhouse.inputs.model import Direct, Requirements
+from wheelhouse.inputs.model import Requirements
 from wheelhouse.inputs.pdmgraph import PdmGraph, read_part
 from wheelhouse.inputs.pdmproject import DEFAULT, PdmProject
 from wheelhouse.inputs.pdmtargets import read_target
-from wheelhouse.inputs.tomllock import read_beside, read_each, read_toml, strings, table, tables
+from wheelhouse.inputs.tomllock import (
+    own_entry,
+    read_beside,
+    read_each,
+    read_name,
+    read_toml,
+    strings,
+    table,
+    tables,
+)
 from wheelhouse.inputs.toolindexes import declared, read_index
-from wheelhouse.sources.location import path_location
 from wheelhouse.wording import listed, printable, quoted
 
 if TYPE_CHECKING:
@@ -35,7 +43,7 @@ if TYPE_CHECKING:
 
     from packaging.requirements import Requirement
 
-    from wheelhouse.inputs.model import IndexOption, LockInput, Selection
+    from wheelhouse.inputs.model import Direct, IndexOption, LockInput, Selection
     from wheelhouse.inputs.pdmtargets import PdmTarget
     from wheelhouse.inputs.tomllock import TomlFile
     from wheelhouse.settings import InputFile
@@ -74,14 +82,15 @@ class PdmLock:
         :raises ConfigError: it does not hold there, or an entry cannot be used.
         """
         if self.targets and not any(each.allows(environment) for each in self.targets):
-            python = environment["python_version"]
+            system, machine = environment["sys_platform"], environment["platform_machine"]
+            version, python = environment["python_full_version"], environment["python_version"]
+            platform = f"manylinux_2_40_{machine}" if system == "linux" else system
             names = listed([printable(str(each)) for each in self.targets])
             raise ConfigError(
-                f"{self.file.path}: is for {names}; the target has {environment['sys_platform']}, "
-                f"{environment['platform_machine']} and Python "
-                f"{environment['python_full_version']}",
-                hint=f'`{RENEW} --append --python "=={python}.*" --platform '
-                f"{environment['sys_platform']}` adds such a target to it",
+                f"{self.file.path}: is for {names}; the target has {system}, {machine} and Python "
+                f"{version}",
+                hint=f'`{RENEW} --append --python "=={python}.*" --platform {platform}` adds such '
+                "a target to it",
             )
         return self.entries.select(environment)
 
@@ -118,7 +127,7 @@ def _check_version(lock: TomlFile) -> None:
         version = BEYOND
     if not OLDEST <= version < BEYOND:
         raise ConfigError(
-            f"{lock.shown}: has lock_version {quoted(said)}; {OLDEST} to before {BEYOND} is read",
+            f"{lock.shown}: has lock_version {quoted(said)}; {OLDEST} and later 4.x are read",
             hint=f"run `{RENEW}` with a present PDM",
         )
 
@@ -208,6 +217,7 @@ class _Reader:
             parts=tuple(parts),
             requirements=self._requirements(wanted),
             excluded=self.project.excluded,
+            overridden=self.project.overridden,
             itself=tuple(itself),
         )
 
@@ -235,7 +245,7 @@ class _Reader:
         if not (direct or hashes or weak):
             raise Unusable("has no files", f"run `{RENEW} --refresh`")
         return Entry(
-            name=canonicalize_name(_name(data)),
+            name=read_name(data),
             version=None if moves else _version(data),
             ways=ways,
             hashes=hashes,
@@ -278,8 +288,7 @@ class _Reader:
             )
         if not project.name:
             return []
-        folder = path_location(self.lock.path.parent, self.root, folder=True)
-        return [Entry(name=canonicalize_name(project.name), direct=Direct(location=folder))]
+        return [own_entry(self.lock, self.root, project.name)]
 
 
 def _name(data: Mapping[str, Any]) -> str:

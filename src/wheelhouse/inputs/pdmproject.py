@@ -78,6 +78,12 @@ class PdmProject:
         own = strings(table(self._pdm, "resolution").get("excludes"))
         return frozenset(canonicalize_name(name) for name in own)
 
+    @property
+    def overridden(self) -> frozenset[str]:
+        """The projects of which one version will do whatever others ask for."""
+        own = table(self._pdm, "resolution", "overrides")
+        return frozenset(canonicalize_name(name) for name in own)
+
     def content_hashes(self) -> frozenset[str]:
         """What the lock's `content_hash` may be for this file; empty if that cannot be told.
 

@@ -6,15 +6,22 @@ import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from packaging.utils import InvalidName, canonicalize_name
+
 from wheelhouse.errors import ConfigError, WheelhouseError, raise_all
 from wheelhouse.inputs.addresses import Unusable
+from wheelhouse.inputs.lockentries import Entry
 from wheelhouse.inputs.lockreading import read_lock
-from wheelhouse.wording import printable
+from wheelhouse.inputs.model import Direct
+from wheelhouse.sources.location import path_location
+from wheelhouse.wording import printable, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
     from typing import TypeVar
+
+    from packaging.utils import NormalizedName
 
     from wheelhouse.inputs.lockreading import LockText
 
@@ -83,6 +90,27 @@ def read_each(
             errors.append(ConfigError(f"{lock.shown}: {told}", hint=hint))
     raise_all(errors)
     return found
+
+
+def read_name(data: Mapping[str, Any]) -> NormalizedName:
+    """The normalised name of the entry *data*. Raises Unusable."""
+    try:
+        return canonicalize_name(str(data.get("name", "")), validate=True)
+    except InvalidName:
+        raise Unusable("is an entry without the name of a project") from None
+
+
+def own_entry(lock: TomlFile, root: Path, name: str) -> Entry:
+    """The entry of the project *name*, in whose folder *lock* is. Raises ConfigError."""
+    folder = lock.path.parent
+    try:
+        known = canonicalize_name(name, validate=True)
+    except InvalidName:
+        raise ConfigError(
+            f"{lock.shown}: the project beside it has a name that none can have: {quoted(name)}",
+            hint="use letters, digits, hyphens, underscores and dots only",
+        ) from None
+    return Entry(name=known, direct=Direct(location=path_location(folder, root, folder=True)))
 
 
 def table(data: object, *keys: str) -> dict[str, Any]:
