@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from wheelhouse import __version__
-from wheelhouse.cli.inputs import Inputs, input_options
+from wheelhouse.cli.inputs import Inputs, input_options, open_project
 from wheelhouse.cli.lockcommands import lock, tree, why
 from wheelhouse.cli.options import (
     ENGINES,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wheelhouse.cli.inputs import Inputs, input_options
+from wheelhouse.cli.inputs import Inputs, input_options, open_project
 from wheelhouse.cli.options import (
     chosen_targets,
     config_option,

@@ -70,6 +70,8 @@ def engine_options(command: Callable[..., None]) -> Callable[..., None]:
 def load(config: Path | None) -> Project:
     """The project, without what its input files say. Raises ConfigError."""
 
+    from wheelhouse.config import find_project, load_project
+
     return load_project(config if config is not None else find_project(Path.cwd()))
 
 

@@ -23,6 +23,7 @@ from wheelhouse.inputs.poetrydependency import NEVER, allows_python, read_marker
 from wheelhouse.inputs.poetrygraph import PoetryGraph, read_node, read_version
 from wheelhouse.inputs.poetryproject import PoetryProject
 from wheelhouse.inputs.tomllock import (
+    own_entry,
     read_beside,
     read_each,
     read_name,
