@@ -28,6 +28,7 @@ quickstart: .venv/installed ## From nothing to proven wheelhouses of the example
 	    $(example)/dist debian12-py311/install.sh /srv/webapp
 
 test: .venv/developing ## All tests, with real containers
+	@scripts/git
 	@scripts/engine
 	@scripts/images debian11 debian12 debian13
 	@if scripts/emulation aarch64; then scripts/images --arch aarch64 debian12; fi

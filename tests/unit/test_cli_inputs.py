@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from wheelhouse.cli.app import run  # noqa: TID251  (it is what is tested)
-from wheelhouse.cli.inputs import Inputs, open_project
+from wheelhouse.cli.inputs import Inputs, open_project  # noqa: TID251  (the same)
 from wheelhouse.errors import ConfigError, SeveralErrors
 from wheelhouse.settings import InputFile
 from wheelhouse.uptodate import Question
 
 TARGET = '[targets.web]\nplatform = "debian12"\npython = "3.11"\n'
-SAID = 'requirements = ["said.txt", { file = "pyproject.toml", groups = ["dev"], project = true }]\n'
+ENTRY = '{ file = "pyproject.toml", groups = ["dev"], project = true }'
 PYPROJECT = """\
 [project]
 name = "app"
@@ -21,7 +21,7 @@ version = "1.0"
 dependencies = ["flask"]
 [project.optional-dependencies]
 web = ["gunicorn"]
-async_ = ["uvloop"]
+Async_IO = ["uvloop"]
 [dependency-groups]
 dev = ["pytest"]
 Lint_It = ["ruff"]
@@ -37,7 +37,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     root = tmp_path / "project"
     (root / "more").mkdir(parents=True)
     monkeypatch.chdir(root)
-    (root / "wheelhouse.toml").write_text(SAID + TARGET)
+    (root / "wheelhouse.toml").write_text(f'requirements = ["said.txt", {ENTRY}]\n{TARGET}')
     (root / "pyproject.toml").write_text(PYPROJECT)
     (root / "app.py").touch()
     for name, text in (("said.txt", "idna\n"), ("a.txt", "click\n"), ("more/b.txt", "six\n")):
@@ -92,10 +92,10 @@ def test_a_file_named_twice_counts_once(here: Path) -> None:
 
 def test_parts_of_the_files_that_the_project_file_names(here: Path) -> None:
     """What is not said anew stays."""
-    assert wanted(extras=("web", "Async_", "web")) == (
+    assert wanted(extras=("web", "async.io", "web")) == (
         InputFile(path=here / "said.txt"),
         InputFile(
-            path=here / "pyproject.toml", extras=("async-", "web"), groups=("dev",), project=True
+            path=here / "pyproject.toml", extras=("async-io", "web"), groups=("dev",), project=True
         ),
     )
     assert [each.groups for each in wanted(groups=("lint.it",))] == [(), ("lint-it",)]
@@ -142,8 +142,10 @@ def test_all_files_that_are_none_are_told_at_once(here: Path) -> None:
         ),
         (
             '-r: "." is a folder, not a file',
-            "name its pyproject.toml: what that asks for is wanted then, and with `project = true` "
-            "the project itself, too",
+            (
+                "name its pyproject.toml: what that asks for is wanted then, and with "
+                "`project = true` the project itself, too"
+            ),
         ),
         (f'-r: there is no file "a\\nb" in {here}', "check the path"),
     ]

@@ -27,6 +27,8 @@ from wheelhouse.targets import OCI_ARCHITECTURES, Target, presets
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from wheelhouse.config import Project
+
 DOCS = Path(__file__).parents[2] / "docs" / "configuration.md"
 
 
@@ -700,8 +702,10 @@ def test_exit_status(folder: Folder) -> None:
         (TARGET.replace('"3.11"', "3.10"), "write it in quotes"),  # "3.1" would be wrong
         (
             TARGET + "x = 1\n",
-            "the keys here are captured, platform, python, arch, builder, runtime-system, "
-            "torch-backend, provided",
+            (
+                "the keys here are captured, platform, python, arch, builder, runtime-system, "
+                "torch-backend, provided"
+            ),
         ),
         ('requirements = "a.txt"\n' + TARGET, 'write ["a.txt"]'),
         ('jobs = "4"\n' + TARGET, "write 4 without quotes"),

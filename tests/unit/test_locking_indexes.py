@@ -124,6 +124,19 @@ def test_an_index_with_patterns_is_asked_for_what_matches_only(
     assert [each.path for each in public.asked] == ["/simple/flask/"]
 
 
+def test_a_default_index_with_patterns_is_asked_for_the_rest_too(
+    tmp_path: Path, private: FlakyIndex, public: FlakyIndex
+) -> None:
+    where = project(tmp_path, None, IndexSettings(name="other", url=public.url("/simple")))
+    where = replace(where, default_index=corp(private, packages=("acme",)))
+    page = look(where, "acme")
+    assert page is not None
+    assert (versions(page), page.index) == (["1.0"], private.url("/simple"))
+    assert public.asked == []
+    assert look(where, "nobody-has-it") is None
+    assert private.asked[-1].path == "/simple/nobody-has-it/"
+
+
 def test_private_indexes_are_asked_in_their_order(
     tmp_path: Path, private: FlakyIndex, public: FlakyIndex
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from lockingfactory import project, target
@@ -12,10 +12,12 @@ from packaging.utils import canonicalize_name
 
 from wheelhouse.config import PackageSettings, load_project
 from wheelhouse.inputs import read_inputs
-from wheelhouse.inputs.model import Requirements
 from wheelhouse.locking.current import check_locks
 from wheelhouse.locking.freshness import inputs_digest
 from wheelhouse.settings import InputFile
+
+if TYPE_CHECKING:
+    from wheelhouse.inputs.model import Requirements
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

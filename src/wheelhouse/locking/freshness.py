@@ -48,7 +48,10 @@ def input_digests(project: Project, target: Target, requirements: Requirements) 
         **_more_of_project(project),
     }
     digests = {name: digest_of(value) for name, value in parts.items()}
-    found = {**_files(project, requirements), **digests}
+    files = _files(project, requirements)
+    if (folder := files.pop(".", None)) is not None:
+        files["the project's folder"] = folder
+    found = {**files, **digests}
     return {name: digest[:SHORT] for name, digest in sorted(found.items())}
 
 

@@ -182,7 +182,7 @@ class _Seen:
                 way=f"correct `[packages.{name}] index`, or upload {name} there",
             )
         way = f"upload {name} there, or bind it to another: `[packages.{name}] index`"
-        for settings in self._project.indexes:
+        for settings in self._project.known_indexes:
             if settings.has_to_have(name):
                 reason = f"`packages` of {settings.name} says"
                 return _Binding(place=self._indexes.place(settings), reason=reason, way=way)
