@@ -12,17 +12,14 @@ import os
 import re
 import stat
 import tomllib
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from packaging.utils import NormalizedName, canonicalize_name
 
-from wheelhouse.engine import Limits
 from wheelhouse.errors import ConfigError, raise_all
 from wheelhouse.recipes import system_packages
-from wheelhouse.settings import DEFAULT_INDEX, IndexSettings, InputFile
-from wheelhouse.targets import Target
 from wheelhouse.wording import has_control, shown_path
 
 if TYPE_CHECKING:
@@ -30,11 +27,9 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from wheelhouse.configchecks import Issue
-    from wheelhouse.indextable import IndexTable
-    from wheelhouse.platformtable import Platforms
-    from wheelhouse.projectfile import InputTable, PackageTable, ProjectFile
-    from wheelhouse.projectpaths import Captured, Found
-    from wheelhouse.targettable import TargetTable
+    from wheelhouse.engine import Limits
+    from wheelhouse.settings import IndexSettings, InputFile
+    from wheelhouse.targets import Target
     from wheelhouse.tomlsource import KeyPath
 
 FILE_NAME = "wheelhouse.toml"
@@ -196,6 +191,7 @@ def load_project(path: Path, *, inputs: bool = True) -> Project:
     document = _parse(text, path)
     from wheelhouse.configerrors import check
     from wheelhouse.platformtable import known_platforms
+    from wheelhouse.projectmaker import make_project
     from wheelhouse.projectpaths import find_paths
 
     platforms = known_platforms(document)
@@ -204,7 +200,7 @@ def load_project(path: Path, *, inputs: bool = True) -> Project:
     found = find_paths(root, document, flagged, platforms, inputs=inputs)
     _raise_issues([*issues, *found.issues], text, path)
     assert file is not None  # or there would be an issue
-    return _project(file, root / path.name, found, platforms)
+    return make_project(file, root / path.name, found, platforms)
 
 
 def json_schema() -> dict[str, Any]:
@@ -287,130 +283,6 @@ def _syntax(problem: str, text: str, path: Path) -> str:
     else:
         place = str(len(text.splitlines()) or 1) if where else "1"
     return f"{shown_path(path)}:{place}: not valid TOML: {what[:1].lower()}{what[1:]}"
-
-
-# --- from the checked file to the project ---------------------------------------------------
-
-
-def _project(file: ProjectFile, path: Path, found: Found, platforms: Platforms) -> Project:
-    assert found.output is not None  # or there would be an issue
-    captured = found.captured
-    indexes = {
-        name: _index(name, table, found.folders.get(name)) for name, table in file.indexes.items()
-    }
-    own = indexes.pop(file.index, None)
-    default = own or IndexSettings(name=DEFAULT_INDEX, url=file.index)
-    return Project(
-        root=path.parent,
-        file=path,
-        requirements=tuple(map(_input, file.requirements, found.requirements)),
-        captures=tuple(dict.fromkeys(each.file for each in captured.values())),
-        output=found.output,
-        default_index=default,
-        indexes=tuple(indexes.values()),
-        exclude_newer=file.exclude_newer,
-        targets={
-            name: _target(name, table, platforms, captured.get(name))
-            for name, table in file.targets.items()
-        },
-        packages={
-            canonicalize_name(name): _package(table, default.name)
-            for name, table in file.packages.items()
-        },
-        limits=replace(Limits(), **file.limits.model_dump(exclude_unset=True)),
-        jobs=file.jobs,
-        auto_system=file.auto_system,
-        auto_requires=file.auto_requires,
-    )
-
-
-def _input(entry: str | InputTable, path: Path) -> InputFile:
-    if isinstance(entry, str):
-        return InputFile(path=path)
-    return InputFile(
-        path=path,
-        extras=_names(entry.extras),
-        groups=_names(entry.groups),
-        project=entry.project,
-    )
-
-
-def _names(names: Sequence[str]) -> tuple[str, ...]:
-    return tuple(sorted({canonicalize_name(name) for name in names}))
-
-
-def _index(name: str, table: IndexTable, folder: Path | None) -> IndexSettings:
-    """*folder* is where its files are, if they are on this machine."""
-    return IndexSettings(
-        name=name,
-        url=table.url or (folder.as_uri() if folder else str(table.find_links).rstrip("/")),
-        flat=table.url is None,
-        packages=tuple(table.packages),
-        username=table.username or "",
-    )
-
-
-def _target(
-    name: str, table: TargetTable, platforms: Platforms, captured: Captured | None
-) -> Target:
-    if captured is not None:
-        said = captured.target
-        target = Target(
-            name=name,
-            preset=said.preset,
-            python=said.python,
-            arch=said.arch,
-            captured=said.capture,
-        )
-    else:
-        assert table.python is not None  # or there would be an issue
-        assert table.arch is not None
-        preset = platforms[table.platform or ""]
-        assert preset is not None
-        target = Target(name=name, preset=preset, python=table.python, arch=table.arch)
-    target = replace(
-        target,
-        runtime_system=table.runtime_system,
-        torch_backend=table.torch_backend or "",
-        provided={canonicalize_name(name): way for name, way in table.provided.items()},
-    )
-    builder = platforms[table.builder] if table.builder else None
-    return target if builder in (None, target.preset) else replace(target, builder=builder)
-
-
-def _package(table: PackageTable, default: str) -> PackageSettings:
-    """*default* is the name of the default index."""
-    return PackageSettings(
-        source=table.source,
-        system=_by_family(table.system),
-        env=table.env,
-        config_settings={
-            key: tuple(value) if isinstance(value, list) else value
-            for key, value in table.config_settings.items()
-        },
-        allow_pure=table.allow_pure,
-        skip_imports=tuple(table.skip_imports),
-        builder=table.builder,
-        network=table.network,
-        requires=_sorted(table.requires),
-        build_requires=_sorted(table.build_requires),
-        build_against=tuple(sorted({canonicalize_name(name) for name in table.build_against})),
-        runtime_system=_by_family(table.runtime_system),
-        index=default if table.index == DEFAULT_INDEX else table.index,
-        bypass=table.bypass,
-    )
-
-
-def _by_family(
-    packages: Sequence[str] | Mapping[Any, Sequence[str]],
-) -> tuple[str, ...] | Mapping[str, tuple[str, ...]]:
-    if isinstance(packages, dict):
-        return {family: _sorted(names) for family, names in sorted(packages.items())}
-    return _sorted(list(packages))
-
-
-def _sorted(names: Sequence[str]) -> tuple[str, ...]:
-    return tuple(sorted(set(names)))
 
 
 # --- errors ---------------------------------------------------------------------------------

@@ -56,7 +56,7 @@ class IndexSettings:
 
 
 def portable_url(url: str, root: Path) -> str:
-    """*url*; that of a folder in the project at *root* as it is on every machine: ``file:vendor``."""
+    """*url*; a folder in the project at *root* as it is on every machine: ``file:vendor``."""
     base = root.as_uri()
     if url == base:
         return "file:."

@@ -2,7 +2,7 @@
 
 ``indexes.py`` knows the one place that each project comes from, and ``index.py`` and
 ``flatindex.py`` read it; ``candidates.py`` judges what of it this target may use (pure).
-``direct.py`` looks into what comes from elsewhere, ``bypass.py`` into what the server has by itself.
+``direct.py`` looks into what comes from elsewhere, ``bypass.py`` into what the server has anyway.
 ``resolver.py`` lets uv choose versions among all these, served by ``view.py`` from loopback, with
 the metadata of ``metadata.py``, of which ``requiring.py`` reads the requirements; so uv never needs
 to run package code, nor to know the target's tags.
