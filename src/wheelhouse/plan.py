@@ -205,7 +205,7 @@ def best_wheel(wheels: Sequence[LockedFile], ranks: TagRanks) -> LockedFile | No
 
 def _why_this_wheel(package: LockedPackage, wheel: LockedFile) -> str:
     if package.direct is not None:
-        return f"asked for by its place, {shown(package.direct)}"
+        return f"it comes from {shown(package.direct)}"
     tag = wheel.filename.removesuffix(".whl").split("-", 2)[2]
     if len(package.wheels) > 1:
         return f"the best of {len(package.wheels)} wheels that fit the target"
@@ -216,7 +216,7 @@ def build_step(package: LockedPackage, project: Project, here: Circumstances) ->
     """The step that builds *package* for the wheelhouse, or takes what an earlier run has built."""
     settings = project.settings(package.name)
     if package.direct is not None:
-        why = f"asked for by its place, {shown(package.direct)}"
+        why = f"it comes from {shown(package.direct)}"
     elif settings.source == "sdist":
         why = 'asked for: source = "sdist"'
     else:

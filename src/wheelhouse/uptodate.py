@@ -175,5 +175,5 @@ def _is_what_was_built(
             return False
         if lock.inputs != inputs_digest(project, project.targets[name], requirements):
             return False
-    as_read = replace(load_project(project.file), requirements=project.requirements)
+    as_read = replace(load_project(project.file, inputs=False), requirements=project.requirements)
     return with_options(as_read, requirements) == project

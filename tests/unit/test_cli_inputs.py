@@ -193,6 +193,19 @@ def test_kinds_of_files_that_are_not_read(here: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "command", [["tree"], ["why", "click"], ["export", "--to=requirements-urls"]]
+)
+def test_what_reads_no_inputs_does_not_miss_them(
+    here: Path, command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "wheelhouse.toml").write_text(TARGET)
+    assert run(command) != 0
+    told = capsys.readouterr().err
+    assert "requirements.txt" not in told
+    assert "there is no " in told
+
+
 # --- as a part of the question --------------------------------------------------------------
 
 

@@ -1163,6 +1163,17 @@ def test_examples_of_settings_load(folder: Folder, schema: dict[str, Any], examp
     jsonschema.Draft202012Validator(schema).validate(tomllib.loads(content))
 
 
+@pytest.mark.parametrize("example", blocks("toml", file="indexes.md"))
+def test_examples_of_indexes_load(folder: Folder, schema: dict[str, Any], example: str) -> None:
+    mirror = folder.path / "mirror"
+    for place in (mirror / "simple", folder.path / "vendor" / "wheels"):
+        place.mkdir(parents=True)
+    example = example.replace("file:///srv/mirror", mirror.as_uri())
+    content = example if "[targets." in example else f"{example}\n{TARGET}"
+    load_project(folder.write(content))
+    jsonschema.Draft202012Validator(schema).validate(tomllib.loads(content))
+
+
 def test_complete_example_has_every_key(schema: dict[str, Any]) -> None:
     [example] = blocks("toml", containing="config-settings")
     for table in tables(schema).values():

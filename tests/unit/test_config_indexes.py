@@ -371,6 +371,13 @@ FAULTS: dict[str, tuple[str, list[str]]] = {
             '6: packages.a.index: there is no index "crop"; did you mean "corp"?',
         ],
     ),
+    "index of a package by its address": (
+        TARGET + '[packages.a]\nindex = "https://u:hunter2@x.org/s"\n[packages.b]\nindex = ""\n',
+        [
+            "5: packages.a.index: must be the name of an index",
+            "7: packages.b.index: must be the name of an index",
+        ],
+    ),
     "default index called default": (
         'index = "default"\n' + TARGET,
         ['1: index: there is no index "default"'],
@@ -504,7 +511,8 @@ def _as_json(content: str) -> dict[str, Any]:
 
 
 def test_no_secret_is_repeated(folder: Folder) -> None:
-    for name in ("passwords", "credentials in addresses"):
+    secrets = ("passwords", "credentials in addresses", "index of a package by its address")
+    for name in secrets:
         for error in folder.errors(FAULTS[name][0]):
             assert "hunter" not in f"{error.message} {error.hint}"
 

@@ -276,7 +276,37 @@ def test_hashes_that_no_file_has(world: World) -> None:
         "requirements allow"
     )
     assert error.kind == "hash"
-    assert str(error.hint).endswith("else find out why the index has other files")
+    assert error.hint == (
+        "renew the hashes if they are old; else find out why the index has other files"
+    )
+
+
+def pinned(name: str, version: str, origin: str, *, closed: bool = True) -> Asked:
+    """A pin with the hash of its file."""
+    return Asked(
+        requirement=Requirement(f"{name}=={version}"),
+        origin=origin,
+        hashes=frozenset({pure(name, version).sha256 or ""}),
+        closed=closed,
+    )
+
+
+def test_a_pin_with_hashes_and_another_version(world: World) -> None:
+    """The hashes rule other versions out, but it is the pin that is fought over."""
+    world.has("demo", "1.0", "2.0")
+    error = world.refusal(pinned("demo", "2.0", "uv.lock"), "demo<2")
+    assert error.message == "requirements.txt:2 asks for demo<2, but uv.lock has demo==2.0"
+    assert error.kind == "conflict"
+    two = world.refusal(pinned("demo", "2.0", "uv.lock"), pinned("demo", "1.0", "pdm.lock"))
+    assert two.message == "uv.lock has demo==2.0, but pdm.lock has demo==1.0"
+
+
+def test_a_pin_with_hashes_and_what_another_requires(world: World) -> None:
+    flask(world)
+    error = world.refusal("flask==3.1", pinned("werkzeug", "2.0", "b.txt:3", closed=False))
+    assert error.message == (
+        "b.txt:3 asks for werkzeug==2.0, but flask 3.1 (requirements.txt:1) requires werkzeug>=3.1"
+    )
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,8 @@ def chosen(**more: object) -> Project:
     return replace(HERE, requirements=files)
 
 
+OTHER_PARTS = "the extras, groups or projects that are wanted changed"
+
 CHANGES: dict[str, tuple[Project, str]] = {
     "a package's settings": (settings(source="sdist"), "[packages.demo] is new"),
     "an index": (replace(HERE, indexes=(INDEX,)), "indexes is new"),
@@ -89,9 +91,9 @@ CHANGES: dict[str, tuple[Project, str]] = {
     ),
     "an age": (replace(HERE, exclude_newer=timedelta(days=7)), "exclude-newer is new"),
     "the source": (replace(HERE, source="wheel"), "source is new"),
-    "an extra": (chosen(extras=("dev",)), "requirements is new"),
-    "a group": (chosen(groups=("dev",)), "requirements is new"),
-    "not the project itself": (chosen(project=False), "requirements is new"),
+    "an extra": (chosen(extras=("dev",)), OTHER_PARTS),
+    "a group": (chosen(groups=("dev",)), OTHER_PARTS),
+    "not the project itself": (chosen(project=False), OTHER_PARTS),
 }
 
 

@@ -46,6 +46,13 @@ def test_a_dependency_without_a_line_is_refused_with_who_needs_it() -> None:
         check_hashed(WANTED, edges(flask=("requirements.txt:1",), click=("flask",)))
 
 
+def test_all_who_need_it_are_told() -> None:
+    needed = ("flask", "jinja2", "werkzeug")
+    with pytest.raises(LockError) as caught:
+        check_hashed(WANTED, edges(flask=("requirements.txt:1",), markupsafe=needed))
+    assert caught.value.message.startswith("markupsafe, which flask, jinja2 and werkzeug need, has")
+
+
 def test_all_that_is_loose_is_told_at_once() -> None:
     lines = (FLASK, asked("click==8.0", 2), asked("jinja2>=3", 3, sha("jinja2")))
     with pytest.raises(SeveralErrors) as caught:

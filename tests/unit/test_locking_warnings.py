@@ -69,6 +69,18 @@ def test_what_of_a_lock_is_for_others_is_told_once() -> None:
     ]
 
 
+def test_another_version_of_what_is_taken_is_told_with_its_number() -> None:
+    requirements = Requirements(
+        asked=(asked("numpy", "uv.lock"),),
+        left_out=(
+            out("numpy", "python_version >= '3.12'", version="2.5"),
+            out("tomli", "python_version >= '3.12'", version="2.0"),
+        ),
+    )
+    (notice,) = left_out("web", requirements)
+    assert notice.message.endswith(": numpy 2.5, tomli (python_version >= '3.12')")
+
+
 def test_a_long_list_is_cut() -> None:
     many = [out(f"p{number}", f"reason {number % 7}") for number in range(70)]
     (notice,) = left_out("web", Requirements(asked=(), left_out=tuple(many)))

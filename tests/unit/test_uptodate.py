@@ -109,6 +109,15 @@ def test_after_a_build_nothing_has_changed(done: Finished) -> None:
     ]
 
 
+def test_the_project_files_own_inputs_are_not_missed_where_others_were_named(
+    done: Finished,
+) -> None:
+    """As with `build -r requirements.txt`, where `wheelhouse.toml` names no file that is there."""
+    done.file.write_text(CONFIG.replace("requirements.txt", "gone.txt"))
+    done.remember()
+    assert unchanged(done.question) is not None
+
+
 def test_what_a_killed_run_left_goes_although_nothing_has_changed(done: Finished) -> None:
     done.remember()
     left = done.house.path.with_name(f".web.abcdefgh{STAGING}")

@@ -79,7 +79,7 @@ def _of_project(file: Path, python: str | None, arch: str | None) -> list[Place]
 
     targets = [
         target
-        for target in load_project(file).targets.values()
+        for target in load_project(file, inputs=False).targets.values()
         if python in (None, target.python) and arch in (None, target.arch)
     ]
     if not targets:

@@ -68,11 +68,11 @@ def engine_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def load(config: Path | None) -> Project:
-    """The project, without what its input files say. Raises ConfigError."""
-
+    """The project without its inputs, which need not be there. Raises ConfigError."""
     from wheelhouse.config import find_project, load_project
 
-    return load_project(config if config is not None else find_project(Path.cwd()))
+    file = config if config is not None else find_project(Path.cwd())
+    return load_project(file, inputs=False)
 
 
 def chosen_targets(project: Project, names: Sequence[str]) -> list[Target]:

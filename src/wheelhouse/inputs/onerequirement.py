@@ -92,6 +92,8 @@ def _unreadable(text: str, error: Exception, *, quotable: bool) -> tuple[str, st
     why = str(error).partition("\n")[0]
     told = quotable and why and "@" not in text and "://" not in text
     message = "cannot be read" + (f": {printable(why[:1].lower() + why[1:])}" if told else "")
+    if reversed_operator := re.search(r"=[<>]", text.partition(";")[0]):
+        return message, f"write {reversed_operator[0][::-1]} for {reversed_operator[0]}"
     if re.fullmatch(r"[\w.\-\[\], ]+=[^=]+", text.partition(";")[0]):
         return message, "a version is pinned by two equals signs: demo==1.0"
     return message, None

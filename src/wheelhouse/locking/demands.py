@@ -206,10 +206,16 @@ class Following:
         )
 
     def _few(self, stock: Stock, demands: list[Demand]) -> list[Demand]:
-        """As few of *demands* as leave no version; what is furthest from a line goes first."""
+        """As few of *demands* as leave no version; what is furthest from a line goes first.
+
+        Where lines name hashes, one of these stays: without it, other files would do.
+        """
         kept = list(demands)
+        hashed = any(_names_hashes(each) for each in demands)
         for each in sorted(demands, key=lambda each: (each.certain, -len(self._chain(each)))):
             rest = [other for other in kept if other is not each]
+            if hashed and not any(map(_names_hashes, rest)):
+                continue
             if rest and not self._choices(stock, rest):
                 kept = rest
         return kept
@@ -261,6 +267,10 @@ class Following:
             if not self._demands[other]:
                 changed += self._forget(other)
         return changed
+
+
+def _names_hashes(demand: Demand) -> bool:
+    return demand.line is not None and bool(demand.line.hashes)
 
 
 def without(lines: Sequence[Asked], line: Asked) -> list[Asked]:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 #: Hexadecimal digits of a part's digest: enough to see a change, few enough to be read past.
 SHORT = 16
 
+#: What is wanted of files that have several parts.
+PARTS = "requirements"
+
 
 def inputs_digest(project: Project, target: Target, requirements: Requirements) -> str:
     """The digest of all that a lock is made from; a lock with another one is stale."""
@@ -82,7 +85,10 @@ def changes(
 
 def _changes(before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
     for name in sorted({*before, *now}):
-        if name not in before:
+        if name == PARTS and before.get(name) != now.get(name):
+            # They stand on the command line as often as in the setting of this name.
+            yield "the extras, groups or projects that are wanted changed"
+        elif name not in before:
             yield f"{name} is new"
         elif name not in now:
             yield f"{name} is gone"
@@ -142,7 +148,7 @@ def _more_of_project(project: Project) -> dict[str, object]:
     """By their names in `wheelhouse.toml`, settings that not every project has."""
     default = project.default_index
     said = {
-        "requirements": _chosen_parts(project),
+        PARTS: _chosen_parts(project),
         "indexes": [_index(each, project) for each in project.indexes],
         "default index": _index(default, project)[2:] if default else [],
         "exclude-newer": _age(project.exclude_newer),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from wheelhouse.errors import LockError, raise_all
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from wheelhouse.inputs.model import Asked, Requirements
     from wheelhouse.locking.edges import Edges
@@ -26,14 +26,20 @@ def check_hashed(requirements: Requirements, edges: Edges) -> None:
         if name not in named and not any(each.name == name for each in requirements.asked):
             errors.append(
                 LockError(
-                    f"{name}, which {', '.join(required_by)} needs, has no line with hashes, and "
-                    "the requirements require them",
+                    f"{name}, which {_who_need(required_by)}, has no line with hashes, and the "
+                    "requirements require them",
                     hint=f"add {name} with its version and hashes, as `uv pip compile "
                     "--generate-hashes` writes them",
                     kind="hash",
                 )
             )
     raise_all(errors)
+
+
+def _who_need(names: Sequence[str]) -> str:
+    """``flask needs``, or ``flask, jinja2 and werkzeug need``."""
+    *first, last = names
+    return f"{', '.join(first)} and {last} need" if first else f"{last} needs"
 
 
 def _loose(requirements: Requirements) -> Iterator[LockError]:

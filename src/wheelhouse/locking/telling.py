@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from wheelhouse.errors import LockError
@@ -118,6 +118,8 @@ def _no_version(wanted: Wanted, stock: Stock, told: Told) -> LockError:
     demand, name = wanted.demand, stock.name
     specifier = demand.requirement.specifier
     found = stock.newest_unusable([specifier])
+    if found is not None and found[1].kind == "hash":
+        told = replace(told, ways=[each for each in told.ways if not _is_as_asked(each)])
     hint = _would_do(told.ways, alone=told.alone) or _nearest(stock, wanted)
     if found is None:
         there = stock.everything
@@ -200,6 +202,14 @@ def _would_do(ways: Sequence[Way], *, alone: bool = False) -> str | None:
     more = (f", or {each} ({each.line.origin})" for each in others)
     so_far = "; other lines do not fit either" if alone else ""
     return f"{first} would do ({first.line.origin}){''.join(more)}{so_far}"
+
+
+def _is_as_asked(way: Way) -> bool:
+    """Whether *way* is what its line asks for now, and only the hashes stand against it."""
+    return all(
+        way.line.requirement.specifier.contains(version, prereleases=True)
+        for version in way.versions
+    )
 
 
 def _nearest(stock: Stock, wanted: Wanted) -> str | None:

@@ -9,7 +9,7 @@ from wheelhouse.events import Notice
 from wheelhouse.text import counted, sanitize
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from packaging.utils import NormalizedName
 
@@ -68,15 +68,18 @@ def left_out(target: str, requirements: Requirements) -> Iterator[Notice]:
         yield Notice(
             target=target,
             message=f"{origin}: {number} of its {whole} {verb} not for {target}: "
-            f"{_by_reason(entries)}",
+            f"{_by_reason(entries, taken)}",
         )
 
 
-def _by_reason(entries: Iterable[LeftOut]) -> str:
-    """``colorama, pywin32 (sys_platform == 'win32'); pytest (…)``: what is most frequent first."""
+def _by_reason(entries: Iterable[LeftOut], taken: Collection[str]) -> str:
+    """``colorama, pywin32 (sys_platform == 'win32'); pytest (…)``: what is most frequent first.
+
+    What is *taken* in one version is told with the other, that is left out.
+    """
     reasons: defaultdict[str, set[str]] = defaultdict(set)
     for each in entries:
-        reasons[each.reason].add(each.name)
+        reasons[each.reason].add(f"{each.name} {each.version}" if each.name in taken else each.name)
     found = sorted(reasons.items(), key=lambda each: (-len(each[1]), each[0]))
     told = [f"{_some(sorted(names), NAMES)} ({reason})" for reason, names in found[:REASONS]]
     rest = len({name for _, names in found[REASONS:] for name in names})
