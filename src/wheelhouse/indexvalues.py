@@ -20,12 +20,13 @@ def _index(value: str) -> str:
     """An index's address, or the name of one of [indexes]; whether there is one is asked later."""
     if re.fullmatch(INDEX_NAME, value):
         return value
-    return _url(value, "must be the http or https URL of a package index, or the name of one")
+    text = "must be the http or https URL of a package index, or the name of one"
+    return _url(value, text).rstrip("/")
 
 
 def _location(value: str) -> str:
     if not value.startswith("file:"):
-        return _url(value, "must be the http, https or file URL of a package index")
+        return _url(value, "must be the http, https or file URL of a package index").rstrip("/")
     parts = urlsplit(value)
     if parts.netloc or not parts.path.startswith("/"):
         raise Refusal("has no full path in it", hint=_MIRROR_HINT)
@@ -113,7 +114,7 @@ def _url(value: str, expected: str, hint: str | None = None) -> str:
         raise Refusal('must not have a "?" or "#" part', hint=hint)
     if has_control(value) or " " in value:
         raise Refusal("has a space or a control character in it", hint=hint)
-    return value.rstrip("/")
+    return value
 
 
 _INDEX_HINT = "write the address of its simple API, such as https://pypi.org/simple"

@@ -79,7 +79,7 @@ def _index(name: str, table: IndexTable, folder: Path | None) -> IndexSettings:
     """*folder* is where its files are, if they are on this machine."""
     return IndexSettings(
         name=name,
-        url=table.url or (folder.as_uri() if folder else str(table.find_links).rstrip("/")),
+        url=table.url or (folder.as_uri() if folder else str(table.find_links)),
         flat=table.url is None,
         packages=tuple(table.packages),
         username=table.username or "",

@@ -38,7 +38,7 @@ class IndexSettings:
 
     :ivar name: the user's for it; :data:`DEFAULT_INDEX` for that of the top level.
     :ivar url: of its Simple API, of a page of links, or of a folder (``file:///…``): without
-        credentials or a slash at its end.
+        credentials, or a slash at the end of an index's.
     :ivar flat: whether it is a page or a folder with the files of all projects.
     :ivar packages: patterns of names, such as ``corp-*``: what matches comes from here only.
     :ivar username: the name to sign in with, where it is not in the environment or a netrc file.

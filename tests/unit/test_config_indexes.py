@@ -97,7 +97,7 @@ def test_indexes_in_the_order_of_the_file(folder: Folder) -> None:
             packages=("corp-*", "acme", "*-internal"),
             username="build robot",
         ),
-        IndexSettings(name="page", url="https://example.com/wheels", flat=True),
+        IndexSettings(name="page", url="https://example.com/wheels/", flat=True),
         IndexSettings(name="vendored", url=(root / "vendor").as_uri(), flat=True),
         IndexSettings(name="mirror", url=mirror),
     )

@@ -295,7 +295,7 @@ def test_a_pin_with_hashes_and_another_version(world: World) -> None:
     """The hashes rule other versions out, but it is the pin that is fought over."""
     world.has("demo", "1.0", "2.0")
     error = world.refusal(pinned("demo", "2.0", "uv.lock"), "demo<2")
-    assert error.message == "requirements.txt:2 asks for demo<2, but uv.lock has demo==2.0"
+    assert error.message == "uv.lock has demo==2.0, but requirements.txt:2 asks for demo<2"
     assert error.kind == "conflict"
     two = world.refusal(pinned("demo", "2.0", "uv.lock"), pinned("demo", "1.0", "pdm.lock"))
     assert two.message == "uv.lock has demo==2.0, but pdm.lock has demo==1.0"

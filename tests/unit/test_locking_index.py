@@ -251,6 +251,21 @@ def test_other_links_are_not_files() -> None:
     assert [file.filename for file in page.files] == [WHEEL]
 
 
+@pytest.mark.parametrize(
+    "link", [f"file:///srv/{WHEEL}", f"FILE:///srv/{WHEEL}", f"dir:/srv/{WHEEL}", f"git+ssh:/{WHEEL}"]
+)
+def test_a_server_leads_to_nothing_of_this_machine(link: str) -> None:
+    good = {"filename": WHEEL, "url": WHEEL, "hashes": {}}
+    assert only(from_json(good, {**good, "url": link})).url == URL + WHEEL
+    assert only(from_html(f'<a href="{link}">x</a><a href="{WHEEL}">x</a>')).url == URL + WHEEL
+
+
+def test_a_base_of_this_machine_is_none() -> None:
+    absolute = f"https://files.example/{WHEEL}"
+    body = f'<a href="{WHEEL}">x</a><a href="{absolute}">x</a>'
+    assert only(from_html(body, head='<base href="file:///srv/">')).url == absolute
+
+
 def test_links_that_are_none_harm_no_other() -> None:
     page = from_html(f'<a href="http://[broken/{WHEEL}">x</a><a href="{WHEEL}">x</a>')
     assert page.files[-1].url == URL + WHEEL

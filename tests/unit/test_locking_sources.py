@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from flakyindex import Answer, FlakyIndex
 from lockingfactory import interpreter, metadata, sha, target
 from lockingworld import MAIN, World, answer, names
 from packaging.requirements import Requirement
@@ -184,7 +185,35 @@ def test_what_comes_from_a_place_may_name_others(world: World) -> None:
     assert lock.packages[1].direct == Direct(location=f"file:{inner}")
 
 
+def test_what_comes_from_elsewhere_names_nothing_of_this_machine(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody else's archive is not to have files of this machine built, and shipped."""
+    for name in ("http_proxy", "all_proxy", "HTTP_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    secret = world.root.parent / "secret"
+    secret.mkdir()
+    (secret / "pyproject.toml").write_text(APP.replace("my-app", "secret"))
+    name = "demo-1.0-py3-none-any.whl"
+    wheel(world.root / name, "demo", "1.0", f"secret @ {secret.as_uri()}")
+    with FlakyIndex() as server:
+        server.on(f"/{name}", Answer(body=(world.root / name).read_bytes()))
+        with pytest.raises(LockError, match=r"demo 1\.0.* wants .*secret of this machine"):
+            made(world, asked("demo", location=server.url(f"/{name}")))
+
+
 # --- what a lock has pinned -------------------------------------------------------------------
+
+
+def test_where_others_come_from_is_for_the_lock_to_say(world: World) -> None:
+    """What it takes from a repository, say, it has with the commit, and not the project."""
+    name = "demo-1.0-py3-none-any.whl"
+    wheel(world.root / name, "demo", "1.0")
+    folder(world, pyproject=APP.replace('"click>=8"', '"demo @ git+https://git.invalid/demo"'))
+    app = asked("my-app", closed=True, location="dir:app")
+    lock = made(world, app, asked("demo==1.0", closed=True, location=f"file:{name}"))
+    assert names(lock) == ["demo 1.0", "my-app 1.2"]
+    assert lock.packages[0].direct == Direct(location=f"file:{name}")
 
 
 def test_a_lock_is_not_resolved_anew(world: World) -> None:

@@ -239,6 +239,29 @@ def test_attributes_and_filters_of_the_repository_do_nothing(bench: Bench, demo:
     assert {name: found[name] for name in files} == files
 
 
+def test_a_tree_without_end_is_refused(bench: Bench, demo: Path) -> None:
+    """A few objects, and ten to the power of nine files."""
+    entry = f"100644 blob {git(demo, 'rev-parse', 'HEAD:pyproject.toml')}\tf"
+    for _ in range(9):
+        listing = "\n".join(f"{entry}{number}" for number in range(10))
+        (demo.parent / "listing").write_text(f"{listing}\n")
+        with (demo.parent / "listing").open() as file:
+            entry = f"040000 tree {git(demo, 'mktree', stdin=file)}\td"
+    tree = entry.split()[2].partition("\t")[0]
+    made = git(demo, "commit-tree", tree, "-m", "bomb")
+    git(demo, "update-ref", "refs/heads/bomb", made)
+    said = bench.refusal(f"git+file://{demo}", "bomb").message
+    assert "has more files than a source may have" in said
+
+
+def test_a_link_that_is_a_file_is_refused(bench: Bench, demo: Path) -> None:
+    (demo.parent / "long").write_text("x" * 5000)
+    written = git(demo, "hash-object", "-w", str(demo.parent / "long"))
+    git(demo, "update-index", "--add", "--cacheinfo", f"120000,{written},link")
+    git(demo, "commit", "--quiet", "--message=link")
+    assert "is a link that leads nowhere" in bench.refusal(f"git+file://{demo}").message
+
+
 def test_a_subdirectory_comes_with_its_repository(bench: Bench, demo: Path) -> None:
     commit(demo, {"pkg/setup.py": "x"})
     location = bench.pin(f"git+file://{demo}", subdirectory="pkg")

@@ -179,6 +179,38 @@ def test_nothing_of_the_repository_runs(tmp_path: Path) -> None:
     assert not (tmp_path / "sprung").exists()
 
 
+def test_programs_that_a_repository_names_do_not_run(tmp_path: Path) -> None:
+    """To check a signature, to clean a file, to have an object that is not there."""
+    versioned = PYPROJECT.replace('version = "1.0"', 'dynamic = ["version"]')
+    versioned = versioned.replace('"setuptools"', '"setuptools-scm"')
+    folder = repository(tmp_path / "p", {"pyproject.toml": versioned, ".gitattributes": "* filter=x"})
+    trap = tmp_path / "trap"
+    trap.write_text(f"#!/bin/sh\ntouch {tmp_path}/sprung\n")
+    trap.chmod(0o755)
+    _sign(folder, tmp_path)
+    tree = git(folder, "rev-parse", "HEAD^{tree}")
+    (folder / ".git/objects" / tree[:2] / tree[2:]).unlink()
+    for key, value in (
+        *(("log.showSignature", "true"), ("gpg.program", str(trap))),
+        *(("filter.x.clean", str(trap)), ("filter.x.process", str(trap))),
+        *(("core.repositoryFormatVersion", "1"), ("extensions.partialClone", "origin")),
+        *(("remote.origin.url", "ssh://x/y"), ("remote.origin.promisor", "true")),
+        ("core.sshCommand", str(trap)),
+    ):
+        git(folder, "config", key, value)
+    assert ".git_archival.txt" in names(folder)
+    assert not (tmp_path / "sprung").exists()
+
+
+def _sign(folder: Path, elsewhere: Path) -> None:
+    """Let the last commit have something like a signature."""
+    head, _, message = git(folder, "cat-file", "commit", "HEAD").partition("\n\n")
+    signature = "gpgsig -----BEGIN PGP SIGNATURE-----\n \n x\n -----END PGP SIGNATURE-----"
+    (elsewhere / "commit").write_text(f"{head}\n{signature}\n\n{message}\n")
+    written = git(folder, "hash-object", "-t", "commit", "-w", str(elsewhere / "commit"))
+    git(folder, "update-ref", "HEAD", written)
+
+
 def test_git_variables_from_around_do_not_lead_elsewhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

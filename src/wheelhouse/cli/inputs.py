@@ -104,16 +104,24 @@ def open_project(config: Path | None, inputs: Inputs) -> Project:
     return with_options(project, read_inputs(project.root, project.requirements))
 
 
-def _wanted(project: Project, inputs: Inputs) -> tuple[InputFile, ...]:
-    from packaging.utils import canonicalize_name
+def _names(option: str, names: Sequence[str]) -> tuple[str, ...]:
+    from packaging.utils import InvalidName, canonicalize_name
 
+    try:
+        return tuple(sorted({canonicalize_name(name, validate=True) for name in names}))
+    except InvalidName as error:
+        raise ConfigError(
+            f"{option}: {error}", hint="a name has letters, digits, and -, _ or . between them"
+        ) from error
+
+
+def _wanted(project: Project, inputs: Inputs) -> tuple[InputFile, ...]:
     from wheelhouse.settings import InputFile, has_parts
     from wheelhouse.wording import listed
 
     files = tuple(InputFile(path=path) for path in _paths(project, inputs.files))
     files = files or project.requirements
-    extras = tuple(sorted({canonicalize_name(each) for each in inputs.extras}))
-    groups = tuple(sorted({canonicalize_name(each) for each in inputs.groups}))
+    extras, groups = _names("--extra", inputs.extras), _names("--group", inputs.groups)
     if not extras and not groups:
         return files
     if not any(has_parts(file.path) for file in files):

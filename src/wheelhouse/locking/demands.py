@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from packaging.version import Version
 
     from wheelhouse.inputs.model import Asked
-    from wheelhouse.locking.stock import Stock, Stocks
+    from wheelhouse.locking.stock import Stock
     from wheelhouse.locking.view import View
 
 #: How many packages are looked at, again and again where others change, until it is given up.
@@ -147,18 +147,19 @@ def dependencies(view: View) -> Dependencies:
 class Following:
     """Follows *demands* and what these lead to.
 
+    :param stock_of: what there is of a project.
     :param check: called now and then; what it raises ends it.
     """
 
     def __init__(
         self,
-        stocks: Stocks,
+        stock_of: Callable[[NormalizedName], Stock],
         depends: Dependencies,
         demands: Iterable[Demand],
         *,
         check: Callable[[], None] = lambda: None,
     ) -> None:
-        self._stocks = stocks
+        self._stock_of = stock_of
         self._depends = depends
         self._check = check
         self._chosen: dict[NormalizedName, tuple[Version, tuple[str, ...]]] = {}
@@ -195,7 +196,7 @@ class Following:
         return stock.choices([each.requirement.specifier for each in demands])
 
     def _look_at(self, name: NormalizedName) -> Finding | None:
-        stock, demands = self._stocks.of(name), self._all_of(name)
+        stock, demands = self._stock_of(name), self._all_of(name)
         if self._choices(stock, demands):
             return None
         return Finding(
@@ -237,14 +238,14 @@ class Following:
     def _choose(self, name: NormalizedName) -> list[NormalizedName]:
         """Choose the newest version of *name*; the projects of which something else is asked."""
         demands = self._all_of(name)
-        fitting = self._choices(self._stocks.of(name), demands)
+        fitting = self._choices(self._stock_of(name), demands)
         extras = tuple(sorted({extra for each in demands for extra in each.requirement.extras}))
         chosen = (fitting[-1], extras)
         if self._chosen.get(name) == chosen:
             return []
         changed = self._forget(name)
         self._chosen[name] = chosen
-        certain = self._choices(self._stocks.of(name), [each for each in demands if each.certain])
+        certain = self._choices(self._stock_of(name), [each for each in demands if each.certain])
         sole = len(certain) == 1
         for requirement in self._depends(name, *chosen):
             demand = Demand(requirement=requirement, by=name, version=chosen[0], sole=sole)

@@ -29,7 +29,7 @@ from wheelhouse.locking.metadata import wheel_metadata
 from wheelhouse.locking.model import LockedFile, LockedPackage, is_file_name
 from wheelhouse.locking.requiring import holds, requirements_in, without_addresses
 from wheelhouse.locking.sdist import is_zip, read_source
-from wheelhouse.sources.location import direct_from_url, hashes_in, is_mutable, shown
+from wheelhouse.sources.location import direct_from_url, hashes_in, is_here, is_mutable, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -144,7 +144,7 @@ class DirectSources:
                 f"({origin}) and {shown(release.requested)} ({line.origin})",
                 hint="keep one of them",
             )
-        if origin == line.origin:  # it has just been found
+        if origin == line.origin and not line.closed:  # it has just been found
             for each in self._nested(release, metadata, line):
                 self._place(each, places)
         return release
@@ -155,10 +155,13 @@ class DirectSources:
             if requirement.url is not None and holds(
                 requirement.marker, self._interpreter.environment, extras
             ):
+                found = direct_from_url(requirement.url)
+                if is_here(found.location) and not is_here(release.requested.location):
+                    raise _reaching_in(release, found, line)
                 yield Asked(
                     requirement=Requirement(requirement.name),
                     origin=f"{release.name} {release.release.version} ({line.origin})",
-                    direct=direct_from_url(requirement.url),
+                    direct=found,
                     hashes=hashes_in(requirement.url),
                 )
 
@@ -248,6 +251,15 @@ class DirectSources:
         name, version = _identity(line, direct, metadata)
         release = _release_of(version, metadata, source=file)
         return _found(name, release, metadata, direct), metadata
+
+
+def _reaching_in(release: DirectRelease, wanted: Direct, line: Asked) -> LockError:
+    """The error for what somebody else has made, and takes files of this machine."""
+    return LockError(
+        f"{line.origin}: {release.name} {release.release.version}, from "
+        f"{shown(release.requested)}, wants {shown(wanted)} of this machine",
+        hint="have that corrected, or do without it: what comes from elsewhere reads nothing here",
+    )
 
 
 def _identity(line: Asked, direct: Direct, metadata: str) -> tuple[NormalizedName, Version]:

@@ -178,6 +178,9 @@ class _Explaining:
         self._trials = trials
         self._may_change = may_change
         self._stocks = Stocks(self._view)
+        # Hashes rule files out only together with the line that names them.
+        self._any_hash = self._view.rehearsal(any_hash=True)
+        self._of_any_hash = Stocks(self._any_hash)
         self.likely = [each for each in lines.all() if speaks_of(message, each.name)]
 
     def errors(self) -> Sequence[LockError]:
@@ -224,9 +227,10 @@ class _Explaining:
 
     def _follow(self, lines: Lines) -> Following:
         environment = self._view.interpreter.environment
+        freed = _hashed(self._lines) - _hashed(lines)
         return Following(
-            self._stocks,
-            dependencies(self._view),
+            lambda name: (self._of_any_hash if name in freed else self._stocks).of(name),
+            dependencies(self._any_hash if freed else self._view),
             [
                 *demands_of(lines.asked, environment),
                 *demands_of(lines.constraints, environment, constraint=True),
@@ -255,6 +259,10 @@ class _Explaining:
             explanation=self._message,
         )
         return tell(finding, self._stocks.of(finding.name), told)
+
+
+def _hashed(lines: Lines) -> set[NormalizedName]:
+    return {each.name for each in lines.all() if each.hashes}
 
 
 def _but(lines: Iterable[Asked], others: Iterable[Asked]) -> list[Asked]:

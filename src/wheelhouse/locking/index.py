@@ -232,7 +232,8 @@ def page_from_json(name: NormalizedName, url: str, content: bytes) -> ProjectPag
     base = _without_user(url)
     try:
         data = json.loads(content)
-        files = tuple(_json_file(base, file) for file in data["files"])
+        described = (_json_file(base, file) for file in data["files"])
+        files = tuple(file for file in described if _may_lead_to(url, file.url))
         status = (data.get("project-status") or {}).get("status", "active")
         if not isinstance(status, str):
             raise TypeError("a project's status is a text")  # noqa: TRY301
@@ -285,7 +286,8 @@ def page_from_html(name: NormalizedName, url: str, content: bytes) -> ProjectPag
         tree = html.document_fromstring(content)
         base = next((element.get("href", "") for element in tree.iter("base")), "")
         anchors = list(tree.iter("a"))
-        files = tuple(_html_files(urljoin(_without_user(url), base), anchors))
+        linked = _html_files(urljoin(_without_user(url), base), anchors)
+        files = tuple(file for file in linked if _may_lead_to(url, file.url))
     except (ValueError, etree.LxmlError) as error:
         raise _invalid(url, error) from error
     if not files and (anchors or next(tree.iter("form", "script"), None) is not None):
@@ -323,6 +325,11 @@ def _html_files(base: str, anchors: list[Any]) -> Iterator[IndexFile]:
 def _clean(url: str) -> str:
     """*url* without credentials: it gets into locks."""
     return _without_user(url) if "@" in url else url
+
+
+def _may_lead_to(page: str, url: str) -> bool:
+    """Whether *page* may have a link to *url*: a server's has none to files of this machine."""
+    return url.lower().startswith(ABSOLUTE) or not page.lower().startswith(ABSOLUTE)
 
 
 def _has_metadata(anchor: Any) -> bool:

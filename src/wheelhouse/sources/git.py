@@ -44,6 +44,12 @@ NAMED = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
 #: Bytes read at once from git.
 CHUNK = 1 << 18
 
+#: Bytes that the list of a commit's files may have: more than for all that a source may have.
+MAX_LISTING = 128 << 20
+
+#: Bytes that the target of a link may have, as for Linux.
+MAX_LINK = 4096
+
 #: Submodules of submodules of …
 MAX_DEPTH = 8
 
@@ -232,8 +238,7 @@ class Repositories:
             raise error.about(shown(place)) from error
 
     def _nodes(self, folder: Path, place: Location) -> Iterator[_Node]:
-        out = self._git.run(folder, "ls-tree", "-r", "-l", "-z", "--full-tree", place.commit)
-        for line in out.decode("utf-8", "surrogateescape").split("\0")[:-1]:
+        for line in self._listing(folder, place).decode("utf-8", "surrogateescape").split("\0")[:-1]:
             facts, _, path = line.partition("\t")
             mode, _, name, size = facts.split()
             if {"", ".", ".."} & set(path.split("/")):
@@ -242,6 +247,23 @@ class Repositories:
                     hint="do not use it",
                 )
             yield _Node(mode=mode, object=name, size=0 if size == "-" else int(size), path=path)
+
+    def _listing(self, folder: Path, place: Location) -> bytes:
+        """The commit's tree. A few objects can make one without end."""
+        command = ("ls-tree", "-r", "-l", "-z", "--full-tree", place.commit)
+        with self._git.talking(folder, *command) as process:
+            assert process.stdout is not None
+            listing = process.stdout.read(MAX_LISTING + 1)
+            if len(listing) > MAX_LISTING:
+                raise FetchError(
+                    f"{shown(place)} has more files than a source may have",
+                    hint="see whether it is what it is said to be; name a folder or an archive",
+                )
+            if process.wait():
+                raise FetchError(
+                    f"{shown(place)} cannot be listed by git", hint="run the command again"
+                )
+        return listing
 
     def _history(self, folder: Path, place: Location, texts: Mapping[str, str]) -> History:
         self._fetch_all(folder, place)
@@ -346,6 +368,8 @@ def _unreadable(node: _Node) -> FetchError:
 
 def _entry(blobs: Blobs, node: _Node) -> Entry:
     if node.mode == "120000":
+        if node.size > MAX_LINK:
+            raise FetchError(f"{node.path} is a link that leads nowhere", hint="do not use it")
         target = b"".join(blobs(node)).decode("utf-8", "surrogateescape")
         return Entry(path=node.path, size=0, content=tuple, target=target)
     return Entry(

@@ -38,6 +38,7 @@ SETTINGS = (
     *("core.hooksPath=/dev/null", "core.fsmonitor=false", "init.templateDir="),
     *("gc.auto=0", "maintenance.auto=false", "protocol.version=2", "advice.detachedHead=false"),
     *("http.lowSpeedLimit=100", "http.lowSpeedTime=60"),
+    "log.showSignature=false",  # a repository may name the program that checks it
     # whose files they are does not matter where nothing of them runs
     "safe.directory=*",
 )
@@ -207,7 +208,7 @@ class Git:
         process = subprocess.Popen(
             [program, *(part for each in settings for part in ("-c", each)), *arguments],
             cwd=folder,
-            env=environment(os.environ, found),
+            env=environment(os.environ, found, talks=url is not None),
             stdin=subprocess.PIPE if talking else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL if talking else subprocess.PIPE,
@@ -233,8 +234,14 @@ def _helper_settings(url: str) -> Iterator[str]:
     yield f"{place}={HELPER}"
 
 
-def environment(variables: Mapping[str, str], login: Login | None) -> dict[str, str]:
-    """What git sees of our *variables*, and what it must: the *login* stands nowhere else."""
+def environment(
+    variables: Mapping[str, str], login: Login | None, *, talks: bool
+) -> dict[str, str]:
+    """What git sees of our *variables*, and what it must: the *login* stands nowhere else.
+
+    :param talks: whether it is to reach a server. Otherwise a repository that lacks objects could
+        have it do so, in a way of its own.
+    """
     kept = {
         name: value
         for name, value in variables.items()
@@ -244,7 +251,7 @@ def environment(variables: Mapping[str, str], login: Login | None) -> dict[str, 
     if isinstance(bundle, str):
         kept.setdefault("GIT_SSL_CAINFO", bundle)
     kept |= {
-        "GIT_ALLOW_PROTOCOL": ":".join(TRANSPORTS),
+        "GIT_ALLOW_PROTOCOL": ":".join(TRANSPORTS) if talks else "",
         "GIT_ASKPASS": "",
         "GIT_NO_LAZY_FETCH": "1",
         "GIT_OPTIONAL_LOCKS": "0",

@@ -124,6 +124,11 @@ def is_mutable(location: str) -> bool:
     return location.startswith(("file:", "dir:"))
 
 
+def is_here(location: str) -> bool:
+    """Whether it is on this machine: a file, a folder or a repository."""
+    return is_mutable(location) or location.startswith("git+file:")
+
+
 def is_full_commit(revision: str) -> bool:
     """Whether *revision* names one commit for all time."""
     return _COMMIT.fullmatch(revision.lower()) is not None
