@@ -4,17 +4,18 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test unit check fix bench natives constraints clean
+.PHONY: help quickstart test unit check fix bench natives locks constraints clean
 
 bin := .venv/bin
 example := examples/webapp
 inputs := pyproject.toml scripts/venv scripts/constraints.txt
 
-# More options of `make test`, `make bench` and `make natives`, as in PYTEST="-k lock",
-# BENCH="--runs 5" or NATIVES="--target debian12".
+# More options of `make test`, `make bench`, `make natives` and `make locks`, as in
+# PYTEST="-k lock", BENCH="--runs 5", NATIVES="--target debian12" or LOCKS="--kind uv".
 PYTEST ?=
 BENCH ?=
 NATIVES ?=
+LOCKS ?=
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +57,11 @@ natives: .venv/installed ## Build lists of native packages, and count those that
 	@scripts/images debian11 debian12 debian13
 	@scripts/images portable --python 3.11
 	$(bin)/python -m bench.natives $(NATIVES)
+
+locks: .venv/installed ## Compare what is read of other tools' locks with what those install
+	@scripts/engine
+	@scripts/images debian13
+	$(bin)/python -m bench.locks $(LOCKS)
 
 constraints: .venv/installed ## Choose the newest versions of what .venv holds
 	$(bin)/uv pip compile --quiet --no-config --universal --upgrade --no-header --no-annotate \

@@ -134,6 +134,40 @@ def test_into_a_venv_that_is_there(house: House, tmp_path: Path) -> None:
     assert value_of(python, "one") == "2"  # same version, other contents
 
 
+def base_python(folder: Path, **distributions: str) -> Path:
+    """A Python that is not a virtual environment's, and has *distributions* by itself."""
+    library = Path(f"lib/python{sys.version_info.major}.{sys.version_info.minor}")
+    own = folder / library / "site-packages"
+    own.mkdir(parents=True)
+    for each in (Path(sys.base_prefix) / library).iterdir():
+        if each.name != "site-packages":
+            (folder / library / each.name).symlink_to(each)
+    for name, version in distributions.items():
+        (own / f"{name}.py").write_text("VALUE = 0\n")
+        info = own / f"{name}-{version}.dist-info"
+        info.mkdir()
+        text = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+        (info / "METADATA").write_text(text)
+        (info / "RECORD").write_text(f"{name}.py,,\n{info.name}/METADATA,,\n")
+    (folder / "bin").mkdir()
+    python = folder / "bin" / library.name
+    shutil.copy(os.path.realpath(sys.executable), python)
+    return python
+
+
+def test_what_the_machine_has_by_itself_does_not_stand_for_the_wheelhouse_s(tmp_path: Path) -> None:
+    """Of what bypasses the wheelhouse it does: however it writes the version."""
+    house = edited(make_house(tmp_path, PACKAGES), bypassed="baked=2.1.5")
+    python = base_python(tmp_path / "base", one="1.0", baked="2.01.5")
+    done = install(house, tmp_path, f"--python={python}")
+    assert done.returncode == 0, done.stderr
+    assert value_of(tmp_path / ".venv/bin/python", "one") == "1"
+    assert value_of(tmp_path / ".venv/bin/python", "baked") == "0"
+    other = edited(house, bypassed="baked=2.1.6")
+    refused = install(other, tmp_path, f"--python={python}", "--check")
+    assert "baked 2.1.6 is to be here already, and 2.01.5 is" in refused.stderr
+
+
 def test_packages_that_do_not_fit_together_are_told(tmp_path: Path) -> None:
     house = make_house(tmp_path, [Package(name="one", requires=["two>=2"]), Package(name="two")])
     done = install(house, tmp_path)

@@ -151,6 +151,24 @@ def test_all_files_that_are_none_are_told_at_once(here: Path) -> None:
     ]
 
 
+def test_a_lock_of_its_own_is_no_input(here: Path) -> None:
+    """It would be written from itself, and never be fresh."""
+    lock = 'lock-version = "1.0"\ncreated-by = "uv"\npackages = []\n'
+    for name in ("pylock.web.toml", "pylock.other.toml"):
+        (here / name).write_text(lock)
+    (here / "link.txt").symlink_to("pylock.web.toml")
+    for name in ("pylock.web.toml", "link.txt"):
+        with pytest.raises(ConfigError) as caught:
+            open_project(None, Inputs(files=(name,)))
+        assert caught.value.message == (
+            "pylock.web.toml: this is where the lock of the target web is written, so it "
+            "cannot be what that is made from"
+        )
+    other = here / "pylock.other.toml"
+    project = open_project(None, Inputs(files=(other.name,)))
+    assert project.requirements == (InputFile(path=other),)
+
+
 def test_a_link_that_leads_out_of_the_project(here: Path) -> None:
     (here / "link.txt").symlink_to("../outside.txt")
     ((message, _),) = refusals(files=("link.txt",))

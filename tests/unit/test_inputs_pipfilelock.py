@@ -210,6 +210,16 @@ def test_one_variable_for_both_user_and_password(
     assert found.credentials == {"https://corp.example.org/simple": ("ann", "p@ss")}
 
 
+def test_a_secret_variable_where_locks_would_show_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CORP_TOKEN", "hunter2")
+    source = {**CORP, "url": "https://corp.example.org/${CORP_TOKEN}/simple"}
+    (error,) = problems(lock(tmp_path, {"tool": pinned(index="corp")}, sources=(source,)), LOCK)
+    assert error.message == "Pipfile.lock: tool takes in CORP_TOKEN where locks would show it"
+    assert "hunter2" not in str(error.hint)
+
+
 def test_a_variable_in_a_place_that_is_not_set(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

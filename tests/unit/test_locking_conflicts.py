@@ -136,6 +136,10 @@ def test_what_a_name_may_mean(name: str, hint: str) -> None:
     assert meant_by(canonicalize_name(name), [canonicalize_name("corp-billing")]) == hint
 
 
+def test_a_frequent_name_that_an_index_lacks_does_not_mean_itself() -> None:
+    assert "is requests meant" not in str(meant_by(canonicalize_name("requests"), ()))
+
+
 def test_a_name_like_no_other() -> None:
     assert meant_by(canonicalize_name("qqzzxx"), []) is None
 

@@ -251,10 +251,9 @@ def test_other_links_are_not_files() -> None:
     assert [file.filename for file in page.files] == [WHEEL]
 
 
-@pytest.mark.parametrize(
-    "link", [f"file:///srv/{WHEEL}", f"FILE:///srv/{WHEEL}", f"dir:/srv/{WHEEL}", f"git+ssh:/{WHEEL}"]
-)
-def test_a_server_leads_to_nothing_of_this_machine(link: str) -> None:
+@pytest.mark.parametrize("place", ["file:///srv/", "FILE:///srv/", "dir:/srv/", "git+file:///srv/"])
+def test_a_server_leads_to_nothing_of_this_machine(place: str) -> None:
+    link = place + WHEEL
     good = {"filename": WHEEL, "url": WHEEL, "hashes": {}}
     assert only(from_json(good, {**good, "url": link})).url == URL + WHEEL
     assert only(from_html(f'<a href="{link}">x</a><a href="{WHEEL}">x</a>')).url == URL + WHEEL

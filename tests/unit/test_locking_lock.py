@@ -524,7 +524,18 @@ def test_a_build_requirement_that_cannot_be_had_is_told_with_who_asks(world: Wor
     with pytest.raises(LockError, match="the build requirements of demo cannot be met") as told:
         world.lock()
     assert "nowhere" in told.value.message
-    assert told.value.hint
+    assert str(told.value.hint).endswith(
+        "; pin another version of demo, or name others that it can be built with: "
+        "`[packages.demo] build-requires`"
+    )
+
+
+def test_a_misspelt_build_requirement_is_asked_about(world: World) -> None:
+    world.ask("demo\n")
+    world.sdist("demo", "1.0", needs("setuptoolz"))
+    with pytest.raises(LockError) as told:
+        world.lock()
+    assert str(told.value.hint).startswith("is setuptools meant? Else pin another version of demo")
 
 
 # --- what builds are given --------------------------------------------------------------------

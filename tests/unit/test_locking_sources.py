@@ -14,7 +14,8 @@ from lockingworld import MAIN, World, answer, names
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from wheelhouse.errors import LockError
+from wheelhouse.errors import BuildError, LockError
+from wheelhouse.events import Notice
 from wheelhouse.inputs.model import Asked, Direct, Requirements
 from wheelhouse.scheduler import Scheduler
 
@@ -99,6 +100,39 @@ def test_a_folder_whose_metadata_is_static_needs_no_backend(world: World) -> Non
     assert app.build is not None
     assert [str(each.name) for each in app.build.environment] == ["hatchling"]
     assert world.jobs() == ["metadata my-app"]  # what else its build requires
+
+
+def test_a_folder_with_a_broken_pyproject_is_told_by_its_line(world: World) -> None:
+    folder(world, pyproject="[project\n")
+    with pytest.raises(BuildError) as told:
+        made(world, asked("my-app", location="dir:app"))
+    assert told.value.message.startswith(f"{MAIN}:1: app: its pyproject.toml cannot be read: ")
+    assert str(told.value.hint).startswith("correct it")
+
+
+def test_a_folder_whose_build_requirements_cannot_be_had(world: World) -> None:
+    folder(world, pyproject='[build-system]\nrequires = ["nowhere"]\n')
+    with pytest.raises(LockError) as told:
+        made(world, asked("my-app", location="dir:app"))
+    assert "correct what it asks for in app" in str(told.value.hint)
+    assert "pin another version" not in str(told.value.hint)
+
+
+def test_an_extra_that_there_is_not_is_told(world: World) -> None:
+    folder(world)
+    world.wheel("demo", "1.0")
+    lock = made(
+        world,
+        asked("my-app[web,nope]", location="dir:app"),
+        asked("demo[other] ; python_version > '3'"),
+        asked("demo[another] ; python_version < '3'"),
+    )
+    assert names(lock) == ["click 9.0", "demo 1.0", "flask 3.0", "my-app 1.2"]
+    notices = [each for each in world.reporter.events if isinstance(each, Notice)]
+    assert [(each.message, each.hint) for each in notices] == [
+        (f"{MAIN}:1: my-app 1.2 has no extra nope", "it has web"),
+        (f"{MAIN}:1: demo 1.0 has no extra other", "it has none"),
+    ]
 
 
 def test_what_a_folder_does_not_say_its_backend_is_asked_for(world: World) -> None:

@@ -21,6 +21,7 @@ from wheelhouse.credentials import Credentials
 from wheelhouse.errors import FetchError, InterruptedRunError
 from wheelhouse.inputs.model import Direct
 from wheelhouse.sources import Elsewhere
+from wheelhouse.sources import git as sources_git
 from wheelhouse.sources.gitcommand import Git
 from wheelhouse.sources.tree import pack
 
@@ -239,8 +240,11 @@ def test_attributes_and_filters_of_the_repository_do_nothing(bench: Bench, demo:
     assert {name: found[name] for name in files} == files
 
 
-def test_a_tree_without_end_is_refused(bench: Bench, demo: Path) -> None:
+def test_a_tree_without_end_is_refused(
+    bench: Bench, demo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A few objects, and ten to the power of nine files."""
+    monkeypatch.setattr(sources_git, "MAX_LISTING", 1 << 20)
     entry = f"100644 blob {git(demo, 'rev-parse', 'HEAD:pyproject.toml')}\tf"
     for _ in range(9):
         listing = "\n".join(f"{entry}{number}" for number in range(10))

@@ -183,7 +183,8 @@ def test_programs_that_a_repository_names_do_not_run(tmp_path: Path) -> None:
     """To check a signature, to clean a file, to have an object that is not there."""
     versioned = PYPROJECT.replace('version = "1.0"', 'dynamic = ["version"]')
     versioned = versioned.replace('"setuptools"', '"setuptools-scm"')
-    folder = repository(tmp_path / "p", {"pyproject.toml": versioned, ".gitattributes": "* filter=x"})
+    files = {"pyproject.toml": versioned, ".gitattributes": "* filter=x"}
+    folder = repository(tmp_path / "p", files)
     trap = tmp_path / "trap"
     trap.write_text(f"#!/bin/sh\ntouch {tmp_path}/sprung\n")
     trap.chmod(0o755)

@@ -101,7 +101,27 @@ def open_project(config: Path | None, inputs: Inputs) -> Project:
     file = config if config is not None else find_project(Path.cwd())
     project = load_project(file, inputs=not inputs.files)
     project = replace(project, requirements=_wanted(project, inputs))
+    _refuse_own_locks(project)
     return with_options(project, read_inputs(project.root, project.requirements))
+
+
+def _refuse_own_locks(project: Project) -> None:
+    """Raise ConfigError if a lock were made from itself: it would never be fresh."""
+    ends = {file.path: file.path.resolve() for file in project.requirements}
+    if not any(end.name.startswith("pylock.") for end in ends.values()):
+        return  # what follows takes long to import
+    from wheelhouse.locking.lockfile import lock_path
+    from wheelhouse.wording import printable
+
+    targets = {lock_path(project.root, name).resolve(): name for name in project.targets}
+    for path, end in ends.items():
+        if (target := targets.get(end)) is not None:
+            raise ConfigError(
+                f"{printable(path.relative_to(project.root).as_posix())}: this is where the "
+                f"lock of the target {target} is written, so it cannot be what that is made from",
+                hint="name the files that say what is wanted; a lock of another tool keeps a name "
+                "of its own, such as pylock.toml",
+            )
 
 
 def _names(option: str, names: Sequence[str]) -> tuple[str, ...]:

@@ -288,7 +288,7 @@ def check_bypassed():
         if name in without.split():
             continue
         there = version_here(name)
-        if there != wanted:
+        if there is None or parts_of(there) != parts_of(wanted):
             tell("%s %s is to be here already, and %s" % (
                 name, wanted, "%s is" % there if there else "is not"),
                 "install it for %s as the machine does that, or say --without %s"
@@ -304,6 +304,15 @@ def version_here(name):
         return version_of(name)
     except PackageNotFoundError:
         return None
+
+
+# A version has many spellings: 2021.01 is 2021.1, 1.0-beta1 is 1.0b1.
+def parts_of(version):
+    spelled = {"alpha": "a", "beta": "b", "c": "rc", "pre": "rc", "preview": "rc", "r": "post",
+               "rev": "post", "v": ""}
+    found = re.findall(r"[0-9]+|[a-z]+", version.lower())
+    parts = [spelled.get(part, part.lstrip("0") or "0") for part in found]
+    return [part for part in parts if part]
 
 
 def check_pip():
@@ -467,13 +476,12 @@ sys.exit(1 if told else 0)' "$here/requirements.txt"
 install_into_venv() {
     if [ "$state" = new ]; then
         make_venv
-        install_with "$destination/bin/python"
     else
         [ ! -e "$destination/$marker" ] || remove_halves
         echo old >"$destination/$marker"
-        # The same version may be there with other contents.
-        install_with "$destination/bin/python" --force-reinstall
     fi
+    # The same version may be there with other contents, or in a new one of the machine itself.
+    install_with "$destination/bin/python" --force-reinstall
     rm -f "$destination/$marker"
     if ! fits_together; then
         printf 'install.sh: installed, but not all packages in %s fit together (see above)\n' \

@@ -183,7 +183,7 @@ class _Reader:
 
         What signs in is left out if it lacks one: it may be known from elsewhere.
 
-        :raises Unusable: another part of it lacks one.
+        :raises Unusable: another part of it lacks one, or has one that is a secret.
         """
         parts = re.fullmatch(r"(?P<scheme>[^/]*//)(?P<user>[^/]*@)?(?P<rest>.*)", url, re.DOTALL)
         if parts is None:
@@ -196,6 +196,7 @@ class _Reader:
 
     def _replaced(self, text: str) -> str:
         for name in _names(text):
+            refuse_secret(name)
             if name not in self.variables:
                 raise Unusable(
                     f"comes from a place with the environment variable {name} in it, which is not "

@@ -168,11 +168,16 @@ def check_variables(line: Line, environment: Mapping[str, str]) -> None:
     for url in _URL.findall(line.raw):
         rest = re.split(r"[/?#]", url, maxsplit=1)
         for name in _VARIABLE.findall(rest[1]) if len(rest) > 1 else []:
-            if _SECRETS & set(name.split("_")):
-                raise Unusable(
-                    f"takes in {name} where locks would show it",
-                    "put it where a user and password belong: https://USER:PASSWORD@host/…",
-                )
+            refuse_secret(name)
+
+
+def refuse_secret(name: str) -> None:
+    """Refuse the variable *name* in a URL's path if it says that it is a secret. Raises Unusable."""
+    if _SECRETS & set(name.upper().split("_")):
+        raise Unusable(
+            f"takes in {name} where locks would show it",
+            "put it where a user and password belong: https://USER:PASSWORD@host/…",
+        )
 
 
 def parse(line: Line) -> Parsed:

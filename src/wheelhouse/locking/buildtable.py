@@ -56,6 +56,8 @@ def _requirement_fields(requirement: BuildRequirement) -> dict[str, Any]:
         "version": str(requirement.version),
         "wheel" if requirement.build is None else "sdist": _file_fields(requirement.file),
     }
+    if requirement.index is not None:
+        fields["index"] = requirement.index
     if requirement.build is not None:
         fields["build"] = build_fields(requirement.build)
     return fields
@@ -96,6 +98,7 @@ def _locked_requirement(own: Mapping[str, Any], depth: int) -> BuildRequirement:
         version=Version(own["version"]),
         file=_locked_file(own["sdist" if is_built else "wheel"]),
         build=locked_build(own["build"], depth - 1) if is_built else None,
+        index=text(own["index"]) if "index" in own else None,
     )
 
 

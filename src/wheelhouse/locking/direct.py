@@ -234,7 +234,8 @@ class DirectSources:
     def _source(
         self, line: Asked, direct: Direct, location: str, sha256: str, path: Path
     ) -> tuple[DirectRelease, str]:
-        source = read_source(path, subdirectory=direct.subdirectory)
+        called = f"{line.origin}: {shown(direct)}"
+        source = read_source(path, subdirectory=direct.subdirectory, shown=called)
         name = canonicalize_name(source.name) if source.name else line.name
         file = _file(_archive_name(location, name, path), location, sha256, path)
         metadata = source.metadata

@@ -64,6 +64,7 @@ class Environments:
     """Resolves environments for the Python of one builder, each once.
 
     :param before: what came to an index at this time or later is not used, whatever is wished.
+    :param told: the URL of an index as a lock has it; None if it need not be told.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Environments:
         store: Store,
         *,
         inspect: InspectRequirement,
+        told: Callable[[str], str | None],
         before: datetime | None = None,
     ) -> None:
         self._index = index
@@ -81,16 +83,22 @@ class Environments:
         self._fetcher = fetcher
         self._store = store
         self._inspect = inspect
+        self._told = told
         self._before = before
         self._made: dict[Wish, Future[tuple[BuildRequirement, ...]]] = {}
         self._lock = threading.Lock()
 
     def of(
-        self, name: NormalizedName, wish: Wish, chain: tuple[NormalizedName, ...]
+        self,
+        name: NormalizedName,
+        wish: Wish,
+        chain: tuple[NormalizedName, ...],
+        place: str = "",
     ) -> tuple[BuildRequirement, ...]:
         """The environment in which *name* is built.
 
         :param chain: the packages for whose builds *name* is needed.
+        :param place: where *name* comes from, if not from an index.
         :raises LockError: it cannot be had.
         :raises BuildError: one of it has to be built, and cannot be.
         """
@@ -101,13 +109,18 @@ class Environments:
         except (FetchError, InterruptedRunError):
             raise
         except LockError as error:
+            own = (
+                f"correct what it asks for in {place}"
+                if place
+                else f"pin another version of {name}"
+            )
             others = (
-                f"pin another version of {name}, or name others that it can be built with: "
+                f"{own}, or name others that it can be built with: "
                 f"`[packages.{name}] build-requires`"
             )
             raise LockError(
                 f"the build requirements of {name} cannot be met: {error.message}",
-                hint=f"{error.hint}; {others}" if error.kind else error.hint or others,
+                hint=_either(error.hint, others) if error.kind else error.hint or others,
                 context=error.context,
                 evidence=error.evidence,
                 kind=error.kind,
@@ -182,7 +195,11 @@ class Environments:
         if not file.filename.endswith(".whl"):
             wanted = LockedPackage(name=pin.name, version=pin.version, sdist=file)
             build = self._inspect(wanted, chain=chain).build
-        return BuildRequirement(name=pin.name, version=pin.version, file=file, build=build)
+        page = view.page_of(pin.name)
+        index = self._told(page.index) if page else None
+        return BuildRequirement(
+            name=pin.name, version=pin.version, file=file, build=build, index=index
+        )
 
 
 def _has_wheels(view: View, name: NormalizedName) -> bool:
@@ -208,3 +225,10 @@ class _Nested:
         if told.metadata is None:
             raise LockError(f"{wanted}: its build backend gave no metadata")
         return told.metadata
+
+
+def _either(hint: str | None, other: str) -> str:
+    """*hint*, which may be a question, and the *other* one."""
+    if not hint:
+        return other
+    return f"{hint} Else {other}" if hint.endswith("?") else f"{hint}; {other}"

@@ -26,7 +26,7 @@ from wheelhouse.locking.refusal import standing
 from wheelhouse.locking.requires import BuildInspector
 from wheelhouse.locking.system import still_needed
 from wheelhouse.locking.view import Policy, View
-from wheelhouse.locking.warnings import left_out, warnings
+from wheelhouse.locking.warnings import left_out, unknown_extras, warnings
 from wheelhouse.probe import probe_builder
 from wheelhouse.scheduler import gather
 from wheelhouse.settings import absolute_url, portable_url
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from wheelhouse.locking.candidates import Release
     from wheelhouse.locking.direct import DirectRelease, Pinner
     from wheelhouse.locking.edges import Edges
-    from wheelhouse.locking.index import IndexFile, Pages
+    from wheelhouse.locking.index import IndexFile
     from wheelhouse.locking.indexes import Shelves
     from wheelhouse.locking.metadata import MetadataBuilder
     from wheelhouse.locking.model import AddedRequirement, LockedFile, RefusedFile
@@ -127,9 +127,11 @@ class Locker:
         :raises BuildError: a backend fails to say what it needs.
         """
         requirements = requirements.chosen_for(interpreter.environment)
+        bound = {each.name: each.index for each in requirements.asked if each.index is not None}
         inspector = self.inspector(
             *(target, interpreter, images, taught or old),
             asked=_origins(requirements),
+            bound=bound,
             before=before,
         )
         requirements, direct = self._direct(requirements, interpreter, inspector, old)
@@ -148,7 +150,8 @@ class Locker:
             direct=direct,
             present=bypass.present,
         )
-        view = View(self._pages(target, remembered, requirements), interpreter, metadata, policy)
+        pages = self._indexes.seen_by(target, remembered=self._homes(remembered), bound=bound)
+        view = View(pages, interpreter, metadata, policy)
         resolve_again = partial(self._resolve, view, requirements, old, refused)
         pins = self._settled(resolve_again, inspector)
         edges = edges_of(pins, view, interpreter, requirements)
@@ -205,20 +208,10 @@ class Locker:
     def _locked(self, file: IndexFile) -> LockedFile:
         return locked_file(file, self._fetcher)
 
-    def _pages(
-        self, target: Target, known: Lock | None, requirements: Requirements | None = None
-    ) -> Pages:
-        """What *target* sees of the indexes, which are bound to what the *known* lock has."""
-        asked = requirements.asked if requirements else ()
-        return self._indexes.seen_by(
-            target,
-            remembered={
-                each.name: absolute_url(each.index, self._project.root)
-                for each in (known.packages if known else ())
-                if each.index is not None
-            },
-            bound={each.name: each.index for each in asked if each.index is not None},
-        )
+    def _homes(self, lock: Lock | None) -> Mapping[NormalizedName, str]:
+        """By name, the URL of the index that *lock* has it from; of build requirements, too."""
+        found = lock.homes if lock else {}
+        return {name: absolute_url(url, self._project.root) for name, url in found.items()}
 
     def _requires(self, added: Iterable[AddedRequirement], name: NormalizedName) -> tuple[str, ...]:
         """What *name* requires and does not declare, as settings say and proofs have shown."""
@@ -247,6 +240,7 @@ class Locker:
         taught: Lock | None,
         *,
         asked: Mapping[NormalizedName, tuple[str, ...]] | None = None,
+        bound: Mapping[NormalizedName, str] | None = None,
         learning: bool = True,
         before: datetime | None = None,
     ) -> BuildInspector:
@@ -254,15 +248,18 @@ class Locker:
 
         :param taught: the lock that remembers what builds have taught.
         :param asked: the lines of requirements files that ask for packages by name.
+        :param bound: by name, the URL of the index that a lock among the inputs has it from; where
+            nothing new is locked, *taught* says that.
         :param learning: whether a failed one may be tried with what that does not have.
         :param before: as for :meth:`lock`, for build requirements.
         """
-        runner = self._runner
+        runner, homes = self._runner, self._homes(taught)
+        bound = homes if bound is None else bound
         return BuildInspector(
             self._project,
             circumstances(runner, target, images, interpreter),
             probe_builder(runner, target, images, interpreter),
-            index=self._pages(target, taught),
+            index=self._indexes.seen_by(target, remembered=homes, bound=bound),
             fetcher=self._fetcher,
             runner=runner,
             mender=self.mender(target, images, learning=learning),
@@ -336,15 +333,18 @@ class Locker:
         self,
         target: Target,
         requirements: Requirements,
-        packages: Iterable[LockedPackage],
+        packages: Sequence[LockedPackage],
         view: View,
     ) -> None:
         def status(name: NormalizedName) -> str:
             page = view.page_of(name)
             return page.status if page else ""
 
+        versions = {each.name: each.version for each in packages}
+        environment = view.interpreter.environment
         notices = (
             *left_out(target.name, requirements),
+            *unknown_extras(target.name, requirements, versions, view.metadata, environment),
             *warnings(target.name, packages, status),
         )
         for notice in notices:

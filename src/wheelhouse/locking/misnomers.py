@@ -28,7 +28,8 @@ def meant_by(name: NormalizedName, others: Iterable[NormalizedName]) -> str | No
         return f"the module {name} is in the project {modules[name]}: ask for that"
     if name.replace("-", "_") in {module.lower() for module in sys.stdlib_module_names}:
         return f"{name} is in Python's standard library: take the line out"
-    candidates = dict(_frequent()) | {each: str(each) for each in others if each != name}
+    candidates = dict(_frequent()) | {each: str(each) for each in others}
+    candidates.pop(name, None)
     alike = get_close_matches(name, candidates, n=2, cutoff=ALIKE)
     if not alike:
         return None

@@ -73,12 +73,14 @@ class BuildRequirement:
 
     :ivar file: its wheel; or, where none fits the builder, the sdist that is built first.
     :ivar build: what building that sdist takes; None for a wheel.
+    :ivar index: the URL of the index that it comes from; None if that is the default one.
     """
 
     name: NormalizedName
     version: Version
     file: LockedFile
     build: LockedBuild | None = None
+    index: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -205,6 +207,22 @@ class Lock:
     added: tuple[AddedRequirement, ...] = ()
     sources: Mapping[str, str] = field(default_factory=dict)
     before: datetime | None = None
+
+    @property
+    def homes(self) -> Mapping[NormalizedName, str]:
+        """By name, the index that it comes from, as far as that is told: see ``index``.
+
+        Build requirements are among them, unless they are packages, too.
+        """
+        builds = [each.build for each in self.packages if each.build is not None]
+        found: dict[NormalizedName, str] = {}
+        while builds:
+            for each in builds.pop().environment:
+                if each.index is not None:
+                    found[each.name] = each.index
+                if each.build is not None:
+                    builds.append(each.build)
+        return found | {each.name: each.index for each in self.packages if each.index is not None}
 
     def package(self, name: NormalizedName) -> LockedPackage | None:
         """The package of that name, if it is locked."""

@@ -25,6 +25,7 @@ from wheelhouse.locking.index import locked_file
 from wheelhouse.locking.model import BuildRequirement, LockedBuild, LockedPackage
 from wheelhouse.locking.sdist import read_sdist, read_source
 from wheelhouse.plan import recipe_of, tool_step
+from wheelhouse.settings import portable_url
 from wheelhouse.sources.location import shown
 
 if TYPE_CHECKING:
@@ -95,11 +96,23 @@ class BuildInspector:
         self._experience = experience
         self._asked = asked
         self._environments = Environments(
-            index, interpreter, fetcher, runner.store, inspect=self.inspect, before=before
+            *(index, interpreter, fetcher, runner.store),
+            inspect=self.inspect,
+            told=self._told,
+            before=before,
         )
         self._against: Mapping[NormalizedName, Version] | None = None
         self._failed: dict[str, FailedBuildError] = {}
         self._static: dict[tuple[str, str], tuple[str, ...]] = {}
+
+    def _told(self, index: str) -> str | None:
+        """The URL of the *index* that a build requirement comes from, as the lock has it.
+
+        Most come from the default one, and it would be told hundreds of times.
+        """
+        default = self._project.default_index
+        is_default = default is not None and index == default.url.rstrip("/")
+        return None if is_default else portable_url(index, self._project.root) or None
 
     def build_against(self, pins: Mapping[NormalizedName, Version] | None) -> None:
         """Let builds that are to be built against some package have its version in *pins*.
@@ -233,7 +246,7 @@ class BuildInspector:
         if key not in self._static:
             path = self._fetcher.fetch(file.url, file.sha256)
             self._static[key] = (
-                read_source(path, subdirectory=direct.subdirectory).requires
+                read_source(path, subdirectory=direct.subdirectory, shown=str(package)).requires
                 if direct
                 else read_sdist(path, file.filename).requires
             )
@@ -251,7 +264,7 @@ class BuildInspector:
         """Resolve and ask until nothing is missing."""
         dynamic: tuple[str, ...] = ()
         for _ in range(ROUNDS):
-            environment = self._environment(package.name, static + dynamic, provision, chain)
+            environment = self._environment(package, static + dynamic, provision, chain)
             build = LockedBuild(
                 static=static,
                 dynamic=dynamic,
@@ -275,11 +288,12 @@ class BuildInspector:
 
     def _environment(
         self,
-        name: NormalizedName,
+        package: LockedPackage,
         requires: tuple[str, ...],
         provision: Provision,
         chain: tuple[NormalizedName, ...],
     ) -> tuple[BuildRequirement, ...]:
+        name = package.name
         own = self._project.settings(name).build_requires
         if provision.relaxed:
             requires = tuple(relaxed(line) for line in requires)
@@ -290,7 +304,8 @@ class BuildInspector:
             constraints=provision.constraints,
             before=provision.before,
         )
-        return self._environments.of(name, wish, chain)
+        place = shown(package.direct) if package.direct else ""
+        return self._environments.of(name, wish, chain, place)
 
     def _locked_ones(self, name: NormalizedName) -> tuple[str, ...]:
         """The pins of what *name* is to be built against."""

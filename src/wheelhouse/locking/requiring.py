@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from packaging.markers import UndefinedEnvironmentName
 from packaging.metadata import parse_email
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -32,6 +33,12 @@ def requirements_in(metadata: str) -> Iterator[Requirement]:
             yield Requirement(line)
         except InvalidRequirement:
             continue
+
+
+def extras_in(metadata: str) -> set[str]:
+    """The extras that METADATA declares, normalised."""
+    raw, _ = parse_email(metadata)
+    return set(map(canonicalize_name, raw.get("provides_extra", ())))
 
 
 def holds(marker: Marker | None, environment: Mapping[str, str], extras: Iterable[str]) -> bool:

@@ -44,6 +44,9 @@ UNREADABLE = (
 
 WANTED = ("PKG-INFO", "pyproject.toml")
 
+#: What to do about a broken pyproject.toml.
+MEND = "correct it; if it is not yours, pin another version, or tell the project's maintainers"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sdist:
@@ -213,7 +216,7 @@ def _pyproject(filename: str, content: bytes | None) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise BuildError(
             f"{filename}: its pyproject.toml cannot be read: {error}",
-            hint="pin another version, or tell the project's maintainers",
+            hint=MEND,
         ) from error
 
 
@@ -225,7 +228,7 @@ def _requires(filename: str, project: dict[str, Any]) -> tuple[str, ...]:
     if not isinstance(requires, list) or not all(isinstance(line, str) for line in requires):
         raise BuildError(
             f"{filename}: its pyproject.toml has no valid list [build-system] requires",
-            hint="pin another version, or tell the project's maintainers",
+            hint=MEND,
         )
     return tuple(requires)
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from packaging.utils import canonicalize_name
+
 from wheelhouse.events import Notice
+from wheelhouse.locking.requiring import extras_in, holds
 from wheelhouse.text import counted, sanitize
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from packaging.utils import NormalizedName
+    from packaging.version import Version
 
     from wheelhouse.inputs.model import LeftOut, Requirements
     from wheelhouse.locking.model import LockedPackage
@@ -70,6 +74,34 @@ def left_out(target: str, requirements: Requirements) -> Iterator[Notice]:
             message=f"{origin}: {number} of its {whole} {verb} not for {target}: "
             f"{_by_reason(entries, taken)}",
         )
+
+
+def unknown_extras(
+    target: str,
+    requirements: Requirements,
+    versions: Mapping[NormalizedName, Version],
+    metadata: Callable[[NormalizedName, Version], str],
+    environment: Mapping[str, str],
+) -> Iterator[Notice]:
+    """One notice for each extra that a line asks for and the package does not have.
+
+    :param versions: those that were chosen, by name.
+    :param metadata: a release's core metadata.
+    :raises WheelhouseError: what *metadata* raises.
+    """
+    for line in requirements.asked:
+        if not line.requirement.extras or line.name not in versions:
+            continue
+        if not holds(line.requirement.marker, environment, ()):
+            continue
+        version = versions[line.name]
+        known = extras_in(metadata(line.name, version))
+        for extra in sorted(set(map(canonicalize_name, line.requirement.extras)) - known):
+            yield Notice(
+                target=target,
+                message=f"{line.origin}: {line.name} {version} has no extra {extra}",
+                hint=f"it has {', '.join(sorted(known)) or 'none'}",
+            )
 
 
 def _by_reason(entries: Iterable[LeftOut], taken: Collection[str]) -> str:

@@ -45,7 +45,7 @@ NAMED = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
 CHUNK = 1 << 18
 
 #: Bytes that the list of a commit's files may have: more than for all that a source may have.
-MAX_LISTING = 128 << 20
+MAX_LISTING = 64 << 20
 
 #: Bytes that the target of a link may have, as for Linux.
 MAX_LINK = 4096
@@ -238,7 +238,9 @@ class Repositories:
             raise error.about(shown(place)) from error
 
     def _nodes(self, folder: Path, place: Location) -> Iterator[_Node]:
-        for line in self._listing(folder, place).decode("utf-8", "surrogateescape").split("\0")[:-1]:
+        for line in (
+            self._listing(folder, place).decode("utf-8", "surrogateescape").split("\0")[:-1]
+        ):
             facts, _, path = line.partition("\t")
             mode, _, name, size = facts.split()
             if {"", ".", ".."} & set(path.split("/")):
@@ -253,17 +255,20 @@ class Repositories:
         command = ("ls-tree", "-r", "-l", "-z", "--full-tree", place.commit)
         with self._git.talking(folder, *command) as process:
             assert process.stdout is not None
-            listing = process.stdout.read(MAX_LISTING + 1)
-            if len(listing) > MAX_LISTING:
-                raise FetchError(
-                    f"{shown(place)} has more files than a source may have",
-                    hint="see whether it is what it is said to be; name a folder or an archive",
-                )
+            listing = bytearray()
+            while chunk := process.stdout.read(CHUNK):
+                self._git.check()
+                listing += chunk
+                if len(listing) > MAX_LISTING:
+                    raise FetchError(
+                        f"{shown(place)} has more files than a source may have",
+                        hint="see whether it is what it is said to be; name a folder or an archive",
+                    )
             if process.wait():
                 raise FetchError(
                     f"{shown(place)} cannot be listed by git", hint="run the command again"
                 )
-        return listing
+        return bytes(listing)
 
     def _history(self, folder: Path, place: Location, texts: Mapping[str, str]) -> History:
         self._fetch_all(folder, place)
