@@ -359,6 +359,7 @@ class Fetcher:
         return FetchError(
             f"{redacted(url)} has changed: its SHA-256 is {found[:16]}…, not {expected[:16]}…",
             hint="find out why; only if the change is right, lock again: `wheelhouse lock`",
+            kind="changed",
         )
 
     def _chunks(self, url: str, at_most: int | None) -> Iterator[bytes]:
@@ -372,7 +373,9 @@ class Fetcher:
         with answer:
             if answer.status_code == 404:
                 raise FetchError(
-                    f"{redacted(url)} is no longer there", hint="lock again: `wheelhouse lock`"
+                    f"{redacted(url)} is not there (404)",
+                    hint="lock again: `wheelhouse lock`",
+                    kind="gone",
                 )
             try:
                 yield from self._body(answer, at_most)

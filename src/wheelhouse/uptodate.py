@@ -72,16 +72,16 @@ def _same(stamp: dict[str, Any]) -> bool:
     return (
         all(sha256_of(Path(path)) == sha for path, sha in stamp["inputs"].items())
         and all(_look(Path(house["path"])) == house["files"] for house in stamp["houses"])
-        and all(_digest(Path(path)) == digest for path, digest in stamp["folders"].items())
+        and all(_digest(Path(path), inner) == digest for path, inner, digest in stamp["folders"])
     )
 
 
-def _digest(folder: Path) -> str:
-    """That of a project's folder. Raises OSError."""
+def _digest(folder: Path, subdirectory: str) -> str:
+    """That of the project in the *subdirectory* of a folder. Raises OSError."""
     from wheelhouse.sources.tree import digest
 
     try:
-        return digest(folder)
+        return digest(folder, subdirectory)
     except WheelhouseError as error:
         raise OSError(error.message) from error
 
@@ -136,17 +136,30 @@ def remember(question: Question, project: Project, houses: Sequence[House]) -> N
         if requirements.variables or not _is_what_was_built(project, requirements, houses):
             return  # what variables stand for, no file tells
         locks = [lock_path(project.root, house.manifest.target.name) for house in houses]
-        folders = [path for path in requirements.files if path.is_dir()]
-        files = [path for path in requirements.files if path not in folders]
+        folders = _folders(project, requirements)
+        files = [path for path in requirements.files if not path.is_dir()]
         inputs: Iterable[Path] = [project.file, *project.captures, *files, *locks]
         stamp = {
             "inputs": {str(path): sha256_of(path) for path in inputs},
-            "folders": {str(path): _digest(path) for path in folders},
+            "folders": [[str(path), inner, _digest(path, inner)] for path, inner in folders],
             "houses": [_remembered(house) for house in houses],
         }
     except (WheelhouseError, OSError):
         return  # the next run tells
     Store(default_root()).write_record(KIND, question.key, stamp)
+
+
+def _folders(project: Project, requirements: Requirements) -> list[tuple[Path, str]]:
+    """The folders that projects come from, and where in each such a project is."""
+    root = project.root.resolve()
+    asked = (each.direct for each in (*requirements.asked, *requirements.constraints))
+    locked = (direct for lock in requirements.locks for direct in lock.directs)
+    found = {
+        (root / direct.location.removeprefix("dir:"), direct.subdirectory)
+        for direct in (*asked, *locked)
+        if direct is not None and direct.location.startswith("dir:")
+    }
+    return sorted(each for each in found if each[0] in requirements.files)
 
 
 def _remembered(house: House) -> dict[str, Any]:

@@ -132,7 +132,7 @@ def test_what_passes_is_tried_again(store: Store, index: FlakyIndex, faults: lis
     [
         (Answer(body=DATA, cut=500), ATTEMPTS, "broke 4 times"),
         (Answer(body=b"another file"), 2, "has changed: its SHA-256 is"),
-        (Answer(status=404), 1, "no longer there"),
+        (Answer(status=404), 1, r"is not there \(404\)"),
         (Answer(status=503), 6, "answers with status 503"),
         (Answer(status=401), 1, "answers with status 401"),
         (Answer(status=403), 1, "answers with status 403"),

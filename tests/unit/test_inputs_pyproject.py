@@ -139,6 +139,7 @@ def test_addresses(tmp_path: Path) -> None:
         (f"{PROJECT}dependencies = [1]\n", {}, "project.dependencies: is no list of strings"),
         (f"{PROJECT}dependencies = ['flask==']\n", {}, '"flask==" cannot be read'),
         (f"{PROJECT}dependencies = ['flask=1']\n", {}, "by two equals signs"),
+        (f"{PROJECT}dependencies = ['flask=>1']\n", {}, "write >= for =>"),
         (f"{PROJECT}dependencies = ['./app']\n", {}, '"./app" cannot be read'),
         (FULL, {"extras": ("webui",)}, 'no extra "webui"; did you mean "web-ui"?'),
         (FULL, {"groups": ("typecheck",)}, 'no group "typecheck"; did you mean "type-check"?'),

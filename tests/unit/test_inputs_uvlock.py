@@ -176,6 +176,37 @@ def test_one_above_it_is_not_taken_in_its_place(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("file", "before", "after", "said"),
+    [
+        ("pyproject.toml", '"click>=8.1"', '"click>=8.1", "flask"', "flask"),
+        ("pyproject.toml", '"click>=8.1"', '"click>=8.2"', "click"),
+        ("pyproject.toml", '"click>=8.1",', "", "click"),
+        ("pyproject.toml", '"itsdangerous>=2.2"', '"itsdangerous>=2.2", "six"', "six"),
+        ("pyproject.toml", "jobs = [", 'jobs = ["six", ', "six"),
+        ("libs/core/pyproject.toml", '"packaging>=24"', '"packaging>=25"', "packaging"),
+    ],
+)
+def test_a_lock_of_another_pyproject(
+    tmp_path: Path, file: str, before: str, after: str, said: str
+) -> None:
+    """uv would export it all the same, and what is missing would come out in the proof."""
+    root = case(tmp_path, "uv/workspace")
+    text = (root / file).read_text("utf-8")
+    assert before in text
+    write(root, {file: text.replace(before, after, 1)})
+    (error,) = problems(root, LOCK)
+    assert error.message == f"uv.lock: {file} has changed since it was made: {said}"
+    assert error.hint == "run `uv lock`"
+
+
+def test_requirements_that_are_written_otherwise_are_the_same(tmp_path: Path) -> None:
+    root = case(tmp_path, "uv/workspace")
+    text = (root / "pyproject.toml").read_text("utf-8")
+    write(root, {"pyproject.toml": text.replace('"click>=8.1"', '"Click (>= 8.1.0)"')})
+    assert "click==8.5.1" in pins(read(root, LOCK))
+
+
+@pytest.mark.parametrize(
     ("choice", "said"),
     [
         ({"extras": ("wep",)}, "Extra `wep` is not defined"),

@@ -342,6 +342,7 @@ def test_pages_are_read_once_for_all_targets_and_threads(
     [
         ("https://corp.example/simple", "https://corp.example/simple/", True),
         ("https://corp.example/simple", "HTTPS://Corp.Example:443/simple", True),
+        ("https://corp.example/a/simple", "https://corp.example//a//simple//", True),
         ("https://corp.example/simple", "https://me:pw@corp.example/simple", True),
         ("https://pypi.org/simple", "https://pypi.python.org/simple/", True),
         ("https://corp.example/simple", "http://corp.example/simple", False),

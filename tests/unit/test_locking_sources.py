@@ -14,7 +14,7 @@ from lockingworld import MAIN, World, answer, names
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from wheelhouse.errors import BuildError, LockError
+from wheelhouse.errors import BuildError, FetchError, LockError
 from wheelhouse.events import Notice
 from wheelhouse.inputs.model import Asked, Direct, Requirements
 from wheelhouse.scheduler import Scheduler
@@ -135,6 +135,13 @@ def test_an_extra_that_there_is_not_is_told(world: World) -> None:
     ]
 
 
+def test_nothing_for_a_target_is_told(world: World) -> None:
+    lock = made(world, asked("click ; sys_platform == 'win32'"))
+    assert lock.packages == ()
+    (notice,) = [each for each in world.reporter.events if isinstance(each, Notice)]
+    assert notice.message == "nothing of what is asked for is for this target"
+
+
 def test_what_a_folder_does_not_say_its_backend_is_asked_for(world: World) -> None:
     folder(world, pyproject=DYNAMIC)
     world.containers(answer(text=metadata("my-app", "7.1", ["click<9"])))
@@ -207,6 +214,24 @@ def test_a_file_with_another_hash_than_its_line_allows(world: World) -> None:
         made(world, line)
 
 
+def test_what_cannot_be_had_is_told_with_its_line_and_what_to_do(world: World) -> None:
+    """Locking again, the advice for what a lock has, would not help."""
+    name = "demo-1.0-py3-none-any.whl"
+    wheel(world.root / name, "demo", "1.0")
+    with FlakyIndex() as server:
+        url = server.url(f"/{name}")
+        server.on(f"/{name}", Answer(status=404))
+        with pytest.raises(FetchError) as gone:
+            made(world, asked("demo", location=url))
+        server.on(f"/{name}", Answer(body=(world.root / name).read_bytes()))
+        with pytest.raises(FetchError) as changed:
+            made(world, asked("demo", location=url, hashes=(sha("one"),)))
+    assert gone.value.message == f"{MAIN}:1: {url} is not there (404)"
+    assert gone.value.hint == "correct the address"
+    assert changed.value.message.startswith(f"{MAIN}:1: {url} has changed: its SHA-256 is ")
+    assert str(changed.value.hint).startswith("find out why; renew the hash in the line")
+
+
 def test_what_comes_from_a_place_may_name_others(world: World) -> None:
     name = "demo-1.0-py3-none-any.whl"
     inner = world.root / name
@@ -216,7 +241,7 @@ def test_what_comes_from_a_place_may_name_others(world: World) -> None:
     lock = made(world, asked("my-app", location="dir:app"))
     assert names(lock) == ["click 8.1", "demo 1.0", "my-app 1.2"]
     assert lock.packages[1].required_by == ("my-app",)
-    assert lock.packages[1].direct == Direct(location=f"file:{inner}")
+    assert lock.packages[1].direct == Direct(location=f"file:{name}")  # the same on all machines
 
 
 def test_what_comes_from_elsewhere_names_nothing_of_this_machine(

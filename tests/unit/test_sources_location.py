@@ -12,6 +12,7 @@ from wheelhouse.sources.location import (
     direct_from_url,
     from_pylock,
     hashes_in,
+    is_here,
     is_mutable,
     parse,
     path_location,
@@ -84,6 +85,11 @@ def test_only_what_lies_here_can_change() -> None:
     ]
 
 
+def test_what_is_on_this_machine() -> None:
+    here = ("file:x", "dir:x", "git+file:///x", "git+https://h/x", "https://h/x")
+    assert [is_here(each) for each in here] == [True, True, True, False, False]
+
+
 def test_paths_are_relative_to_the_project() -> None:
     root = Path("/home/me/project")
     assert path_location(root / "vendor/d.whl", root, folder=False) == "file:vendor/d.whl"
@@ -109,10 +115,11 @@ def test_paths_are_relative_to_the_project() -> None:
         ),
         ("file:///srv/my%20lib/d-1.0.whl", Direct(location="file:/srv/my lib/d-1.0.whl")),
         ("file:///srv/my%20lib", Direct(location="dir:/srv/my lib")),
+        ("file:///home/me/project/app/../lib/", Direct(location="dir:lib")),
     ],
 )
 def test_a_url_of_a_requirement_is_taken_apart(url: str, direct: Direct) -> None:
-    assert direct_from_url(url) == direct
+    assert direct_from_url(url, Path("/home/me/project")) == direct
 
 
 def test_hashes_of_urls() -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from configfolder import SERVER
+from gitfactory import ENVIRONMENT, PYPROJECT, git, repository
 from lockingfactory import interpreter
 from packaging.utils import canonicalize_name
 
@@ -45,10 +46,10 @@ captured = "server.json"
 class Finished:
     """A project whose wheelhouse has just been built."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, more: str = "click") -> None:
         self.root = root / "project"
         (self.root / "dist").mkdir(parents=True)
-        (self.root / "more.txt").write_text("click\n")
+        (self.root / "more.txt").write_text(f"{more}\n")
         (self.root / "requirements.txt").write_text("demo\n-r more.txt\n")
         (self.root / "server.json").write_text(SERVER)
         self.file = self.root / "wheelhouse.toml"
@@ -107,6 +108,22 @@ def test_after_a_build_nothing_has_changed(done: Finished) -> None:
             message="nothing changed",
         )
     ]
+
+
+def test_a_folder_is_as_it_was_if_its_version_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tag of git changes no file, but the version of what is built."""
+    for name, value in {**ENVIRONMENT, "WHEELHOUSE_CACHE": str(tmp_path / "cache")}.items():
+        monkeypatch.setenv(name, value)
+    scm = PYPROJECT.replace('"setuptools"', '"setuptools-scm"')
+    versioned = scm.replace('version = "1.0"', 'dynamic = ["version"]')
+    app = repository(tmp_path / "project/app", {"pkg/pyproject.toml": versioned})
+    done = Finished(tmp_path, "./app#subdirectory=pkg")
+    done.remember()
+    assert unchanged(done.question) is not None
+    git(app, "tag", "v7.0")
+    assert unchanged(done.question) is None
 
 
 def test_the_project_files_own_inputs_are_not_missed_where_others_were_named(

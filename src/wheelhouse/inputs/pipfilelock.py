@@ -31,6 +31,7 @@ from wheelhouse.inputs.lockreading import (
     with_project,
 )
 from wheelhouse.inputs.model import Requirements
+from wheelhouse.inputs.requirementlines import refuse_secret
 from wheelhouse.inputs.tomllock import strings, table, tables
 from wheelhouse.wording import printable, quoted
 

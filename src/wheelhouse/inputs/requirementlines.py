@@ -172,7 +172,10 @@ def check_variables(line: Line, environment: Mapping[str, str]) -> None:
 
 
 def refuse_secret(name: str) -> None:
-    """Refuse the variable *name* in a URL's path if it says that it is a secret. Raises Unusable."""
+    """Refuse the variable *name* in a URL's path if its words say that it is a secret.
+
+    :raises Unusable: they do.
+    """
     if _SECRETS & set(name.upper().split("_")):
         raise Unusable(
             f"takes in {name} where locks would show it",

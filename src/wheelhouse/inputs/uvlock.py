@@ -3,8 +3,8 @@
 Of the project, uv takes what a deployment wants: `uv sync --no-dev`. That is the project, if it is
 a package, and all that it depends on; its default groups, but for `dev`; and the extras and groups
 that are chosen beyond that, `dev` perhaps among them. uv resolves nothing, asks no index and
-needs no Python for it. Whether the lock is of the `pyproject.toml` as it is now, only a new
-resolution could tell, so that is left to `uv lock --check`.
+needs no Python for it. It does not look whether the lock is of the `pyproject.toml` as it is now:
+`uvstale.py` does, as far as that can be told without a new resolution.
 """
 
 from __future__ import annotations
@@ -15,16 +15,18 @@ import signal
 import subprocess
 import tomllib
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from wheelhouse.errors import ConfigError, InterruptedRunError
+from wheelhouse.errors import ConfigError, InterruptedRunError, raise_all
 from wheelhouse.inputs.addresses import redacted
 from wheelhouse.inputs.lockentries import LockFile
 from wheelhouse.inputs.lockreading import Places, with_project
 from wheelhouse.inputs.model import Requirements
 from wheelhouse.inputs.pylockfile import from_pylock
 from wheelhouse.inputs.tomllock import read_beside, read_toml, table, tables
+from wheelhouse.inputs.uvstale import changed_since
 from wheelhouse.text import sanitize
+from wheelhouse.wording import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,6 +67,7 @@ def read_uv_lock(root: Path, file: InputFile) -> Requirements:
             hint="put the project's pyproject.toml beside it, or name what `uv export --format "
             "pylock.toml` writes instead",
         )
+    _refuse_old(lock, root)
     places = Places(root, lock.path.parent)
     exported = tomllib.loads(_exported(lock, file))
     about = LockFile(path=lock.shown, renew=RENEW)
@@ -136,11 +139,36 @@ def _hint(why: str) -> str:
     )
 
 
+def _refuse_old(lock: TomlFile, root: Path) -> None:
+    """Raise ConfigError if projects of the workspace require something else than *lock* says."""
+    errors = []
+    for package in tables(lock.data, "package"):
+        path = _project_file(lock, package)
+        if path is None or not path.is_relative_to(root):
+            continue
+        project = read_toml(root, path)
+        if changed := changed_since(package, project.data):
+            errors.append(
+                ConfigError(
+                    f"{lock.shown}: {project.shown} has changed since it was made: "
+                    f"{printable(', '.join(changed))}",
+                    hint=f"run `{RENEW}`",
+                )
+            )
+    raise_all(errors)
+
+
 def _members(lock: TomlFile, root: Path) -> Iterator[tuple[Path, str]]:
     """The other `pyproject.toml` files of its workspace, with the SHA-256 of each."""
     for package in tables(lock.data, "package"):
-        source = table(package, "source")
-        folder = source.get("editable") or source.get("virtual") or source.get("directory")
-        path = lock.path.parent / str(folder) / "pyproject.toml"
-        if folder not in (None, ".") and path.is_file() and path.resolve().is_relative_to(root):
-            yield path.resolve(), hashlib.sha256(path.read_bytes()).hexdigest()
+        path = _project_file(lock, package)
+        if path is not None and path.parent != lock.path.parent and path.is_relative_to(root):
+            yield path, hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _project_file(lock: TomlFile, package: dict[str, Any]) -> Path | None:
+    """The `pyproject.toml` of *package*, resolved, if it is of a folder with one."""
+    source = table(package, "source")
+    folder = source.get("editable") or source.get("virtual") or source.get("directory")
+    path = (lock.path.parent / str(folder) / "pyproject.toml").resolve()
+    return path if folder is not None and path.is_file() else None

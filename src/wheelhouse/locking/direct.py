@@ -21,7 +21,7 @@ from packaging.utils import (
 )
 from packaging.version import InvalidVersion, Version
 
-from wheelhouse.errors import BuildError, LockError
+from wheelhouse.errors import BuildError, FetchError, LockError
 from wheelhouse.inputs.model import Asked
 from wheelhouse.locking.candidates import Release, TagRanks
 from wheelhouse.locking.index import IndexFile
@@ -87,6 +87,7 @@ class DirectSources:
 
     :param ask: asks the backend of a package's source for METADATA; raises BuildError.
     :param old: the lock whose pins are kept.
+    :param root: the project's folder; what is inside is told relative to it.
     """
 
     def __init__(
@@ -96,8 +97,10 @@ class DirectSources:
         interpreter: Interpreter,
         ask: Callable[[LockedPackage], str],
         old: Lock | None,
+        root: Path,
     ) -> None:
         self._fetcher = fetcher
+        self._root = root
         self._pinner = pinner
         self._interpreter = interpreter
         self._ask = ask
@@ -155,7 +158,7 @@ class DirectSources:
             if requirement.url is not None and holds(
                 requirement.marker, self._interpreter.environment, extras
             ):
-                found = direct_from_url(requirement.url)
+                found = direct_from_url(requirement.url, self._root)
                 if is_here(found.location) and not is_here(release.requested.location):
                     raise _reaching_in(release, found, line)
                 yield Asked(
@@ -185,8 +188,11 @@ class DirectSources:
     def _release(self, line: Asked, direct: Direct) -> tuple[DirectRelease, str]:
         """It, with its whole METADATA."""
         if direct not in self._found:
-            location, sha256 = self._located(line, direct)
-            path = self._fetcher.fetch(location, sha256)
+            try:
+                location, sha256 = self._located(line, direct)
+                path = self._fetcher.fetch(location, sha256)
+            except FetchError as error:
+                raise _of_line(error, line) from error
             is_wheel = urlsplit(location).path.endswith(".whl")
             look = self._wheel if is_wheel else self._source
             self._found[direct] = look(line, direct, location, sha256, path)
@@ -252,6 +258,22 @@ class DirectSources:
         name, version = _identity(line, direct, metadata)
         release = _release_of(version, metadata, source=file)
         return _found(name, release, metadata, direct), metadata
+
+
+def _of_line(error: FetchError, line: Asked) -> FetchError:
+    """*error* with the line that it comes from, and what to do about that."""
+    hint = error.hint
+    if error.kind == "gone":
+        hint = "correct the address"
+    elif error.kind == "changed" and line.hashes:
+        hint = "find out why; renew the hash in the line only if the change is right"
+    return FetchError(
+        f"{line.origin}: {error.message}",
+        hint=hint,
+        context=error.context,
+        evidence=error.evidence,
+        kind=error.kind,
+    )
 
 
 def _reaching_in(release: DirectRelease, wanted: Direct, line: Asked) -> LockError:

@@ -18,6 +18,7 @@ by giving another its name.
 
 from __future__ import annotations
 
+import re
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -215,11 +216,12 @@ class _Seen:
 
 
 def spelled(url: str) -> str:
-    """*url* as all spellings of it are: without a slash at its end, the host in lower case."""
+    """*url* as all spellings of it are: without slashes too many, the host in lower case."""
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2].lower()
     port = {"https": ":443", "http": ":80"}.get(parts.scheme.lower(), "")
-    found = f"{parts.scheme.lower()}://{host.removesuffix(port)}{parts.path.rstrip('/')}"
+    path = re.sub("/{2,}", "/", parts.path).rstrip("/")
+    found = f"{parts.scheme.lower()}://{host.removesuffix(port)}{path}"
     return PUBLIC[0] if found in PUBLIC else found
 
 

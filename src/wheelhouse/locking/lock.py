@@ -184,7 +184,9 @@ class Locker:
             asking = partial(inspector.metadata_of, package)
             return self._scheduler.submit("containers", asking, cost=SOON).result()
 
-        return DirectSources(self._fetcher, self._pinner, interpreter, ask, old).take(requirements)
+        root = self._project.root
+        sources = DirectSources(self._fetcher, self._pinner, interpreter, ask, old, root)
+        return sources.take(requirements)
 
     def _package(self, pin: Pin, view: View, edges: Edges) -> LockedPackage:
         required_by, requires = edges.required_by[pin.name], edges.requires[pin.name]

@@ -37,9 +37,18 @@ def warnings(
 ) -> Iterator[Notice]:
     """One notice for each of *packages* that was withdrawn or is no longer cared for.
 
+    And one if there are none at all.
+
     :param status: a project's status, as its index tells.
     :raises WheelhouseError: what *status* raises.
     """
+    packages = list(packages)
+    if not packages:
+        yield Notice(
+            target=target,
+            message="nothing of what is asked for is for this target",
+            hint="look at the markers of the requirements",
+        )
     for package in packages:
         if package.yanked is not None:
             reason = f": {sanitize(package.yanked)}" if package.yanked else ""

@@ -16,6 +16,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from os.path import normpath
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -23,7 +25,6 @@ from wheelhouse.inputs.model import Direct
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from packaging.pylock import PackageArchive, PackageDirectory, PackageVcs
 
@@ -161,8 +162,11 @@ def without_credentials(url: str) -> str:
     return f"{scheme}{separator}{kept}{rest[len(f'{user}{at}') :]}"
 
 
-def direct_from_url(url: str) -> Direct:
-    """What a URL of a requirement (PEP 508, or pip's) says; hashes in it are :func:`hashes_in`."""
+def direct_from_url(url: str, root: Path) -> Direct:
+    """What a URL of a requirement (PEP 508, or pip's) says; hashes in it are :func:`hashes_in`.
+
+    :param root: the project's folder; what is inside is told relative to it.
+    """
     address, _, _ = url.partition("#")
     subdirectory = _fragment(url).get("subdirectory", "")
     if address.startswith("git+"):
@@ -171,9 +175,10 @@ def direct_from_url(url: str) -> Direct:
             location=repository_location(address), revision=revision, subdirectory=subdirectory
         )
     if address.startswith("file:"):
-        path = unquote(urlsplit(address).path)
-        kind = "file" if path.endswith(ARCHIVES) else "dir"
-        return Direct(location=f"{kind}:{path}", subdirectory=subdirectory)
+        path = Path(normpath(unquote(urlsplit(address).path)))
+        is_folder = not path.name.endswith(ARCHIVES)
+        location = path_location(path, root, folder=is_folder)
+        return Direct(location=location, subdirectory=subdirectory)
     return Direct(location=without_credentials(address), subdirectory=subdirectory)
 
 
