@@ -195,7 +195,10 @@ def test_a_lock_of_another_pyproject(
     assert before in text
     write(root, {file: text.replace(before, after, 1)})
     (error,) = problems(root, LOCK)
-    assert error.message == f"uv.lock: {file} has changed since it was made: {said}"
+    assert (
+        error.message
+        == f"uv.lock: {file} has changed since it was made, in what it requires: {said}"
+    )
     assert error.hint == "run `uv lock`"
 
 

@@ -315,3 +315,12 @@ def test_a_package_is_locked_with_its_index(world: World) -> None:
     world.index.pages[key] = replace(world.index.pages[key], index="https://corp.example/simple")
     lock = made(world, asked("click"))
     assert lock.packages[0].index == "https://corp.example/simple"
+
+
+def test_two_locks_that_have_a_package_from_different_indexes(world: World) -> None:
+    one = replace(asked("click==8.1", closed=True), index="https://one.example/simple")
+    two = replace(one, index="https://two.example/simple", origin="poetry.lock")
+    with pytest.raises(
+        LockError, match=r"uv\.lock has click from https://one\.example/simple, and poetry\.lock"
+    ):
+        made(world, one, two)

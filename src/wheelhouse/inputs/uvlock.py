@@ -150,8 +150,8 @@ def _refuse_old(lock: TomlFile, root: Path) -> None:
         if changed := changed_since(package, project.data):
             errors.append(
                 ConfigError(
-                    f"{lock.shown}: {project.shown} has changed since it was made: "
-                    f"{printable(', '.join(changed))}",
+                    f"{lock.shown}: {project.shown} has changed since it was made, "
+                    f"in what it requires: {printable(', '.join(changed))}",
                     hint=f"run `{RENEW}`",
                 )
             )

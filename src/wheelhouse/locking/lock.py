@@ -11,6 +11,7 @@ from wheelhouse.building.circumstances import circumstances
 from wheelhouse.building.mending import Mender
 from wheelhouse.errors import LockError
 from wheelhouse.events import step
+from wheelhouse.fetcherrors import redacted
 from wheelhouse.finding import DistributionFinder
 from wheelhouse.locking.bypass import find_bypass
 from wheelhouse.locking.direct import DirectSources
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     from wheelhouse.config import Project
     from wheelhouse.engine import TargetImages
     from wheelhouse.fetch import Fetcher
-    from wheelhouse.inputs.model import Requirements
+    from wheelhouse.inputs.model import Asked, Requirements
     from wheelhouse.locking.candidates import Release
     from wheelhouse.locking.direct import DirectRelease, Pinner
     from wheelhouse.locking.edges import Edges
@@ -127,7 +128,7 @@ class Locker:
         :raises BuildError: a backend fails to say what it needs.
         """
         requirements = requirements.chosen_for(interpreter.environment)
-        bound = {each.name: each.index for each in requirements.asked if each.index is not None}
+        bound = _bound(requirements)
         inspector = self.inspector(
             *(target, interpreter, images, taught or old),
             asked=_origins(requirements),
@@ -351,6 +352,25 @@ class Locker:
         )
         for notice in notices:
             self._runner.reporter.emit(notice)
+
+
+def _bound(requirements: Requirements) -> Mapping[NormalizedName, str]:
+    """By name, the index that a lock among the inputs has it from.
+
+    :raises LockError: two of them have it from different ones.
+    """
+    found: dict[NormalizedName, Asked] = {}
+    for each in requirements.asked:
+        if each.index is None:
+            continue
+        other = found.setdefault(each.name, each)
+        if other.index != each.index:
+            raise LockError(
+                f"{other.origin} has {each.name} from {redacted(other.index or '')}, and "
+                f"{each.origin} from {redacted(each.index)}",
+                hint="have one of them, or lock both anew with the same index",
+            )
+    return {name: each.index for name, each in found.items() if each.index is not None}
 
 
 def _worth_locking(files: Sequence[IndexFile]) -> list[IndexFile]:
