@@ -347,3 +347,11 @@ def test_a_target_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     write(tmp_path, {LOCK: text})
     (error,) = problems(tmp_path, LOCK)
     assert error.message == 'pdm.lock: has a target whose requires_python is none: "three"'
+
+
+def test_an_extra_that_was_not_locked_is_told_as_one(tmp_path: Path) -> None:
+    text = locked(package("six"), metadata='groups = ["default"]')
+    project = '[project]\nname = "a"\n[project.optional-dependencies]\nweb = ["six"]\n'
+    write(tmp_path, {LOCK: text, "pyproject.toml": project})
+    (error,) = problems(tmp_path, LOCK, extras=("web",))
+    assert error.message == 'pdm.lock: was made without the extra "web"'

@@ -182,8 +182,9 @@ class _Reader:
         )
         wanted = {DEFAULT, *self.file.groups, *self.file.extras}
         for name in sorted(wanted - locked) if locked else ():
+            kind = "group" if name in (DEFAULT, *self.file.groups) else "extra"
             raise ConfigError(
-                f"{self.lock.shown}: was made without the group {quoted(name)}",
+                f"{self.lock.shown}: was made without the {kind} {quoted(name)}",
                 hint=f"run `{RENEW} -G :all`",
             )
         return frozenset(wanted)
