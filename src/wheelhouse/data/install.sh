@@ -468,9 +468,13 @@ fits_together() {
 def named(text):
     return re.sub("[-_.]+", "-", text).lower()
 own = {named(line.split("==")[0]) for line in open(sys.argv[1]) if "==" in line and line[0] != "#"}
-told = [line for line in sys.stdin if named(line.split(" ")[0]) in own]
+without = set(map(named, sys.argv[2].split()))
+def counts(line):
+    lacks = re.search(" (?:requires|has requirement) ([A-Za-z0-9._-]+)", line)
+    return named(line.split(" ")[0]) in own and not (lacks and named(lacks.group(1)) in without)
+told = [line for line in sys.stdin if counts(line)]
 sys.stderr.write("".join(told))
-sys.exit(1 if told else 0)' "$here/requirements.txt"
+sys.exit(1 if told else 0)' "$here/requirements.txt" "$without"
 }
 
 install_into_venv() {
