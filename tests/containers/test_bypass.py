@@ -88,8 +88,8 @@ def test_what_the_distribution_and_others_bring(workplace: Workplace, index: Loc
     assert "six" not in refused.stderr
     accepted = check(workplace.house(), manifest.runtime.id, "--without", "baked")
     assert accepted.returncode == 0, accepted.stderr
-    done = install(workplace.house(), manifest.runtime.id, "--without", "baked")
-    assert (done.returncode, done.stderr) == (0, "")
+    installed = install(workplace.house(), manifest.runtime.id, "--without", "baked")
+    assert (installed.returncode, installed.stderr) == (0, "")
 
 
 def test_what_nobody_brings(workplace: Workplace, index: LocalIndex) -> None:
