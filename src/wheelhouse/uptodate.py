@@ -152,12 +152,10 @@ def remember(question: Question, project: Project, houses: Sequence[House]) -> N
 def _folders(project: Project, requirements: Requirements) -> list[tuple[Path, str]]:
     """The folders that projects come from, and where in each such a project is."""
     root = project.root.resolve()
-    asked = (each.direct for each in (*requirements.asked, *requirements.constraints))
-    locked = (direct for lock in requirements.locks for direct in lock.directs)
     found = {
         (root / direct.location.removeprefix("dir:"), direct.subdirectory)
-        for direct in (*asked, *locked)
-        if direct is not None and direct.location.startswith("dir:")
+        for direct in requirements.directs
+        if direct.location.startswith("dir:")
     }
     return sorted(each for each in found if each[0] in requirements.files)
 

@@ -10,7 +10,6 @@ from wheelhouse.inputs.model import Direct
 from wheelhouse.sources.location import (
     Location,
     direct_from_url,
-    from_pylock,
     hashes_in,
     is_here,
     is_mutable,
@@ -167,9 +166,9 @@ def test_a_person_sees_no_secret(given: Direct | Location, told: str) -> None:
         (Direct(location="dir:app"), "dir:app", {"path": "app", "editable": False}),
     ],
 )
-def test_a_lock_file_tells_of_it_and_is_read_back(
+def test_a_lock_file_tells_of_it_as_it_is_pinned(
     direct: Direct, location: str, fields: dict[str, object]
 ) -> None:
     source = pylock_source(direct, location, SHA256)
     assert {name: getattr(source, name) for name in fields} == fields
-    assert from_pylock(source) == (direct, location)
+    assert pinned(direct, COMMIT if direct.location.startswith("git+") else "") == location

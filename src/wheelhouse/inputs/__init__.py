@@ -178,7 +178,7 @@ def _named(root: Path, requirements: Requirements) -> dict[Path, str]:
     """
     found: dict[Path, str] = {}
     errors: list[WheelhouseError] = []
-    for direct, origin in _origins(requirements).items():
+    for direct, origin in requirements.directs.items():
         kind, _, place = direct.location.partition(":")
         if kind not in ("file", "dir"):
             continue
@@ -197,18 +197,6 @@ def _unreadable(origin: str, path: str, error: OSError) -> ConfigError:
     return ConfigError(
         f"{origin}: {path} cannot be read: {printable(why)}", hint="name what is there"
     )
-
-
-def _origins(requirements: Requirements) -> dict[Direct, str | None]:
-    """What comes from elsewhere than an index; and where it is asked for, if not by a lock."""
-    found: dict[Direct, str | None] = {}
-    for each in (*requirements.asked, *requirements.constraints):
-        if each.direct is not None:
-            found.setdefault(each.direct, each.origin)
-    for lock in requirements.locks:
-        for direct in lock.directs:
-            found.setdefault(direct, None)
-    return found
 
 
 def _digest(path: Path, direct: Direct) -> str:

@@ -159,6 +159,18 @@ class Requirements:
         ]
         return frozenset().union(*found)
 
+    @property
+    def directs(self) -> Mapping[Direct, str | None]:
+        """What comes from elsewhere than an index; and where it is asked for, if not by a lock."""
+        found: dict[Direct, str | None] = {}
+        for each in (*self.asked, *self.constraints):
+            if each.direct is not None:
+                found.setdefault(each.direct, each.origin)
+        for lock in self.locks:
+            for direct in lock.directs:
+                found.setdefault(direct, None)
+        return found
+
     def chosen_for(self, environment: Mapping[str, str]) -> Requirements:
         """The same for one target, what its locks have for it among what is asked for.
 

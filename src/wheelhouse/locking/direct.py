@@ -170,11 +170,9 @@ class DirectSources:
 
     @staticmethod
     def _named(line: Asked, release: DirectRelease) -> Asked:
-        requirement = line.requirement
+        requirement = Requirement(str(line.requirement))
         if line.unnamed:
-            extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
-            marker = f" ; {requirement.marker}" if requirement.marker else ""
-            requirement = Requirement(f"{release.name}{extras}{marker}")
+            requirement.name = release.name
         elif release.name != line.name:
             raise LockError(
                 f"{line.origin} asks for {line.name}, but what lies at "

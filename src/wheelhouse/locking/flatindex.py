@@ -89,8 +89,8 @@ class FlatPage(Place):
         return page_from_html(_NOBODY, answer.url, answer.content).files
 
 
-class LocalFiles(Place):
-    """A folder with files of any project, or a page of links to them, on this machine.
+class _Local(Place):
+    """A place on this machine.
 
     :param root: the project's folder; what is inside is told relative to it.
     """
@@ -99,6 +99,10 @@ class LocalFiles(Place):
         super().__init__(url, name)
         self._path = path_of(url)
         self._root = root
+
+
+class LocalFiles(_Local):
+    """A folder with files of any project, or a page of links to them, on this machine."""
 
     def read(self, name: NormalizedName) -> ProjectPage | None:
         """See :meth:`~wheelhouse.locking.index.Place.read`."""
@@ -112,16 +116,8 @@ class LocalFiles(Place):
         return _listed(self._path, self.title)
 
 
-class LocalIndex(Place):
-    """An index as files of this machine, in the layout of PEP 503.
-
-    :param root: the project's folder; what is inside is told relative to it.
-    """
-
-    def __init__(self, url: str, root: Path, name: str = "") -> None:
-        super().__init__(url, name)
-        self._path = path_of(url)
-        self._root = root
+class LocalIndex(_Local):
+    """An index as files of this machine, in the layout of PEP 503."""
 
     def read(self, name: NormalizedName) -> ProjectPage | None:
         """See :meth:`~wheelhouse.locking.index.Place.read`."""

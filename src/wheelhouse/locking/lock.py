@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from wheelhouse.locking.index import IndexFile
     from wheelhouse.locking.indexes import Shelves
     from wheelhouse.locking.metadata import MetadataBuilder
-    from wheelhouse.locking.model import AddedRequirement, LockedFile, RefusedFile
+    from wheelhouse.locking.model import AddedRequirement, RefusedFile
     from wheelhouse.locking.resolver import Pin
     from wheelhouse.scheduler import Scheduler
     from wheelhouse.targets import Interpreter, Target
@@ -197,19 +197,17 @@ class Locker:
         files = _worth_locking(release.files(view.policy.source_of(pin.name)))
         sdist = release.sdist if release.sdist in files else None
         page = view.page_of(pin.name)
+        locked = partial(locked_file, fetcher=self._fetcher)
         return LockedPackage(
             name=pin.name,
             version=pin.version,
-            wheels=tuple(self._locked(file) for file in files if file is not release.sdist),
-            sdist=self._locked(sdist) if sdist else None,
+            wheels=tuple(locked(file) for file in files if file is not release.sdist),
+            sdist=locked(sdist) if sdist else None,
             required_by=required_by,
             yanked=release.yanked,
             index=portable_url(page.index, self._project.root) or None if page else None,
             requires=requires,
         )
-
-    def _locked(self, file: IndexFile) -> LockedFile:
-        return locked_file(file, self._fetcher)
 
     def _homes(self, lock: Lock | None) -> Mapping[NormalizedName, str]:
         """By name, the URL of the index that *lock* has it from; of build requirements, too."""

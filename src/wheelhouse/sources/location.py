@@ -247,24 +247,3 @@ def pylock_source(
         hashes={"sha256": sha256},
         subdirectory=inner,
     )
-
-
-def from_pylock(source: PackageVcs | PackageArchive | PackageDirectory) -> tuple[Direct, str]:
-    """What :func:`pylock_source` was made of: what was asked for, and the location it is pinned to.
-
-    :raises ValueError: it cannot have been made by that.
-    """
-    from packaging.pylock import PackageDirectory, PackageVcs
-
-    commit = revision = ""
-    if isinstance(source, PackageVcs):
-        location, commit = f"git+{source.url}", source.commit_id
-        revision = source.requested_revision or ""
-        if source.type != "git" or not source.url or not _COMMIT.fullmatch(commit):
-            raise ValueError("it is no commit of a git repository")
-    elif isinstance(source, PackageDirectory):
-        location = f"dir:{source.path}"
-    else:
-        location = source.url if source.url is not None else f"file:{source.path}"
-    direct = Direct(location=location, revision=revision, subdirectory=source.subdirectory or "")
-    return direct, pinned(direct, commit)
