@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test unit check fix bench natives locks constraints clean
+.PHONY: help quickstart test unit faults check fix bench natives locks constraints clean
 
 bin := .venv/bin
 example := examples/webapp
@@ -16,6 +16,7 @@ PYTEST ?=
 BENCH ?=
 NATIVES ?=
 LOCKS ?=
+FAULTS ?=
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +38,11 @@ test: .venv/developing ## All tests, with real containers
 
 unit: .venv/developing ## Only the tests that need no container and no index
 	$(bin)/pytest -m 'not containers and not index' $(PYTEST)
+
+faults: .venv/developing ## The fault suite, with its figures
+	@scripts/engine
+	@scripts/images debian12
+	PYTHONPATH=tests $(bin)/python -m faults $(FAULTS)
 
 check: .venv/developing ## Style and types
 	$(bin)/ruff check .

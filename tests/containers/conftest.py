@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
-from projects import LocalIndex, serving
 
+from projects import LocalIndex, serving
 from wheelhouse.engine.docker import LABEL, OWNER, connect, is_orphan
 
 if TYPE_CHECKING:

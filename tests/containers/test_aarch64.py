@@ -10,8 +10,8 @@ import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
-from projects import LocalIndex, ProjectSdist, write_project
 
+from projects import LocalIndex, ProjectSdist, write_project
 from wheelhouse import emulation
 from wheelhouse.bootstrap import check_host
 from wheelhouse.engine.docker import DockerEngine, connect

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from conftest import Workplace, orphans, wait_for
+
 from projects import LocalIndex, ProjectSdist, write_project
 
 if TYPE_CHECKING:

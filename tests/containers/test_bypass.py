@@ -7,8 +7,8 @@ import tomllib
 from typing import TYPE_CHECKING
 
 import pytest
-from projects import LocalIndex, ProjectSdist, write_project
 
+from projects import LocalIndex, ProjectSdist, write_project
 from wheelhouse.manifest import Bypassed, read_manifest
 
 if TYPE_CHECKING:

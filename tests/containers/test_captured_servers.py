@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from projects import LocalIndex, ProjectSdist
 
 import wheelhouse
+from projects import LocalIndex, ProjectSdist
 from wheelhouse.building.runner import Runner
 from wheelhouse.capture import read_capture
 from wheelhouse.cli.workbench import open_engine

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from conftest import wait_for
-from projects import LocalIndex, ProjectSdist, write_project
 
+from projects import LocalIndex, ProjectSdist, write_project
 from wheelhouse.engine.docker import connect
 from wheelhouse.engine.docker_command import LABEL as COMMAND
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from conftest import wait_for
+
 from projects import LocalIndex, ProjectSdist, write_project
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
+
 from projects import LocalIndex, ProjectSdist, write_project
 
 if TYPE_CHECKING:

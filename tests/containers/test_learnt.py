@@ -8,8 +8,8 @@ import tomllib
 from typing import TYPE_CHECKING
 
 import pytest
-from projects import LocalIndex, ProjectSdist, write_project
 
+from projects import LocalIndex, ProjectSdist, write_project
 from wheelhouse.manifest import read_manifest
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import tomllib
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from projects import NATIVE, LocalIndex, ProjectSdist, write_project
 
+from projects import NATIVE, LocalIndex, ProjectSdist, write_project
 from wheelhouse.manifest import BuiltStory, read_manifest
 
 if TYPE_CHECKING:

@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING
 import pytest
 from conftest import Finished, Workplace
 from packaging.utils import canonicalize_name
-from projects import LocalIndex, ProjectSdist, serving, write_project
 
 from housefactory import Package, wheel_bytes
 from indexservers import devpi, gate, pypiserver, servers
+from projects import LocalIndex, ProjectSdist, serving, write_project
 from wheelhouse.credentials import Credentials
 from wheelhouse.engine.docker import LABEL, connect
 from wheelhouse.fetch import Client, Fetcher

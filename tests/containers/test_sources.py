@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
 from projects import ProjectSdist, write_project
 
 if TYPE_CHECKING:
     from conftest import Workplace
+
     from projects import LocalIndex
 
 sys.path.append(str(Path(__file__).parents[1] / "unit"))

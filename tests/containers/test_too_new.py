@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 from packaging.version import Version
-from projects import LocalIndex, ProjectSdist, write_project
 
 import liars
+from projects import LocalIndex, ProjectSdist, write_project
 from wheelhouse import planning, supplying
 from wheelhouse.cli.workbench import workbench
 from wheelhouse.config import load_project

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
 import pytest
-from projects import LocalIndex, ProjectSdist, write_project
 
 from housefactory import Package, wheel_bytes
+from projects import LocalIndex, ProjectSdist, write_project
 from wheelhouse.manifest import read_manifest
 
 if TYPE_CHECKING:

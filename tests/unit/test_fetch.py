@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 import requests
-from flakyindex import Answer, FlakyIndex
 from lockingfactory import sha
 
+from flakyindex import Answer, FlakyIndex
 from wheelhouse.credentials import Credentials
 from wheelhouse.errors import FetchError, InterruptedRunError
 from wheelhouse.fetch import (

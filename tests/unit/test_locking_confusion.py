@@ -9,12 +9,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from flakyindex import Answer, FlakyIndex
 from lockingfactory import images, interpreter, metadata, sha, tar_bytes, target
 from lockingworld import World, answer
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from flakyindex import Answer, FlakyIndex
 from wheelhouse.errors import WheelhouseError
 from wheelhouse.fetch import Client
 from wheelhouse.inputs.model import Asked, Requirements

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, NoReturn
 
 import lockingfactory
 import pytest
-from flakyindex import Answer, FlakyIndex
 from lockingfactory import NoBuilder, interpreter, metadata, sha, tar_bytes, target, wheel_bytes
 from packaging.utils import canonicalize_name
 
+from flakyindex import Answer, FlakyIndex
 from wheelhouse.credentials import Credentials
 from wheelhouse.errors import FetchError
 from wheelhouse.fetch import Client, Fetcher

@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from flakyindex import JSON, Answer, FlakyIndex
 from lockingfactory import sha
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
+from flakyindex import JSON, Answer, FlakyIndex
 from wheelhouse.errors import FetchError
 from wheelhouse.fetch import Client, Fetcher
 from wheelhouse.locking.index import (

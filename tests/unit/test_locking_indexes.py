@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import lockingfactory
 import pytest
-from flakyindex import JSON, Answer, FlakyIndex
 from lockingfactory import sha, target
 from packaging.utils import canonicalize_name
 
+from flakyindex import JSON, Answer, FlakyIndex
 from wheelhouse.config import PackageSettings
 from wheelhouse.errors import ConfigError, FetchError
 from wheelhouse.fetch import Client

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from flakyindex import Answer, FlakyIndex
 from lockingfactory import (
     NoBuilder,
     index_file,
@@ -20,6 +19,7 @@ from lockingfactory import (
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
+from flakyindex import Answer, FlakyIndex
 from wheelhouse.errors import BuildError, FetchError
 from wheelhouse.fetch import Client, Fetcher
 from wheelhouse.locking import metadata as module

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from flakyindex import Answer, FlakyIndex
 from lockingfactory import (
     UPLOADED,
     FakeIndex,
@@ -25,6 +24,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
+from flakyindex import Answer, FlakyIndex
 from wheelhouse.errors import (
     BuildError,
     FetchError,

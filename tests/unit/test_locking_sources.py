@@ -8,12 +8,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from flakyindex import Answer, FlakyIndex
 from lockingfactory import interpreter, metadata, sha, target
 from lockingworld import MAIN, World, answer, names
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from flakyindex import Answer, FlakyIndex
 from wheelhouse.errors import BuildError, FetchError, LockError
 from wheelhouse.events import Notice
 from wheelhouse.inputs.model import Asked, Direct, Requirements

@@ -10,8 +10,8 @@ from fakeengine import FakeContainer, FakeEngine, file_frame, frame
 from lockingfactory import NoPackages, images, interpreter, locked, project, sha, target
 from packaging.utils import canonicalize_name
 from packaging.version import Version
-from wheelfactory import members, zip_bytes
 
+from wheelfactory import members, zip_bytes
 from wheelhouse.building.build import known_build
 from wheelhouse.building.circumstances import circumstances
 from wheelhouse.building.mending import Mender

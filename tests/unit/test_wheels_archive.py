@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from packaging.version import Version
-from wheelfactory import INFO, end_record, members, patch, record_line, write_wheel, zip_bytes
 
+from wheelfactory import INFO, end_record, members, patch, record_line, write_wheel, zip_bytes
 from wheelhouse.errors import CheckError, StorageError
 from wheelhouse.wheels.archive import read_wheel
 from wheelhouse.wheels.layout import ArchiveLimits

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
-from wheelfactory import FAST, NATIVE, binary, cpython311, debian12, wheel
 
+from wheelfactory import FAST, NATIVE, binary, cpython311, debian12, wheel
 from wheelhouse.errors import CheckError, SeveralErrors
 from wheelhouse.targets import Libc, Target, presets
 from wheelhouse.wheels.archive import Wheel, WheelMetadata, read_wheel

@@ -7,8 +7,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
-from wheelfactory import compile_library, members, write_wheel
 
+from wheelfactory import compile_library, members, write_wheel
 from wheelhouse.wheels.archive import read_wheel
 from wheelhouse.wheels.elf import BrokenElfError, _sysv_hash, read_binary
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 from importlib.machinery import EXTENSION_SUFFIXES
 
 import pytest
-from wheelfactory import binary, debian12, wheel
 
+from wheelfactory import binary, debian12, wheel
 from wheelhouse.tags import tags_of
 from wheelhouse.targets import Interpreter
 from wheelhouse.wheels.check import check_wheel

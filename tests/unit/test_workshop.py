@@ -9,8 +9,8 @@ from fakeengine import FakeContainer, FakeEngine, file_frame, frame
 from lockingfactory import images, interpreter, locked, project, sha, target
 from packaging.utils import canonicalize_name
 from packaging.version import Version
-from wheelfactory import members, zip_bytes
 
+from wheelfactory import members, zip_bytes
 from wheelhouse.building.circumstances import circumstances
 from wheelhouse.building.failed import FailedBuildError
 from wheelhouse.building.mending import Mender

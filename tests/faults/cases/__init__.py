@@ -1,0 +1,1 @@
+"""One module for each few groups of faults; each has its cases in ``CASES``."""
