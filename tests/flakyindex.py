@@ -11,12 +11,17 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
+from wheelhouse.fetch import Patience
+
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Mapping
     from types import TracebackType
 
 JSON = "application/vnd.pypi.simple.v1+json"
+
+#: For clients of it: it answers soon, or not at all.
+QUICK = Patience(connect=5, silence=5, backoff=0.001)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,7 +31,10 @@ class Answer:
     :ivar cut: the connection is closed after so many bytes of the body, all being announced.
     :ivar pause: seconds between two bytes of the body.
     :ivar hang: seconds before anything is said.
-    :ivar ranges: whether a ``Range`` is honoured.
+    :ivar ranges: whether a ``Range`` is honoured, if its ``If-Range`` is the ``ETag``.
+    :ivar endless: the body comes again and again, and no length is told.
+    :ivar reason: the server's own words for the status.
+    :ivar raw: this is sent instead of any answer, and the connection closed.
     """
 
     body: bytes = b""
@@ -37,6 +45,9 @@ class Answer:
     pause: float = 0.0
     hang: float = 0.0
     ranges: bool = False
+    endless: bool = False
+    reason: str = ""
+    raw: bytes = b""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,9 +74,10 @@ class FlakyIndex:
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.asked: list[Asked] = []
+        self.leaving = threading.Event()
         self._scheme = "https" if tls else "http"
         self._answers: defaultdict[str, list[Answer]] = defaultdict(list)
-        self._server = _Server(("127.0.0.1", 0), _handler(self))
+        self._server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"index": self}))
         if tls is not None:
             self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(
@@ -82,6 +94,7 @@ class FlakyIndex:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.leaving.set()
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
@@ -119,49 +132,67 @@ class FlakyIndex:
         return answers.pop(0) if len(answers) > 1 else answers[0]
 
 
-def _handler(index: FlakyIndex) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
+class _Handler(BaseHTTPRequestHandler):
+    index: FlakyIndex
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
-        def do_GET(self) -> None:
-            answer = index.take(self.path, dict(self.headers))
-            time.sleep(answer.hang)
-            body, status, extra = answer.body, answer.status, dict(answer.headers)
-            wanted = self.headers.get("Range")
-            if answer.ranges and wanted:
-                body, place = _part(body, wanted)
-                status, extra["Content-Range"] = 206, place
-            self.send_response(status)
-            self.send_header("Content-Type", answer.kind)
-            self.send_header("Content-Length", str(len(body)))
-            for name, value in extra.items():
-                self.send_header(name, value)
-            self.end_headers()
-            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-                self._body(answer, body)
-
-        def _body(self, answer: Answer, body: bytes) -> None:
-            if answer.cut is not None:
-                self.wfile.write(body[: answer.cut])
+    def do_GET(self) -> None:
+        answer = self.index.take(self.path, dict(self.headers))
+        self.index.leaving.wait(answer.hang)
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            if answer.raw:
                 self.close_connection = True
-            elif answer.pause:
-                for byte in body:
-                    self.wfile.write(bytes([byte]))
-                    time.sleep(answer.pause)
+                self._slowly(answer, answer.raw)
             else:
-                self.wfile.write(body)
+                self._answer(answer)
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            """Say nothing."""
+    def _answer(self, answer: Answer) -> None:
+        body, status, extra = answer.body, answer.status, dict(answer.headers)
+        wanted = self.headers.get("Range")
+        same = self.headers.get("If-Range") in {None, answer.headers.get("ETag")}
+        if answer.ranges and wanted and same:
+            status, body, place = _part(body, wanted)
+            extra = {"Content-Range": place, **extra}
+        self.send_response(status, answer.reason or None)
+        self.send_header("Content-Type", answer.kind)
+        if not answer.endless and "Content-Length" not in extra:
+            self.send_header("Content-Length", str(len(body)))
+        for name, value in extra.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self._body(answer, body)
 
-    return Handler
+    def _body(self, answer: Answer, body: bytes) -> None:
+        if answer.cut is not None:
+            self.wfile.write(body[: answer.cut])
+            self.close_connection = True
+        elif answer.endless:
+            self.close_connection = True
+            while not self.index.leaving.is_set():
+                self._slowly(answer, body)
+        else:
+            self._slowly(answer, body)
+
+    def _slowly(self, answer: Answer, content: bytes) -> None:
+        if not answer.pause:
+            self.wfile.write(content)
+            return
+        for byte in content:
+            self.wfile.write(bytes([byte]))
+            if self.index.leaving.wait(answer.pause):
+                return
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Say nothing."""
 
 
-def _part(body: bytes, wanted: str) -> tuple[bytes, str]:
-    """The bytes that a ``Range`` asks for, and where they lie."""
+def _part(body: bytes, wanted: str) -> tuple[int, bytes, str]:
+    """The answer to a ``Range``: its status, the bytes that it asks for, and where they lie."""
     first, _, last = wanted.removeprefix("bytes=").partition("-")
     start = int(first) if first else max(0, len(body) - int(last))
     end = int(last) + 1 if first and last else len(body)
     part = body[start:end]
-    return part, f"bytes {start}-{start + len(part) - 1}/{len(body)}"
+    if not part:
+        return 416, b"", f"bytes */{len(body)}"
+    return 206, part, f"bytes {start}-{start + len(part) - 1}/{len(body)}"

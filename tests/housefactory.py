@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from packaging.tags import sys_tags
 
 from wheelhouse.engine import Image, TargetImages
-from wheelhouse.house import House, HouseContents, HouseWheel, assemble
+from wheelhouse.contents import HouseContents, HouseWheel
+from wheelhouse.house import House, assemble
 from wheelhouse.manifest import FetchedStory, WheelFacts
 from wheelhouse.targets import Interpreter, Libc, Place, Target, presets
 

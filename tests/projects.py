@@ -7,6 +7,7 @@ standard library; so a test needs no index but its own, and a test's sdist does 
 from __future__ import annotations
 
 import contextlib
+import gzip
 import hashlib
 import io
 import json
@@ -129,7 +130,10 @@ class ProjectSdist:
             **self.files,
         }
         out = io.BytesIO()
-        with tarfile.open(fileobj=out, mode="w:gz") as tar:
+        with (
+            gzip.GzipFile(fileobj=out, mode="wb", mtime=0) as packed,  # the same bytes every time
+            tarfile.open(fileobj=packed, mode="w") as tar,
+        ):
             for name, text in files.items():
                 member = tarfile.TarInfo(f"{self.module}-{self.version}/{name}")
                 member.size = len(text.encode())
@@ -186,7 +190,13 @@ def serving(index: LocalIndex) -> Iterator[LocalIndex]:
         def log_message(self, *args: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+
+        def handle_error(self, request: object, client_address: object) -> None:
+            """Say nothing: who is killed leaves in the middle of an answer."""
+
+    server = Server(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     index.url = f"http://127.0.0.1:{server.server_address[1]}/simple"

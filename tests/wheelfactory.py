@@ -19,8 +19,9 @@ from packaging.utils import parse_wheel_filename
 from packaging.version import Version
 
 from wheelhouse.targets import Interpreter, Libc, Target, presets
-from wheelhouse.wheels.archive import Wheel, WheelMetadata
+from wheelhouse.wheels.archive import Wheel
 from wheelhouse.wheels.elf import Binary
+from wheelhouse.wheels.statements import WheelMetadata
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -20,6 +20,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 from wheelhouse.errors import ConfigError, raise_all
 from wheelhouse.recipes import system_packages
+from wheelhouse.settings import AuditSettings
 from wheelhouse.wording import has_control, shown_path
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class PackageSettings:
     :ivar env: environment variables of its build.
     :ivar config_settings: for its build backend, as PEP 517 passes them.
     :ivar allow_pure: its compiled extension may be missing from the wheel.
+    :ivar allow_pth: files of its wheel may run at every start of Python, without a word.
     :ivar skip_imports: top-level modules that the proof need not import.
     :ivar builder: ``cibuildwheel`` builds it by its maintainers' own recipe.
     :ivar network: that recipe may use the network.
@@ -71,6 +73,7 @@ class PackageSettings:
     env: Mapping[str, str] = field(default_factory=dict)
     config_settings: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
     allow_pure: bool = False
+    allow_pth: bool = False
     skip_imports: tuple[str, ...] = ()
     builder: Literal["wheelhouse", "cibuildwheel"] = "wheelhouse"
     network: bool = False
@@ -115,6 +118,7 @@ class Project:
     :ivar exclude_newer: files that came to their index at this time or later are not used; or
         those younger than this.
     :ivar source: for packages whose settings say nothing: ``wheel`` never builds, ``sdist`` always.
+    :ivar audit: how the locked set is compared with known vulnerabilities.
     :ivar credentials: user and password by the URLs of requirements that named them; they must get
         into nothing that is written.
     """
@@ -134,6 +138,7 @@ class Project:
     indexes: tuple[IndexSettings, ...] = ()
     exclude_newer: datetime | timedelta | None = None
     source: Literal["any", "wheel", "sdist"] = "any"
+    audit: AuditSettings = field(default_factory=AuditSettings)
     credentials: Mapping[str, tuple[str, str]] = field(
         default_factory=dict, repr=False, compare=False
     )
@@ -224,7 +229,9 @@ def _read(path: Path, root: Path) -> bytes:
         hint = _how_to_begin() if root.is_dir() else "check the path"
         raise ConfigError(f"there is no file {shown_path(path)}", hint=hint) from None
     except OSError as error:
-        raise ConfigError(f"cannot read {shown_path(path)}: {error.strerror}") from error
+        raise ConfigError(
+            f"cannot read {shown_path(path)}: {error.strerror}", hint="see to it that you may"
+        ) from error
 
 
 def _how_to_begin() -> str:
@@ -249,10 +256,19 @@ def _parse(text: str, path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except RecursionError:
-        raise ConfigError(f"{shown_path(path)}: its values are nested too deeply") from None
+        raise ConfigError(
+            f"{shown_path(path)}:{_deepest(text)}: its values are nested too deeply",
+            hint="no key takes lists within lists",
+        ) from None
     except ValueError as error:  # TOMLDecodeError, or a number of thousands of digits
         _raise_repeated(text, path)
         raise ConfigError(_syntax(str(error), text, path), hint=_SYNTAX_HINT) from None
+
+
+def _deepest(text: str) -> int:
+    """The line with the most brackets, counted from 1."""
+    counts = [line.count("[") + line.count("{") for line in text.splitlines()]
+    return counts.index(max(counts)) + 1
 
 
 _SYNTAX_HINT = "see https://toml.io/en/v1.0.0 for how TOML is written"
@@ -277,6 +293,8 @@ def _raise_repeated(text: str, path: Path) -> None:
 
 def _syntax(problem: str, text: str, path: Path) -> str:
     """The message for *problem*, which ends in ``(at line 3, column 7)`` or in its like."""
+    if problem.startswith("Exceeds the limit"):  # of Python, which tells how to lift it
+        problem = "a number has too many digits"
     what, _, where = problem.partition(" (at ")
     if match := re.match(r"line (\d+), column (\d+)", where):
         place = f"{match[1]}:{match[2]}"
@@ -300,7 +318,7 @@ def _raise_issues(issues: Sequence[Issue], text: str, path: Path) -> None:
         [
             ConfigError(
                 f"{shown_path(path)}:{line}: {format_path(issue.path)}: {issue.message}",
-                hint=issue.hint,
+                hint=issue.hint or "`wheelhouse schema` tells what each key takes",
             )
             for line, _, issue in sorted(
                 ((lines.line(issue.path), _order(issue.path), issue) for issue in issues),

@@ -38,7 +38,7 @@ def format_path(path: KeyPath) -> str:
         if isinstance(part, int):
             text += f"[{part}]"
         else:
-            shown = part if re.fullmatch(r"[A-Za-z0-9_-]+", part) else quoted(part)
+            shown = part if re.fullmatch(r"[A-Za-z0-9_-]{1,100}", part) else quoted(part)
             text += f".{shown}" if text else shown
     return text
 
@@ -103,6 +103,9 @@ def _unknown_indexes(data: Mapping[str, Any]) -> Iterator[Issue]:
     said = data.get("index")
     if isinstance(said, str) and re.fullmatch(INDEX_NAME, said) and said not in declared:
         yield _unknown_index(("index",), said, declared)
+    for number, each in enumerate(_list(_table(data, "audit"), "mirrors")):
+        if isinstance(each, str) and each not in (known := [*declared, DEFAULT_INDEX]):
+            yield _unknown_index(("audit", "mirrors", number), each, known)
     for name in _table(data, "packages"):
         said, known = _table(data, "packages", name).get("index"), [*declared, DEFAULT_INDEX]
         if isinstance(said, str) and re.fullmatch(INDEX_NAME, said) and said not in known:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel, ValidationError
 
+from wheelhouse.audittable import AuditTable, IgnoreTable
 from wheelhouse.configchecks import Issue, contradictions
 from wheelhouse.credentials import variables
 from wheelhouse.filevalues import Missing, Refusal
@@ -47,10 +48,15 @@ TABLES: Final[Mapping[str, type[BaseModel]]] = {
     "indexes": IndexTable,
     "requirements": InputTable,
     "limits": LimitsTable,
+    "audit": AuditTable,
 }
 
 #: Tables that the user gives no name, and where their keys belong.
-UNNAMED: Final = {"limits": "under [limits]", "requirements": "in an entry of requirements"}
+UNNAMED: Final = {
+    "limits": "under [limits]",
+    "requirements": "in an entry of requirements",
+    "audit": "under [audit]",
+}
 
 #: The key of a table that says what other keys would, which are not missing then.
 SAYS_MORE: Final = {"targets": "captured", "platforms": "like", "indexes": "find-links"}
@@ -113,6 +119,8 @@ def _refused(error: ErrorDetails) -> Explanation:
 
 def _table_at(path: KeyPath) -> type[BaseModel]:
     """The model of the table that holds the key *path*."""
+    if path[:2] == ("audit", "ignore") and len(path) > 3:
+        return IgnoreTable
     if len(path) > 4:
         return PythonTable  # the only one so deep, of a platform
     return TABLES[str(path[0])] if len(path) > 1 else ProjectFile
@@ -176,6 +184,8 @@ def _missing(error: ErrorDetails) -> Explanation:
         return "no target is declared", _TARGET_HINT
     if path[0] == "requirements":
         return "missing", 'name the file, such as file = "uv.lock"'
+    if path[0] == "audit":
+        return "missing", 'say which advisory it is and why: id = "CVE-…", reason = "…"'
     return "missing", 'write where it is there, such as path = "/usr/bin/python3.11"'
 
 

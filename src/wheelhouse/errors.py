@@ -10,11 +10,17 @@ a wheel cannot be installed or does not work once installed (5).
 
 from __future__ import annotations
 
+import errno
 from typing import TYPE_CHECKING, ClassVar
+
+from wheelhouse.text import without_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+#: Of errors that name no file.
+_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 class WheelhouseError(Exception):
@@ -128,11 +134,48 @@ class StorageError(WheelhouseError):
     exit_status = 7
 
 
+class ReproducibilityError(WheelhouseError):
+    """A wheel that was built again is not the same."""
+
+    code = "reproducibility"
+    exit_status = 9
+
+
+class AdvisoryError(WheelhouseError):
+    """What is locked has known vulnerabilities, or could not be checked for any."""
+
+    code = "advisory"
+    exit_status = 8
+
+
 class InterruptedRunError(WheelhouseError):
     """The run was stopped from outside; what was finished is kept."""
 
     code = "interrupted"
     exit_status = 130
+
+
+class InternalError(WheelhouseError):
+    """A fault of this program itself: an exception that nothing foresaw.
+
+    :ivar cause: that exception.
+    """
+
+    code = "internal"
+    exit_status = 1
+
+    def __init__(self, cause: BaseException) -> None:
+        from traceback import format_exception_only
+
+        told = " ".join(format_exception_only(cause)).strip()
+        if isinstance(cause, MemoryError):
+            message = f"there is no memory left for wheelhouse itself ({told})"
+            hint = "end other programs, or run fewer containers at a time with --jobs"
+        else:
+            message = f"something unforeseen has happened ({without_credentials(told)})"
+            hint = "this is a fault of wheelhouse: please report it, with the log if there is one"
+        super().__init__(message, hint=hint)
+        self.cause = cause
 
 
 class SeveralErrors(WheelhouseError):  # noqa: N818  (it is a group, as ExceptionGroup is)
@@ -159,6 +202,16 @@ def flatten(errors: Sequence[WheelhouseError]) -> list[WheelhouseError]:
     for error in errors:
         flat.extend(flatten(error.errors) if isinstance(error, SeveralErrors) else [error])
     return flat
+
+
+def as_error(error: Exception) -> WheelhouseError:
+    """*error* in the form that a user is told; what is no error of ours is an InternalError."""
+    if isinstance(error, WheelhouseError):
+        return error
+    if isinstance(error, OSError) and (error.filename is not None or error.errno in _FULL):
+        place = f": {error.filename}" if error.filename else ""
+        return StorageError(f"{error.strerror}{place}", hint="see to it, then run it again")
+    return InternalError(error)
 
 
 def raise_all(errors: Sequence[WheelhouseError]) -> None:

@@ -10,11 +10,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from wheelhouse.errors import InterruptedRunError
+from wheelhouse.errors import InterruptedRunError, as_error
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
+
+#: Seconds at least between two times that a step tells how far it is.
+_PROGRESS = 0.5
 
 Outcome = Literal["done", "reused", "failed", "skipped"]
 
@@ -51,6 +54,15 @@ class StepOutput(Event):
 
     step: str
     line: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StepProgress(Event):
+    """How far a running step is: *done* bytes, of *total*, if that is known."""
+
+    step: str
+    done: int
+    total: int | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -109,25 +121,44 @@ class Reporter(Protocol):
 
 
 class Step:
-    """What a running step can still tell of itself: set *outcome* and *detail* before its end."""
+    """What a running step can still tell of itself: set *outcome* and *detail* before its end.
+
+    :param tell: takes how far it is, in bytes, and of how many.
+    """
 
     outcome: Outcome = "done"
     detail: str = ""
     log: Path | None = None
+
+    def __init__(self, tell: Callable[[int, int | None], None]) -> None:
+        self._tell = tell
+        self._next = time.monotonic() + _PROGRESS
+
+    def progress(self, done: int, total: int | None) -> None:
+        """*done* bytes are there, of *total*, if that is known. May be called at any rate."""
+        now = time.monotonic()
+        if now >= self._next:
+            self._next = now + _PROGRESS
+            self._tell(done, total)
 
 
 @contextmanager
 def step(reporter: Reporter, target: str | None, name: str, phase: str) -> Iterator[Step]:
     """Report the start and the end of the step that the block is."""
     reporter.emit(StepStarted(target=target, step=name, phase=phase))
-    running, started = Step(), time.monotonic()
+
+    def tell(done: int, total: int | None) -> None:
+        reporter.emit(StepProgress(target=target, step=name, done=done, total=total))
+
+    running, started = Step(tell), time.monotonic()
     try:
         yield running
     except InterruptedRunError:
         running.outcome, running.detail = "skipped", "stopped"
         raise
     except BaseException as error:
-        running.outcome, running.detail = "failed", str(error)
+        told = as_error(error) if isinstance(error, Exception) else error
+        running.outcome, running.detail = "failed", str(told)
         running.log = getattr(error, "log", None)
         raise
     finally:

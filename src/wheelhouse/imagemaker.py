@@ -8,7 +8,6 @@ import tarfile
 import tempfile
 import threading
 from collections import deque
-from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING
 
 from wheelhouse import toolbox
@@ -16,10 +15,11 @@ from wheelhouse.bootstrap import DEFAULT_MIRROR, MIRROR_VARIABLE, checked_mirror
 from wheelhouse.errors import ImageError, InterruptedRunError
 from wheelhouse.imagefailures import clean, failure
 from wheelhouse.imagesteps import Kind, Step, family, root_name
+from wheelhouse.locks import locked
 from wheelhouse.targets import oci_platform
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -173,20 +173,11 @@ class ImageMaker:
 
         return take
 
-    @contextmanager
-    def _lock(self, name: str) -> Iterator[None]:
-        from filelock import FileLock, Timeout
-
+    def _lock(self, name: str) -> AbstractContextManager[object]:
+        """Be the only run that makes the image *name*: another one may need minutes for it."""
         self._lock_dir.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self._lock_dir / (re.sub(r"[^A-Za-z0-9.-]", "_", name) + ".lock"))
-        while not lock.is_locked:
-            self._check_running()  # another run may need minutes for it
-            with suppress(Timeout):
-                lock.acquire(timeout=0.5)
-        try:
-            yield
-        finally:
-            lock.release()
+        file = re.sub(r"[^A-Za-z0-9.-]", "_", name) + ".lock"
+        return locked(self._lock_dir / file, self._check_running)
 
 
 def _is_debian(place: Place) -> bool:

@@ -78,12 +78,11 @@ def prove_once(
     ):
         proof = prove(
             house,
-            run.engine,
+            run.runner.attempts,
             planned.images,
             limits=run.runner.limits,
             skip_imports={each.name: each.skip_imports for each in house.manifest.wheels},
             listener=listener,
-            cancellation=run.cancellation,
             provided=[each for each in wheels if each.step.package.provided],
         )
         lesson = learn(house, proof, terms, finder)

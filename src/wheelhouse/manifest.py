@@ -127,16 +127,19 @@ class ImageFacts(_Strict):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BuildRequirementFacts(_Strict):
-    """A file that was installed in a build environment.
+    """What was installed in a build environment.
 
     :ivar name: its project, normalized.
     :ivar version: its version.
-    :ivar sha256: the hash of the file that was installed.
+    :ivar sha256: the hash of its file on the index: the wheel that was installed, or the sdist of
+        which that was built first.
+    :ivar url: where that file was fetched from, without credentials.
     """
 
     name: str
     version: str
     sha256: str
+    url: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -146,11 +149,13 @@ class FetchedStory(_Strict):
     :ivar kind: ``fetched``.
     :ivar url: where it was fetched from, without credentials.
     :ivar sha256: the hash that the lock demands of it.
+    :ivar index: the address of the index that has it; empty if it came from no index.
     """
 
     kind: Literal["fetched"] = "fetched"
     url: str
     sha256: str
+    index: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -161,6 +166,7 @@ class BuiltStory(_Strict):
     :ivar reason: why it was built and not fetched.
     :ivar sdist_url: where the sdist was fetched from, without credentials.
     :ivar sdist_sha256: the hash that the lock demands of it.
+    :ivar index: the address of the index that has it; empty if it came from no index.
     :ivar build_requirements: what the build environment had.
     :ivar image: the image it was built in.
     :ivar system_packages: the distribution's packages that were added to the image.
@@ -177,6 +183,7 @@ class BuiltStory(_Strict):
     reason: str = ""
     sdist_url: str
     sdist_sha256: str
+    index: str = ""
     image: ImageFacts
     cache_key: str
     build_requirements: tuple[BuildRequirementFacts, ...] = ()
@@ -206,6 +213,7 @@ class WheelFacts(_Strict):
     :ivar skip_imports: modules that the proof left out by the user's wish; ``*`` is all of them.
     :ivar system_libraries: sonames that it needs and no wheel brings along.
     :ivar system_programs: names of commands that it runs.
+    :ivar license: its license, as its METADATA has it; empty if nothing is said.
     :ivar story: where it came from.
     """
 
@@ -223,6 +231,27 @@ class WheelFacts(_Strict):
     skip_imports: tuple[str, ...] = ()
     system_libraries: tuple[str, ...] = ()
     system_programs: tuple[str, ...] = ()
+    license: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LimitFacts(_Strict):
+    """What one container might use; no result depends on it.
+
+    :ivar memory: bytes, swap and temporary files in memory included.
+    :ivar processes: processes and threads at one time.
+    :ivar cpus: CPUs' worth of time.
+    :ivar deadline: seconds that it might run.
+    :ivar output: bytes of its log that were kept.
+    :ivar result: bytes that it might hand back in all.
+    """
+
+    memory: int
+    processes: int
+    cpus: float
+    deadline: float
+    output: int
+    result: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -257,6 +286,8 @@ class Manifest(_Strict):
     :ivar needs: what a machine must have.
     :ivar builder: the image that wheels were built in, system packages of single builds apart.
     :ivar runtime: the image that the proof ran in.
+    :ivar limits: what each build and each proof might use, by the settings; a wheel that an earlier
+        run has built may have been built under others.
     :ivar lock_sha256: the hash of the lock it was made from.
     :ivar requirements: the requirements that the user wrote.
     :ivar wheels: all wheels, by name.
@@ -269,6 +300,7 @@ class Manifest(_Strict):
     needs: Needs
     builder: ImageFacts
     runtime: ImageFacts
+    limits: LimitFacts
     lock_sha256: str
     requirements: tuple[str, ...]
     wheels: tuple[WheelFacts, ...]

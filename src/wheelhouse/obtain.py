@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from wheelhouse.building.history import BUILD
 from wheelhouse.errors import CheckError, SeveralErrors
 from wheelhouse.events import Notice
 from wheelhouse.events import step as report_step
@@ -18,10 +19,12 @@ from wheelhouse.wheels import Wheel, check_house, check_wheel, lost_extension, r
 from wheelhouse.wheels.findings import TAG_RULES, as_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from concurrent.futures import Future
     from contextlib import AbstractContextManager
     from pathlib import Path
+
+    from packaging.utils import NormalizedName
 
     from wheelhouse.building.runner import Runner
     from wheelhouse.errors import WheelhouseError
@@ -64,8 +67,11 @@ def obtain(
     workshop: Workshop,
     fetcher: Fetcher,
     scheduler: Scheduler,
+    may_start: Collection[NormalizedName] = (),
 ) -> list[Obtained]:
     """Do every step of *plan*, in parallel; a failed one stops no other.
+
+    :param may_start: packages whose wheels may have files that run at every start of Python.
 
     What has been learned from failures is in *workshop* afterwards, and in the steps returned.
 
@@ -93,7 +99,7 @@ def obtain(
             futures.append(scheduler.submit("downloads", partial(work.fetch, step)))
     gathered: list[Any] = gather([*first.values(), *futures])
     obtained: list[Obtained] = gathered[len(first) :]
-    _check(obtained, target, interpreter, workshop.runner.reporter)
+    _check(obtained, target, interpreter, workshop.runner.reporter, may_start)
     return obtained
 
 
@@ -123,8 +129,11 @@ class _Work:
         return self.workshop.runner
 
     def fetch(self, step: Step) -> Obtained:
-        with self._reporting(step, "fetch"):
-            path = self.fetcher.fetch(step.file.url, step.file.sha256)
+        file = step.file
+        with self._reporting(step, "fetch") as report:
+            path = self.fetcher.fetch(
+                file.url, file.sha256, size=file.size, progress=report.progress
+            )
             wheel = read_wheel(path, filename=step.file.filename)
         return Obtained(step=step, wheel=wheel, sha256=step.file.sha256, built=None)
 
@@ -132,18 +141,27 @@ class _Work:
         built = step.built
         assert built is not None
         path = self.runner.store.verified(built.sha256)
-        if path is None:
-            return self.build(step)
+        wheel = path and _wheel_of(path, built, step)
+        if not wheel:
+            return self._build_anew(step)
         with self._reporting(step, "fetch") as report:
             report.outcome = "reused"
-            wheel = self._read_built(path, built, step)
+            self._check_built(wheel, step)
         return Obtained(step=step, wheel=wheel, sha256=built.sha256, built=built)
+
+    def _build_anew(self, step: Step) -> Obtained:
+        """As :meth:`build`, whatever the store says: it has nothing, or the wheel of another."""
+        assert step.key is not None
+        self.runner.store.forget(BUILD, step.key)
+        return self.build(step)
 
     def build(self, step: Step) -> Obtained:
         with self._reporting(step, "build") as report:
             done, built = self.workshop.build(step)
             report.detail = _told(built.facts["grafted"])
-            wheel = self._read_built(self.runner.store.blob(built.sha256), built, done)
+            wheel = read_wheel(self.runner.store.blob(built.sha256), filename=built.filename)
+            _check_identity(wheel, done)
+            self._check_built(wheel, done)
         return Obtained(step=done, wheel=wheel, sha256=built.sha256, built=built)
 
     def build_tool(self, step: Step) -> Built:
@@ -156,19 +174,26 @@ class _Work:
         self.runner.cancellation.check()
         return report_step(self.runner.reporter, self.target.name, step.package.name, phase)
 
-    def _read_built(self, path: Path, built: Built, step: Step) -> Wheel:
-        """What a build gave, if it is what was wanted; asked each time: the store keeps the rest.
+    def _check_built(self, wheel: Wheel, step: Step) -> None:
+        """Refuse what a build gave, unless it is what was wanted; asked each time.
 
         What only the whole house can tell, such as who has its libraries, is asked later.
         """
-        wheel = read_wheel(path, filename=built.filename)
-        _check_identity(wheel, step)
         finding = lost_extension(wheel, expected=False)
         if finding and not step.may_be_pure:
             refuse([finding])
         findings = check_wheel(wheel, self.target, self.interpreter, {}, origin="built")
         refuse(each for each in findings if each.rule in TAG_RULES)
-        return wheel
+
+
+def _wheel_of(path: Path, built: Built, step: Step) -> Wheel | None:
+    """The wheel that *step* has given before, if *path* is it: a record can be of another file."""
+    try:
+        wheel = read_wheel(path, filename=built.filename)
+        _check_identity(wheel, step)
+    except CheckError:
+        return None
+    return wheel
 
 
 def _told(grafted: Sequence[str]) -> str:
@@ -190,8 +215,13 @@ def _check_identity(wheel: Wheel, step: Step) -> None:
 
 
 def _check(
-    obtained: Sequence[Obtained], target: Target, interpreter: Interpreter, reporter: Reporter
+    obtained: Sequence[Obtained],
+    target: Target,
+    interpreter: Interpreter,
+    reporter: Reporter,
+    may_start: Collection[NormalizedName],
 ) -> None:
+    expected = {each.wheel.filename for each in obtained if each.wheel.name in may_start}
     built = {each.wheel.filename for each in obtained if each.built is not None}
     findings = check_house(
         [each.wheel for each in obtained],
@@ -203,7 +233,9 @@ def _check(
     if untrue := _untrue(obtained, findings, target):
         raise UntrueTagsError(as_errors(findings), untrue)
     for finding in findings:
-        if finding.level == "warning":
+        if finding.level == "warning" and not (
+            finding.rule == "pth" and finding.wheel in expected
+        ):
             reporter.emit(
                 Notice(
                     target=target.name,

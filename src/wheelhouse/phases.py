@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
-from wheelhouse.errors import InterruptedRunError, WheelhouseError, flatten, raise_all
+from wheelhouse.errors import InterruptedRunError, as_error, flatten, raise_all
 from wheelhouse.events import Notice, Outcome, PhaseStarted, Reporter, TargetFinished
 from wheelhouse.text import counted
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from wheelhouse.engine import TargetImages
+    from wheelhouse.errors import WheelhouseError
     from wheelhouse.house import House
     from wheelhouse.plan import Plan
     from wheelhouse.run import Run
@@ -72,12 +73,15 @@ def telling_the_end(reporter: Reporter, target: Target) -> Iterator[End]:
     except InterruptedRunError:
         outcome = "skipped"
         raise
-    except WheelhouseError as error:
-        errors = flatten([error])
+    except Exception as error:
+        told = as_error(error)
+        errors = flatten([told])
         message = _in_short(errors)
         for each in errors:
             each.target = target.name
-        raise
+        if told is error:
+            raise
+        raise told from error
     finally:
         house = end.house
         reporter.emit(
@@ -122,8 +126,8 @@ def for_each(run: Run, targets: Sequence[Target], work: Callable[[Target], T]) -
             for future in [pool.submit(work, target) for target in targets]:
                 try:
                     results.append(future.result())
-                except WheelhouseError as error:
-                    errors.append(error)
+                except Exception as error:
+                    errors.append(as_error(error))
         except BaseException:
             run.cancellation.cancel()
             raise

@@ -5,15 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from wheelhouse.events import Notice
 from wheelhouse.house import House, assemble
 from wheelhouse.learning import on_server, prove_once, take
 from wheelhouse.locking.current import AS_EVER
 from wheelhouse.locking.lockfile import lock_path
 from wheelhouse.phases import phase, telling_the_end
 from wheelhouse.planning import locked, plan_one
-from wheelhouse.publish import check_replaceable, clean_leftovers, publish, staging_folder
+from wheelhouse.publish import check_output, clean_leftovers, publish, staging_folder
+from wheelhouse.sealing import is_signed, sign
 from wheelhouse.story import contents
 from wheelhouse.supplying import supply
+from wheelhouse.wording import shown_path
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from wheelhouse.locking.model import Lock
     from wheelhouse.plan import Plan, Planned
     from wheelhouse.run import Run
+    from wheelhouse.signing import Signer
     from wheelhouse.targets import Target
 
 
@@ -30,19 +34,29 @@ if TYPE_CHECKING:
 ROUNDS = 8
 
 
-def build_target(run: Run, target: Target, freshness: Freshness) -> House:
-    """Leave a proven wheelhouse in the project's output. Raises WheelhouseError."""
+def build_target(
+    run: Run, target: Target, freshness: Freshness, signer: Signer | None = None
+) -> House:
+    """Leave a proven wheelhouse in the project's output, signed by *signer*.
+
+    Raises WheelhouseError.
+    """
     destination = run.project.output / target.name
     with telling_the_end(run.reporter, target) as end:
-        check_replaceable(destination)
+        check_output(destination)
         clean_leftovers(run.project.output)
         planned = plan_one(run, target, freshness)
-        end.plan, end.house = _proven(run, planned, destination, freshness)
+        end.plan, end.house = _proven(run, planned, destination, freshness, signer)
     return end.house
 
 
 def _proven(
-    run: Run, planned: Planned, destination: Path, freshness: Freshness, rounds: int = ROUNDS
+    run: Run,
+    planned: Planned,
+    destination: Path,
+    freshness: Freshness,
+    signer: Signer | None,
+    rounds: int = ROUNDS,
 ) -> tuple[Plan, House]:
     """The plan that was followed in the end, and its wheelhouse, in its place.
 
@@ -57,10 +71,29 @@ def _proven(
         with phase(run, target, "prove"):
             lesson = prove_once(run, there, house, wheels, freshness, patient=rounds > 0)
         if not lesson:
+            _sign(run, target, staging, destination, signer)
             publish(staging, destination)
             return planned.plan, House(path=destination, manifest=house.manifest)
-    plan, house = _proven(run, take(run, planned, lesson), destination, freshness, rounds - 1)
+    learned = take(run, planned, lesson)
+    plan, house = _proven(run, learned, destination, freshness, signer, rounds - 1)
     return as_done(planned.plan, plan), house
+
+
+def _sign(
+    run: Run, target: Target, staging: Path, destination: Path, signer: Signer | None
+) -> None:
+    """Have *signer* vouch for what was proven: here, where no package code has ever run."""
+    if signer is not None:
+        with phase(run, target, "sign"):
+            sign(staging, signer, called=destination)
+    elif is_signed(destination):
+        run.reporter.emit(
+            Notice(
+                target=target.name,
+                message="the wheelhouse before was signed, and this one is not",
+                hint=f"sign it: wheelhouse sign {shown_path(destination)} --key FILE",
+            )
+        )
 
 
 def as_done(before: Plan, after: Plan) -> Plan:

@@ -6,9 +6,10 @@ or *reuse* what an earlier run built from exactly the same inputs.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from wheelhouse.building.changes import changes, in_short
 from wheelhouse.building.cibuildwheel_config import identifier, python_folder
 from wheelhouse.building.recipe import ByCibuildwheel, Recipe
 from wheelhouse.errors import PlanError, WheelhouseError, raise_all
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from packaging.utils import NormalizedName
+    from packaging.version import Version
 
+    from wheelhouse.building.changes import Change, Earlier
     from wheelhouse.building.durations import Pace
     from wheelhouse.config import Project
     from wheelhouse.engine import Image, TargetImages
@@ -48,8 +51,10 @@ class Step:
     :ivar file: the file on the index that it starts from.
     :ivar recipe: how it is built; None for a fetched wheel.
     :ivar key: the cache key of the build.
+    :ivar inputs: what that key is the hash of, by names.
     :ivar built: the earlier result, for ``reuse``.
-    :ivar reason: why, in one clause.
+    :ivar earlier: for ``build``, the last one of the project that is most like it.
+    :ivar reason: why, in one clause; the same on every machine.
     :ivar may_be_pure: whether a wheel without the sdist's C extension will do.
     :ivar seconds: how long it is expected to take; 0 for what is not built.
     """
@@ -60,9 +65,27 @@ class Step:
     reason: str
     recipe: Recipe | None = None
     key: str | None = None
+    inputs: Mapping[str, Any] = field(default_factory=dict)
     built: Built | None = None
+    earlier: Earlier | None = None
     may_be_pure: bool = False
     seconds: float = 0.0
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """Which inputs are others than those of the earlier build for the same place."""
+        if self.earlier is None or not self.earlier.same_place:
+            return ()
+        return changes(self.earlier.inputs, self.inputs)
+
+    @property
+    def past(self) -> str:
+        """What this machine's past has to do with it, in one clause; empty if nothing."""
+        if self.action == "reuse":
+            return "built before from the same inputs"
+        if self.earlier is None or not self.earlier.same_place:
+            return ""
+        return f"built again: {in_short(self.changes) or 'its wheel is no longer in the store'}"
 
     def to_dict(self) -> dict[str, Any]:
         """For ``wheelhouse plan --json``."""
@@ -73,6 +96,8 @@ class Step:
             "file": self.file.filename,
             "sha256": self.file.sha256,
             "reason": self.reason,
+            "past": self.past,
+            "changes": [each.to_dict() for each in self.changes],
             "required-by": list(self.package.required_by),
             "system": list(self.recipe.system) if self.recipe else [],
             "provision": _provision(self.package),
@@ -137,6 +162,7 @@ class Circumstances:
     :ivar builder: gives the builder image with these system packages.
     :ivar for_cibuildwheel: gives the same for cibuildwheel, the target's Python in this folder.
     :ivar known: gives what an earlier run built under this key, if it did.
+    :ivar last: gives the last build that is most like that of this project and version.
     :ivar versions: of our own parts that take part in a build; a change of them rebuilds.
     :ivar cibuildwheel: gives the same for builds by it.
     :ivar pace: how fast builds go.
@@ -148,6 +174,7 @@ class Circumstances:
     builder: Callable[[tuple[str, ...]], Image]
     for_cibuildwheel: Callable[[tuple[str, ...], str], Image]
     known: Callable[[str], Built | None]
+    last: Callable[[NormalizedName, Version], Earlier | None]
     versions: Mapping[str, str]
     cibuildwheel: Callable[[], str]
     pace: Pace
@@ -249,9 +276,8 @@ def _build(
     """
     assert package.sdist is not None
     recipe = recipe_of(package, project, here)
-    key = recipe.key(
-        "build", policy=repair_policy(here.target), pure=may_be_pure, **dict(here.versions)
-    )
+    more = {"policy": repair_policy(here.target), "pure": may_be_pure, **here.versions}
+    key = recipe.key("build", **more)
     if recipe.cibuildwheel:
         with_network = ", with a network" if recipe.cibuildwheel.network else ""
         why += f"; built by its maintainers' recipe for cibuildwheel{with_network}"
@@ -260,10 +286,12 @@ def _build(
         action="reuse" if built else "build",
         package=package,
         file=package.sdist,
-        reason=f"{why}; built before from the same inputs" if built else why,
+        reason=why,
         recipe=recipe,
         key=key,
+        inputs=recipe.inputs("build", **more),
         built=built,
+        earlier=None if built else here.last(package.name, package.version),
         may_be_pure=may_be_pure,
         seconds=0.0 if built else here.pace.expected(package.name, package.sdist),
     )

@@ -55,10 +55,11 @@ def _known_to_both(captured: Interpreter, proving: Interpreter) -> Interpreter:
 
 def _probed(runner: Runner, target: Target, image: Image, place: Place) -> Interpreter:
     key = digest_of([image.id, place.interpreter.path, agent_digest("probe")])
-    known = runner.store.record(KIND, key)
-    if known is None:
-        known = _ask(runner, target, image, place.interpreter.path)
-        runner.store.write_record(KIND, key, known)
+    with runner.store.lock(f"ask-{key[:32]}", runner.cancellation.check):
+        known = runner.store.record(KIND, key)  # another run may just have asked
+        if known is None:
+            known = _ask(runner, target, image, place.interpreter.path)
+            runner.store.write_record(KIND, key, known)
     interpreter = Interpreter.from_dict(known)
     if interpreter.short_version != place.python:
         raise ImageError(

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Discriminator, Field, Tag, ValidationInfo, field_validator
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
+from wheelhouse.audittable import AuditTable
 from wheelhouse.engine import GIB, MIB
 from wheelhouse.filemeasures import Cutoff, Duration, size
 from wheelhouse.filevalues import (
@@ -115,6 +116,11 @@ class PackageTable(Table):
         default=False,
         description="Accept a wheel without the compiled extension that its sdist has: some "
         "packages leave it out silently where it cannot be compiled.",
+    )
+    allow_pth: bool = Field(
+        default=False,
+        description="Say nothing of files in its wheel that run at every start of Python: `.pth` "
+        "and the like.",
     )
     skip_imports: list[Module] = Field(
         default=[],
@@ -267,6 +273,10 @@ class ProjectFile(Table):
     )
     limits: LimitsTable = Field(
         default_factory=LimitsTable, description="What one container may use."
+    )
+    audit: AuditTable = Field(
+        default_factory=AuditTable,
+        description="How the locked set is compared with known vulnerabilities.",
     )
 
 

@@ -9,13 +9,20 @@ from packaging.utils import canonicalize_name
 
 from wheelhouse.config import PackageSettings, Project
 from wheelhouse.engine import Limits
-from wheelhouse.settings import DEFAULT_INDEX, IndexSettings, InputFile
+from wheelhouse.settings import (
+    DEFAULT_INDEX,
+    AuditSettings,
+    IgnoredAdvisory,
+    IndexSettings,
+    InputFile,
+)
 from wheelhouse.targets import Target
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from wheelhouse.audittable import AuditTable
     from wheelhouse.indextable import IndexTable
     from wheelhouse.platformtable import Platforms
     from wheelhouse.projectfile import InputTable, PackageTable, ProjectFile
@@ -57,6 +64,24 @@ def make_project(file: ProjectFile, path: Path, found: Found, platforms: Platfor
         jobs=file.jobs,
         auto_system=file.auto_system,
         auto_requires=file.auto_requires,
+        audit=_audit(file.audit),
+    )
+
+
+def _audit(table: AuditTable) -> AuditSettings:
+    return AuditSettings(
+        sources=tuple(table.sources),
+        ignored=tuple(
+            IgnoredAdvisory(
+                id=each.id,
+                reason=each.reason,
+                until=each.until,
+                package=None if each.package is None else canonicalize_name(each.package),
+            )
+            for each in table.ignore
+        ),
+        mirrors=tuple(table.mirrors),
+        max_age=table.max_age,
     )
 
 
@@ -125,6 +150,7 @@ def _package(table: PackageTable, default: str) -> PackageSettings:
             for key, value in table.config_settings.items()
         },
         allow_pure=table.allow_pure,
+        allow_pth=table.allow_pth,
         skip_imports=tuple(table.skip_imports),
         builder=table.builder,
         network=table.network,

@@ -11,19 +11,21 @@ from typing import TYPE_CHECKING, Any
 
 from packaging.utils import canonicalize_name
 
+from wheelhouse.building.answers import more_memory
+from wheelhouse.building.attempts import MEMORY, stage_of
 from wheelhouse.engine import ContainerSpec
 from wheelhouse.engine.frames import JobDiedError
 from wheelhouse.engine.jobs import BOOTSTRAP, ROOT, Input, Job
-from wheelhouse.engine.session import JobFailedError, run_job
-from wheelhouse.errors import EngineError, ProofError
+from wheelhouse.engine.session import JobFailedError
+from wheelhouse.errors import ProofError
 from wheelhouse.proofreport import Proof, read_proof
-from wheelhouse.text import human_size, sanitize_lines
+from wheelhouse.text import exact_size, sanitize_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from wheelhouse.engine import Engine, Limits, TargetImages
-    from wheelhouse.engine.cancellation import Cancellation
+    from wheelhouse.building.attempts import Attempts
+    from wheelhouse.engine import Limits, TargetImages
     from wheelhouse.engine.session import Listener
     from wheelhouse.house import House
     from wheelhouse.manifest import WheelFacts
@@ -44,17 +46,17 @@ _STRAY = re.compile(r"(?:benchmarks|conftest|docs|examples|scripts|setup(?:_\w+)
 
 def prove(
     house: House,
-    engine: Engine,
+    attempts: Attempts,
     images: TargetImages,
     *,
     limits: Limits,
     skip_imports: Mapping[str, Iterable[str]],
     listener: Listener,
-    cancellation: Cancellation,
     provided: Sequence[Obtained] = (),
 ) -> Proof:
     """Install *house* in a clean container of ``images.runtime`` and import all that is in it.
 
+    :param attempts: does it, on an engine.
     :param skip_imports: by distribution, modules that cannot be imported by their nature, with
         all that is below them; ``*`` stands for every module.
     :param provided: wheels that the server has without the wheelhouse.
@@ -76,7 +78,7 @@ def prove(
         provided=provided,
     )
     try:
-        reply = run_job(engine, spec, job, listener=listener, cancellation=cancellation)
+        reply = attempts.run(spec, job, target=house.manifest.target.name, listener=listener)
     except JobFailedError as error:
         raise _explain_failure(house, error, limits) from error
     except JobDiedError as error:
@@ -142,8 +144,8 @@ def _is_stray(module: str, modules: tuple[str, ...]) -> bool:
 def _explain_failure(house: House, error: JobFailedError, limits: Limits) -> ProofError:
     target = house.manifest.target.name
     said = "\n".join(sanitize_lines(error.message))
-    if error.out_of_memory:
-        return _want_of_memory(target, limits)
+    if error.stage in MEMORY:
+        return _want_of_memory(target, error, limits)
     if error.stage == "install":
         return ProofError(
             f"{target}: the wheelhouse does not install in a clean container:\n{said}",
@@ -152,23 +154,21 @@ def _explain_failure(house: House, error: JobFailedError, limits: Limits) -> Pro
     return ProofError(f"{target}: the proof failed: {said}", hint="the log has the rest")
 
 
-def _explain_death(house: House, error: JobDiedError, limits: Limits) -> ProofError | EngineError:
+def _explain_death(house: House, error: JobDiedError, limits: Limits) -> ProofError:
     target = house.manifest.target.name
-    if error.cause == "engine":
-        return EngineError(
-            f"{target}: the container engine stopped during the proof",
-            hint="start it, then run the command again: all wheels are kept",
-        )
     if error.cause == "memory":
-        return _want_of_memory(target, limits)
+        return _want_of_memory(target, error, limits)
     hint = "the log has the rest"
     if error.cause == "deadline":
         hint = "the log tells what it was at; a slow machine needs a later deadline"
     return ProofError(f"{target}: the proof {error.message}", hint=hint)
 
 
-def _want_of_memory(target: str, limits: Limits) -> ProofError:
+def _want_of_memory(
+    target: str, error: JobFailedError | JobDiedError, limits: Limits
+) -> ProofError:
     return ProofError(
-        f"{target}: the proof ran out of memory; it may use {human_size(limits.memory)}",
-        hint="give the proof more memory",
+        f"{target}: the proof {error.message} (limit: {exact_size(limits.memory)})",
+        hint="give it more memory" if stage_of(error) == "memory" else "end other programs there",
+        fix=more_memory(limits) if stage_of(error) == "memory" else None,
     )

@@ -23,9 +23,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wheelhouse.durable import check_writable, flush_path, storage_errors, temporary
 from wheelhouse.errors import StorageError
 from wheelhouse.manifest import FILENAME as MANIFEST
-from wheelhouse.store import storage_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,9 +58,9 @@ def staging_folder(destination: Path) -> Iterator[Path]:
             folder = _new_folder(destination, STAGING)
             lock = _lock(folder)
     try:
-        yield folder
+        with temporary(folder):
+            yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
         os.close(lock)
 
 
@@ -77,7 +77,7 @@ def publish(staging: Path, destination: Path) -> None:
         with _alone_in(destination.parent):
             check_replaceable(destination)
             _switch(staging, destination)
-            _flush(destination.parent)
+            flush_path(destination.parent)
         shutil.rmtree(staging, ignore_errors=True)
 
 
@@ -112,6 +112,17 @@ def check_replaceable(destination: Path) -> None:
                 f"{destination} holds something that is no wheelhouse, and is not replaced",
                 hint="move it away, or choose another output folder",
             )
+
+
+def check_output(destination: Path) -> None:
+    """Find out, before any work, whether a wheelhouse could be put in *destination*.
+
+    :raises StorageError: it is something that must not be replaced, or nothing can be written
+        there.
+    """
+    with _publishing(destination):
+        check_replaceable(destination)
+        check_writable(destination.parent)
 
 
 @contextmanager
@@ -242,12 +253,4 @@ def _flush_tree(folder: Path) -> None:
     """
     paths = [folder, *folder.rglob("*")]
     with ThreadPoolExecutor(max_workers=16) as pool:
-        list(pool.map(_flush, paths))
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        list(pool.map(flush_path, paths))

@@ -57,6 +57,7 @@ def open_run(
     :param jobs: containers at once; else the project's setting, else one per CPU of the engine.
     """
     store.clean()
+    store.check()
     engine.reap()
     for message in engine.notices():
         reporter.emit(Notice(target=None, message=message))

@@ -15,11 +15,13 @@ from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from wheelhouse.errors import InterruptedRunError, WheelhouseError, raise_all
+from wheelhouse.errors import InterruptedRunError, as_error, raise_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from types import TracebackType
+
+    from wheelhouse.errors import WheelhouseError
 
 T = TypeVar("T")
 LaneName = Literal["containers", "downloads"]
@@ -112,8 +114,8 @@ def gather(futures: Iterable[Future[T]]) -> list[T]:
             continue  # its cause is among the errors
         except InterruptedRunError:
             raise
-        except WheelhouseError as error:
-            errors.append(error)
+        except Exception as error:
+            errors.append(as_error(error))
     raise_all(errors)
     return done
 

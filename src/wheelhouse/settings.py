@@ -1,12 +1,14 @@
-"""What `wheelhouse.toml` and the command line say of inputs and indexes. Pure data."""
+"""What `wheelhouse.toml` and the command line say of inputs, indexes and audits. Pure data."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from datetime import date
     from pathlib import Path
 
     from packaging.utils import NormalizedName
@@ -53,6 +55,37 @@ class IndexSettings:
     def has_to_have(self, name: NormalizedName) -> bool:
         """Whether the project *name* is to come from here only."""
         return any(fnmatchcase(name, pattern) for pattern in self.packages)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class IgnoredAdvisory:
+    """An advisory that an audit does not count.
+
+    :ivar id: any of its names.
+    :ivar reason: why; empty if the command line says so.
+    :ivar until: the last day on which that holds; None: for ever.
+    :ivar package: the only package for which it holds, normalized; None: for all.
+    """
+
+    id: str
+    reason: str = ""
+    until: date | None = None
+    package: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AuditSettings:
+    """How the locked set is compared with advisories.
+
+    :ivar sources: where those are: a path relative to the project, an address, or ``osv``.
+    :ivar mirrors: the names of indexes that have what PyPI has.
+    :ivar max_age: offline copies that are older are told.
+    """
+
+    sources: tuple[str, ...] = ()
+    ignored: tuple[IgnoredAdvisory, ...] = ()
+    mirrors: tuple[str, ...] = ()
+    max_age: timedelta = timedelta(days=7)
 
 
 def portable_url(url: str, root: Path) -> str:

@@ -2,14 +2,19 @@
 
 Content-addressed, shared between projects and concurrent runs, safe against a kill at any
 instant: everything is written under a temporary name, flushed, then renamed. What is read is
-hashed again on its way, so a flipped bit is found before it is used; the file is then dropped,
-and had anew from where it came.
+hashed again on its way, records too, so a flipped bit is found before it is used; the file is then
+dropped, and had anew from where it came. Whatever else stands where a file should, a link, a FIFO
+or a folder, is dropped likewise, without following it or waiting for it.
+
+Hashes find accidents. Who may write into the store can also write what hashes right, so it belongs
+to one user, or to users that trust each other.
 
 Layout under the root::
 
     blobs/ab/abcdef…      files, by the SHA-256 of their bytes
     records/KIND/KEY.json answers: what a build made, what a probe saw
     locks/                one file per thing that two runs must not do at once
+    partial/              what has come of files, by the SHA-256 that all of it is to have
     logs/                 the output of builds
     tmp/                  what is being written; a later run removes what a killed one left
 """
@@ -17,31 +22,50 @@ Layout under the root::
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import hashlib
 import json
 import os
 import re
 import shutil
+import stat
 import tempfile
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
-from wheelhouse.errors import StorageError
+from wheelhouse.durable import (
+    check_room,
+    check_writable,
+    flush,
+    flush_path,
+    storage_errors,
+    temporary,
+)
+from wheelhouse.locks import locked
+from wheelhouse.partials import Partial, partial_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from io import BufferedReader
 
 BLOCK = 1 << 20
 
-#: A temporary older than this (seconds) belongs to a run that is no more.
-STALE = 24 * 3600
+#: Seconds after which what nobody holds in ``tmp/`` belongs to a run that is no more, though its
+#: process ID may have been given to another process.
+STALE = 60.0
 
-#: Seconds between two questions whether to go on waiting for a lock.
-WAIT = 0.2
+#: Seconds that the log of a build is kept.
+LOG_LIFE = 30 * 24 * 3600.0
+
+#: Seconds that what has come of a file is kept for whoever wants the rest.
+PARTIAL_LIFE = 7 * 24 * 3600.0
+
+#: Bytes of a record at most: the longest, of what a distribution has, take a hundredth of it.
+RECORD = 64 << 20
+
+FOLDERS = ("blobs", "records", "locks", "partial", "logs", "tmp")
 
 
 def default_root() -> Path:
@@ -51,24 +75,6 @@ def default_root() -> Path:
     from platformdirs import user_cache_path
 
     return user_cache_path("wheelhouse")
-
-
-@contextmanager
-def storage_errors(place: Path) -> Iterator[None]:
-    """Turn the errors of a full or unwritable disk into a StorageError that names *place*."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-            raise StorageError(
-                f"the disk is full: {place}", hint="make room there, then run the command again"
-            ) from error
-        if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR}:
-            raise StorageError(
-                f"cannot write to {place}: {error.strerror}",
-                hint="choose a folder that you may write to",
-            ) from error
-        raise
 
 
 def sha256_of(path: Path) -> str:
@@ -90,7 +96,7 @@ class Store:
         self.root = root
         self.logs = root / "logs"
         with storage_errors(root):
-            for name in ("blobs", "records", "locks", "logs", "tmp"):
+            for name in FOLDERS:
                 (root / name).mkdir(parents=True, exist_ok=True)
 
     # -- files ---------------------------------------------------------------------------------
@@ -103,18 +109,38 @@ class Store:
 
     def has(self, sha256: str) -> bool:
         """Whether the file is there. Its bytes are checked when it is read, not now."""
-        return self.blob(sha256).is_file()
+        try:
+            return stat.S_ISREG(self.blob(sha256).lstat().st_mode)
+        except OSError:
+            return False
 
     def verified(self, sha256: str) -> Path | None:
-        """The file with this hash after reading all of it, or None; a corrupt one is dropped."""
+        """The file with this hash after reading all of it, or None.
+
+        What is not that file is dropped.
+
+        :raises StorageError: it cannot be dropped.
+        """
         path = self.blob(sha256)
         try:
-            if sha256_of(path) == sha256:
-                return path
+            with _regular(path) as file:
+                found = os.fstat(file.fileno())
+                if hashlib.file_digest(file, "sha256").hexdigest() == sha256:
+                    return path
         except FileNotFoundError:
             return None
-        path.unlink(missing_ok=True)
+        except OSError:
+            found = None  # nothing that can be read: whatever it is, it is not that file
+        self._drop(path, found)
         return None
+
+    def _drop(self, path: Path, found: os.stat_result | None) -> None:
+        """Remove what was *found* at *path*, unless another run has put something else there."""
+        gone = contextlib.suppress(FileNotFoundError, NotADirectoryError)
+        with storage_errors(self.root), self._settling(), gone:
+            now = path.lstat()
+            if found is None or (now.st_dev, now.st_ino) == (found.st_dev, found.st_ino):
+                _remove(path)
 
     def add(self, chunks: Iterable[bytes], expected: str | None = None) -> str:
         """Store bytes; their SHA-256.
@@ -128,7 +154,7 @@ class Store:
                 for chunk in chunks:
                     digest.update(chunk)
                     file.write(chunk)
-                self._flush(file)
+                flush(file)
             found = digest.hexdigest()
             if expected is not None and found != expected:
                 raise ValueError(found)
@@ -139,40 +165,79 @@ class Store:
         """Move the file at *path* into the store; its SHA-256."""
         with storage_errors(self.root):
             found = sha256_of(path)
-            with path.open("rb") as file:
-                self._flush(file)
+            flush_path(path)
             self._settle(path, self.blob(found))
         return found
 
-    def _settle(self, path: Path, destination: Path) -> None:
-        destination.parent.mkdir(exist_ok=True)
-        path.chmod(0o444)
-        path.replace(destination)
+    @contextmanager
+    def partial(self, sha256: str, check: Callable[[], None] = lambda: None) -> Iterator[Partial]:
+        """What has come so far of the file with this hash; no other run has it meanwhile.
 
-    @staticmethod
-    def _flush(file: BinaryIO) -> None:
-        file.flush()
-        os.fsync(file.fileno())
+        :param check: called now and then while another run has it; raises to wait no longer.
+        :raises ValueError: it is no SHA-256.
+        :raises StorageError: the disk is full or not writable.
+        """
+        path = self.root / "partial" / self.blob(sha256).name
+        with storage_errors(self.root), partial_at(path, check) as partial:
+            yield partial
+
+    @contextmanager
+    def nameless(self) -> Iterator[Partial]:
+        """As :meth:`partial`, for a file whose hash nobody knows; nothing of it is kept."""
+        with self.temporary() as path, partial_at(path) as partial:
+            yield partial
+
+    def complete(self, partial: Partial) -> str:
+        """Have *partial*, all of which has come, be a file of the store; its SHA-256."""
+        partial.flush()
+        self._settle(partial.path, self.blob(partial.sha256))
+        return partial.sha256
+
+    def _settle(self, path: Path, destination: Path) -> None:
+        with self._settling():
+            _make_folder(destination.parent)
+            _make_way(destination)
+            path.replace(destination)
+            destination.chmod(0o444)  # not before: a partial file has to stay one that can grow
+        flush_path(destination.parent)
+
+    @contextmanager
+    def _settling(self) -> Iterator[None]:
+        """Be the only one that gives final names, or takes them back; for moments only."""
+        with self.lock("settling"):
+            yield
 
     # -- records -------------------------------------------------------------------------------
 
     def record(self, kind: str, key: str) -> dict[str, Any] | None:
-        """The record, or None if there is none or it is damaged."""
+        """The record, or None if there is none or it is not what was written."""
         try:
-            found = json.loads(self._record_path(kind, key).read_bytes())
-        except (FileNotFoundError, ValueError):
-            return None
-        return found if isinstance(found, dict) else None
+            with _regular(self._record_path(kind, key)) as file:
+                found = json.loads(file.read(RECORD))
+            value = found["value"]
+            if isinstance(value, dict) and found["sha256"] == _record_digest(kind, key, value):
+                return value
+        except (OSError, ValueError, LookupError, TypeError, RecursionError):
+            pass
+        return None
 
     def write_record(self, kind: str, key: str, value: dict[str, Any]) -> None:
-        """Keep *value* under *key*, in place of what was there."""
+        """Keep *value* under *key*, in place of what was there. Raises StorageError."""
         destination = self._record_path(kind, key)
+        told = {"sha256": _record_digest(kind, key, value), "value": value}
         with self.temporary() as path:
             with path.open("xb") as file:
-                file.write(json.dumps(value, indent=1, sort_keys=True).encode())
-                self._flush(file)
-            destination.parent.mkdir(parents=True, exist_ok=True)
+                file.write(json.dumps(told, indent=1, sort_keys=True).encode())
+                flush(file)
+            _make_folder(destination.parent)
+            _make_way(destination)
             path.replace(destination)
+            flush_path(destination.parent)
+
+    def forget(self, kind: str, key: str) -> None:
+        """Drop the record under *key*, if there is one. Raises StorageError."""
+        with storage_errors(self.root), contextlib.suppress(FileNotFoundError):
+            _remove(self._record_path(kind, key))
 
     def _record_path(self, kind: str, key: str) -> Path:
         return self.root / "records" / kind / f"{key}.json"
@@ -190,42 +255,85 @@ class Store:
         """An empty folder on the store's own file system, removed at the end."""
         with storage_errors(self.root):
             folder = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=self.root / "tmp"))
-            try:
-                with _held(folder):
-                    yield folder
-            finally:
-                shutil.rmtree(folder, ignore_errors=True)
+            with temporary(folder), _held(folder):
+                yield folder
 
     @contextmanager
     def lock(self, name: str, check: Callable[[], None] = lambda: None) -> Iterator[None]:
         """Hold the lock *name* among all runs on this store. A killed holder loses it at once.
 
         :param check: called now and then while another run holds it; raises to wait no longer.
+        :raises StorageError: there can be no locks in this store.
         """
-        from filelock import FileLock, Timeout
-
-        lock = FileLock(self.root / "locks" / f"{name}.lock")
-        with storage_errors(self.root):
-            while not lock.is_locked:
-                with contextlib.suppress(Timeout):
-                    lock.acquire(timeout=WAIT, poll_interval=WAIT / 4)
-                    break
-                check()
-        try:
+        with locked(self.root / "locks" / f"{name}.lock", check):
             yield
-        finally:
-            lock.release()
 
-    def clean(self) -> None:
-        """Remove what killed runs left in ``tmp/``, and logs nobody will read any more."""
-        for folder in (self.root / "tmp").iterdir():
-            pid = folder.name.partition("-")[0]
-            if (not _alive(pid) or _age(folder) > STALE) and not _is_held(folder):
-                shutil.rmtree(folder, ignore_errors=True)
-        for log in self.logs.iterdir():
-            if _age(log) > 30 * STALE:
-                with contextlib.suppress(OSError):
-                    log.unlink()
+    def check(self, needed: int = 0) -> None:
+        """Find out whether the store can be written to and has room for *needed* bytes.
+
+        :raises StorageError: it cannot, or has not.
+        """
+        check_writable(self.root / "tmp")
+        check_room(self.root, needed)
+
+    def clean(self, ended: int | None = None) -> None:
+        """Remove what killed runs left in ``tmp/``, and what is too old to be wanted any more.
+
+        :param ended: a process ID whose process is known to be no more.
+        :raises StorageError: the store cannot be read.
+        """
+        with storage_errors(self.root):
+            for left in (self.root / "tmp").iterdir():
+                pid = left.name.partition("-")[0]
+                gone = pid == str(ended) or not _alive(pid) or _age(left) > STALE
+                if gone and not _is_held(left):
+                    _remove(left)
+            for folder, life in ((self.logs, LOG_LIFE), (self.root / "partial", PARTIAL_LIFE)):
+                for old in folder.iterdir():
+                    if _age(old) > life:
+                        _remove(old)
+
+
+def _record_digest(kind: str, key: str, value: dict[str, Any]) -> str:
+    """What tells that a record is the one that was written, under this key and no other."""
+    return digest_of([kind, key, value])
+
+
+@contextmanager
+def _regular(path: Path) -> Iterator[BufferedReader]:
+    """The regular file at *path*, opened to be read. Raises OSError if it is anything else.
+
+    A link is not followed, and a FIFO not waited for.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(f"{path} is no regular file")
+        yield file
+
+
+def _make_folder(folder: Path) -> None:
+    """Have *folder*, in the store, be there. What else has its name is no folder, and goes."""
+    try:
+        folder.mkdir(exist_ok=True)
+    except FileExistsError:
+        _remove(folder)
+        folder.mkdir(exist_ok=True)
+
+
+def _make_way(destination: Path) -> None:
+    """Remove a folder from where a file is to be; anything else is replaced by the rename."""
+    if destination.is_dir() and not destination.is_symlink():
+        _remove(destination)
+
+
+def _remove(path: Path) -> None:
+    """Remove whatever is at *path*, a folder with all that is in it, as far as that goes."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+        return
+    with contextlib.suppress(FileNotFoundError):
+        path.unlink()
 
 
 @contextmanager

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, cast
 
+from wheelhouse.contents import HouseContents, HouseWheel
 from wheelhouse.fetcherrors import redacted
-from wheelhouse.house import HouseContents, HouseWheel
+from wheelhouse.locking.index import ABSOLUTE
 from wheelhouse.locking.system import server_system
 from wheelhouse.manifest import (
     BuildRequirementFacts,
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from wheelhouse.config import Project
-    from wheelhouse.locking.model import Lock
+    from wheelhouse.locking.model import Lock, LockedPackage
     from wheelhouse.obtain import Obtained
     from wheelhouse.plan import Planned
     from wheelhouse.targets import Target
@@ -53,6 +54,7 @@ def contents(
         version=__version__,
         system=server_system(project, planned.target, planned.lock, planned.images.place.preset),
         bypassed=tuple(_bypassed(planned.lock)),
+        limits=project.limits,
     )
 
 
@@ -86,7 +88,9 @@ def _facts(obtained: Obtained, project: Project, target: Target) -> WheelFacts:
         tags=tuple(sorted(str(tag) for tag in wheel.tags)),
         story=_built_story(obtained, project, target)
         if obtained.built
-        else FetchedStory(url=redacted(obtained.step.file.url), sha256=obtained.sha256),
+        else FetchedStory(
+            url=redacted(obtained.step.file.url), sha256=obtained.sha256, index=_index(package)
+        ),
         requires_python=str(python) if python else "",
         modules=wheel.modules,
         extension_modules=tuple(module_name(each) for each in wheel.extensions),
@@ -94,7 +98,14 @@ def _facts(obtained: Obtained, project: Project, target: Target) -> WheelFacts:
         skip_imports=tuple(dict.fromkeys(skipped)),
         system_libraries=tuple(sorted({*system_needs(wheel, target), *libraries})),
         system_programs=runtime_programs(package.name) if may_need else (),
+        license=wheel.metadata.license,
     )
+
+
+def _index(package: LockedPackage) -> str:
+    """The index that *package* comes from. A folder is none: it says nothing of its files."""
+    index = package.index or ""
+    return redacted(index) if index.startswith(ABSOLUTE) else ""
 
 
 def module_name(member: str) -> str:
@@ -114,14 +125,18 @@ def _built_story(obtained: Obtained, project: Project, target: Target) -> BuiltS
     assert step.package.build is not None
     settings = project.settings(step.package.name)
     return BuiltStory(
-        reason=step.reason.removesuffix("; built before from the same inputs"),
+        reason=step.reason,
         sdist_url=redacted(step.file.url),
         sdist_sha256=step.file.sha256,
+        index=_index(step.package),
         image=ImageFacts(id=recipe.image, name=""),
         cache_key=step.key,
         build_requirements=tuple(
             BuildRequirementFacts(
-                name=each.name, version=str(each.version), sha256=each.file.sha256
+                name=each.name,
+                version=str(each.version),
+                sha256=each.file.sha256,
+                url=redacted(each.file.url),
             )
             for each in recipe.environment
         ),

@@ -96,6 +96,7 @@ def _wheels(run: Run, planned: Planned, workshop: Workshop) -> list[Obtained]:
             workshop=workshop,
             fetcher=run.fetcher,
             scheduler=run.scheduler,
+            may_start={name for name, own in run.project.packages.items() if own.allow_pth},
         )
 
 

@@ -45,6 +45,10 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 _COMMAND_AT_START = re.compile(r"^(\s*):(?=:)")
 _COMMAND_ANYWHERE = re.compile(r"#(?=#[\w.-]*\[)")
 
+# A password may have a slash in it, so all up to the last @ goes.
+_USER = re.compile(r"//[^\s'\"<>]*@")
+_QUERY = re.compile(r"(://[^\s'\"<>?#]*)[?#][^\s'\"<>]*")
+
 _KILO = 1000
 _MINUTE = 60
 _HOUR = 3600
@@ -87,6 +91,14 @@ def neutralize(line: str) -> str:
     return _COMMAND_ANYWHERE.sub("# ", _COMMAND_AT_START.sub(r"\1: ", line))
 
 
+def without_credentials(text: str) -> str:
+    """*text* without what may be a password in its URLs: users, queries, fragments.
+
+    Made for what nobody has looked at: it takes away rather too much than too little.
+    """
+    return _QUERY.sub(r"\1?***", _USER.sub("//***@", text))
+
+
 def sanitize_lines(text: str) -> list[str]:
     """Each line of *text* sanitized; at least one."""
     return [sanitize(line) for line in text.split("\n")]
@@ -102,6 +114,14 @@ def human_size(size: int) -> str:
         if round(amount) < _KILO:
             return _short(amount, unit)
     return _short(amount / _KILO, "TB")
+
+
+def exact_size(size: int) -> str:
+    """*size*, in bytes, as a limit is written in `wheelhouse.toml`: ``512MiB``, ``4GiB``."""
+    for unit, bits in (("GiB", 30), ("MiB", 20), ("KiB", 10)):
+        if size and not size % (1 << bits):
+            return f"{size >> bits}{unit}"
+    return f"{size}B"
 
 
 def human_duration(seconds: float) -> str:

@@ -31,17 +31,22 @@ FILE_NAME = "wheelhouse.toml"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Question:
-    """What is asked for: the same question about the same files has the same answer."""
+    """What is asked for: the same question about the same files has the same answer.
+
+    :ivar signer: the ID of the key that signs; empty if none does.
+    """
 
     file: Path | None
     targets: tuple[str, ...]
     engine: str
     inputs: tuple[str, ...] = ()
+    signer: str = ""
 
     @property
     def key(self) -> str:
         """The key of its stamp."""
-        return digest_of([str(self.file), self.targets, self.engine, self.inputs, __version__])
+        asked = [str(self.file), self.targets, self.engine, self.inputs, self.signer]
+        return digest_of([*asked, __version__])
 
 
 def project_file(config: Path | None) -> Path | None:

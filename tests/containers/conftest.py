@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from projects import LocalIndex, serving
-from wheelhouse.engine.docker import LABEL, OWNER, connect, is_orphan
+from wheelhouse.engine.docker import LABEL, OWNER, is_orphan
+from wheelhouse.engine.docker_connect import connect
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

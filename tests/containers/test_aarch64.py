@@ -14,7 +14,8 @@ import pytest
 from projects import LocalIndex, ProjectSdist, write_project
 from wheelhouse import emulation
 from wheelhouse.bootstrap import check_host
-from wheelhouse.engine.docker import DockerEngine, connect
+from wheelhouse.engine.docker import DockerEngine
+from wheelhouse.engine.docker_connect import connect
 from wheelhouse.errors import ImageError
 from wheelhouse.images import TargetImageMaker
 from wheelhouse.targets import OCI_ARCHITECTURES

@@ -12,7 +12,7 @@ import pytest
 from conftest import wait_for
 
 from projects import LocalIndex, ProjectSdist, write_project
-from wheelhouse.engine.docker import connect
+from wheelhouse.engine.docker_connect import connect
 from wheelhouse.engine.docker_command import LABEL as COMMAND
 
 if TYPE_CHECKING:

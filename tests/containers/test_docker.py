@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from wheelhouse.engine import MIB, ContainerSpec, Exit, Limits
-from wheelhouse.engine.docker import DockerEngine, connect
+from wheelhouse.engine.docker import DockerEngine
+from wheelhouse.engine.docker_connect import connect
 from wheelhouse.errors import EngineError
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from conftest import Workplace
 from packaging.version import Version
 
 from wheelhouse.emulation import runs_here
-from wheelhouse.engine.docker import connect
+from wheelhouse.engine.docker_connect import connect
 
 pytestmark = [pytest.mark.containers, pytest.mark.index]
 

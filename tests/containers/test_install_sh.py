@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import signal
@@ -228,7 +229,8 @@ def edited(house: House, **values: str) -> House:
     script.write_text("".join(lines))
     sums = house.path / "SHA256SUMS"
     kept = [line for line in sums.read_text().splitlines() if "install.sh" not in line]
-    sums.write_text("\n".join([*kept, ""]))
+    own = f"{hashlib.sha256(script.read_bytes()).hexdigest()}  install.sh"
+    sums.write_text("\n".join([*kept, own, ""]))
     return house
 
 

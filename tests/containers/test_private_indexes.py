@@ -25,7 +25,8 @@ from housefactory import Package, wheel_bytes
 from indexservers import devpi, gate, pypiserver, servers
 from projects import LocalIndex, ProjectSdist, serving, write_project
 from wheelhouse.credentials import Credentials
-from wheelhouse.engine.docker import LABEL, connect
+from wheelhouse.engine.docker import LABEL
+from wheelhouse.engine.docker_connect import connect
 from wheelhouse.fetch import Client, Fetcher
 from wheelhouse.locking.index import Index, locked_file
 from wheelhouse.settings import IndexSettings

@@ -39,7 +39,8 @@ SUFFIX = ".cpython-311-x86_64-linux-gnu.so"
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[Engine]:
-    from wheelhouse.engine.docker import DockerEngine, connect
+    from wheelhouse.engine.docker import DockerEngine
+    from wheelhouse.engine.docker_connect import connect
 
     if RUNTIME not in os.environ:
         pytest.skip(f"{RUNTIME} names no image")

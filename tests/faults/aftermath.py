@@ -12,8 +12,8 @@ import time
 from typing import TYPE_CHECKING
 
 from faults.world import SECRETS, digests
-from wheelhouse.house import verify_house
 from wheelhouse.publish import PREVIOUS, STAGING
+from wheelhouse.wholeness import verify_house
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -110,7 +110,8 @@ def _temporaries(world: World) -> list[str]:
 
 def _orphans(world: World) -> list[str]:
     """Labelled containers whose run is no more; their volumes go with them."""
-    from wheelhouse.engine.docker import LABEL, OWNER, connect, is_orphan
+    from wheelhouse.engine.docker import LABEL, OWNER, is_orphan
+    from wheelhouse.engine.docker_connect import connect
 
     client = connect()
     try:

@@ -25,6 +25,7 @@ class Figures:
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
         self.samples: defaultdict[str, list[float]] = defaultdict(list)
+        self.judged: defaultdict[str, dict[str, list[bool]]] = defaultdict(dict)
 
     def add(self, name: str, number: int = 1) -> None:
         """Count *number* more of *name*."""
@@ -33,6 +34,10 @@ class Figures:
     def sample(self, name: str, value: float) -> None:
         """Take down one *value* of *name*, such as the seconds after a Ctrl-C."""
         self.samples[name].append(value)
+
+    def judge(self, name: str, who: str, *, good: bool) -> None:
+        """Take down whether *who* did right in one case of *name*, such as bad wheels refused."""
+        self.judged[name].setdefault(who, []).append(good)
 
     @property
     def broken(self) -> list[str]:
@@ -44,6 +49,9 @@ class Figures:
         for name, of in MUST_BE_ZERO.items():
             if self.counts[of]:
                 yield f"{name}: {self.counts[name]} in {self.counts[of]:,} {of}"
+        for name, by in sorted(self.judged.items()):
+            shares = (f"{who} {sum(good)} of {len(good):,}" for who, good in by.items())
+            yield f"{name}: {', '.join(shares)}"
         for name in sorted(self.samples):
             values = self.samples[name]
             yield (

@@ -25,6 +25,7 @@ from lockingfactory import (
 )
 from packaging.utils import canonicalize_name
 
+from flakyindex import QUICK
 from wheelhouse.building.runner import Runner
 from wheelhouse.credentials import Credentials
 from wheelhouse.engine import Limits
@@ -140,7 +141,7 @@ class World:
         return Locker(
             self.project,
             indexes=self.index,
-            fetcher=Fetcher(Client(backoff=0), self.store, check, elsewhere=elsewhere),
+            fetcher=Fetcher(Client(patience=QUICK), self.store, check, elsewhere=elsewhere),
             runner=runner,
             scheduler=scheduler,
             pinner=elsewhere,

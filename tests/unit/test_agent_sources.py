@@ -7,6 +7,7 @@ import io
 import os
 import tarfile
 import zipfile
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -76,17 +77,6 @@ def test_links_within_the_sdist_are_kept(tmp_path: Path) -> None:
     assert (top / "twin").samefile(top / "a/real")
 
 
-def test_the_last_of_two_members_of_one_name_counts(tmp_path: Path) -> None:
-    top = unpacked(
-        tmp_path,
-        (FILE, "demo-1.0/a", "kept"),
-        (LINK, "demo-1.0/b", "a"),
-        (FILE, "demo-1.0/b", "new"),
-    )
-    assert (top / "a").read_text() == "kept"
-    assert (top / "b").read_text() == "new"
-
-
 @pytest.mark.parametrize(
     "entries",
     [
@@ -104,6 +94,9 @@ def test_the_last_of_two_members_of_one_name_counts(tmp_path: Path) -> None:
         [(FILE, "demo-1.0/" + "a/" * 5000, "x")],
         [(tarfile.FIFOTYPE, "demo-1.0/pipe", None)],
         [(FILE, "demo-1.0/a", "x"), (FILE, "other", "x")],
+        [(FILE, "demo-1.0/a", "x"), (FILE, "demo-1.0/./a", "y")],
+        [(FILE, "/demo-1.0/a", "x")],
+        [(LINK, "demo-1.0/a", "../demo-1.0/b")],
     ],
 )
 def test_what_reaches_outside_is_refused(tmp_path: Path, entries: list[Entry]) -> None:
@@ -134,15 +127,36 @@ def test_a_broken_archive_is_told(tmp_path: Path, name: str) -> None:
         sources.unpack(str(path), str(tmp_path / "cut"))
 
 
-def test_a_zip_stays_inside_too(tmp_path: Path) -> None:
-    path = tmp_path / "demo-1.0.zip"
+def zipped(folder: Path, *names: str) -> str:
+    path = folder / "demo-1.0.zip"
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("demo-1.0/../../outside", "x")
-        archive.writestr("demo-1.0/setup.py", "one")
+        for name in names:
+            info = zipfile.ZipInfo(name, (2020, 2, 3, 4, 5, 6))
+            info.external_attr = (0o755 if name.endswith("configure") else 0o644) << 16
+            archive.writestr(info, "" if name.endswith("/") else "one")
+    return str(path)
+
+
+def test_a_zip_comes_with_rights_and_times_too(tmp_path: Path) -> None:
+    path = zipped(tmp_path, "demo-1.0/", "demo-1.0/configure", "demo-1.0/setup.py")
     top = tmp_path / "there" / "demo-1.0"
-    assert sources.unpack(str(path), str(tmp_path / "there")) == str(top)
-    assert {each.name for each in top.iterdir()} == {"outside", "setup.py"}
-    assert not (tmp_path / "outside").exists()
+    assert sources.unpack(path, str(tmp_path / "there")) == str(top)
+    assert (top / "setup.py").read_text() == "one"
+    assert (top / "setup.py").stat().st_mtime == datetime(
+        2020, 2, 3, 4, 5, 6, tzinfo=UTC
+    ).timestamp()
+    assert [(top / name).stat().st_mode & 0o777 for name in ("configure", "setup.py")] == [
+        0o755,
+        0o644,
+    ]
+
+
+@pytest.mark.parametrize("name", ["demo-1.0/../../outside", "/outside", "demo-1.0\\..\\outside"])
+def test_a_zip_stays_inside_too(tmp_path: Path, name: str) -> None:
+    path = zipped(tmp_path, "demo-1.0/setup.py", name)
+    with pytest.raises(JobError, match="cannot be unpacked"):
+        sources.unpack(path, str(tmp_path / "there"))
+    assert {each.name for each in tmp_path.iterdir()} <= {"demo-1.0.zip", "there"}
 
 
 # --- a project below the top ------------------------------------------------------------------

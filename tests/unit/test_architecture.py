@@ -17,18 +17,20 @@ SOURCE = Path(__file__).parents[2] / "src" / "wheelhouse"
 
 #: From the bottom to the top. A module belongs where the longest name that fits it stands.
 LAYERS = (
-    "agent data.probe_server errors events moments targets text __init__",
-    """capture config configchecks configerrors credentials engine fetch fetcherrors filemeasures
-    filevalues indextable indexvalues inputs.model locking.model locking.provision missing
-    platformtable projectfile projectmaker projectpaths providers recipes reporting scheduler
-    settings store tags targettable tomlsource toolbox torchindex wording""",
+    "agent data.probe_server data.verify durable errors events locks moments targets text __init__",
+    """audittable capture config configchecks configerrors credentials engine fetch fetcherrors
+    filemeasures filevalues indextable indexvalues inputs.model locking.model locking.provision
+    missing partials platformtable projectfile projectmaker projectpaths providers recipes reporting
+    scheduler settings signing store tags targettable tomlsource toolbox torchindex wording""",
     """bootstrap building emulation engine.docker engine.docker_archive engine.docker_command
-    engine.docker_container engine.docker_images engine.local engine.session imagefailures
+    engine.docker_connect engine.docker_container engine.docker_images engine.local
+    engine.session imagefailures
     imagemaker images imagesteps imagestore inputs locking.candidates locking.flatindex
     locking.index plan sources wheels""",
-    """export finding house installer locking manifest needs obtain probe proofreport prove proving
-    publish serverneeds story workshop""",
-    "learning phases pipeline planning run supplying uptodate",
+    """advisories attestations contents export finding house installer locking manifest needs obtain
+    pins probe proofreport provenance prove proving publish sbom sealing serverneeds story
+    verification vouching wholeness workshop""",
+    "aftercare learning phases pipeline planning rebuilding run supplying uptodate",
     "__main__ cli",
 )
 LAYER = {name: number for number, names in enumerate(LAYERS) for name in names.split()}

@@ -320,7 +320,8 @@ def test_a_failed_build_names_package_cause_and_log(shop: Workshop) -> None:
 
 def test_a_compiler_killed_for_memory_is_not_called_an_error_of_the_code(shop: Workshop) -> None:
     log = b"gcc: fatal error: Killed signal terminated program cc1plus\n"
-    error = refused(shop, failed("build", "the backend failed", log, oom_kills=1))
+    reached = {"memory": "container"}
+    error = refused(shop, failed("build", "the backend failed", log, reached=reached))
     assert "out of memory" in error.message
 
 

@@ -312,7 +312,9 @@ def test_a_diagnosis_is_fit_to_be_shown(name: str) -> None:
         assert line == sanitize(line)
         assert line in plain
     if found.fix is not None:
-        assert tomllib.loads(found.fix)["packages"].keys() == {"demo"}
+        table = tomllib.loads(found.fix)
+        assert table.get("packages", {"demo": {}}).keys() == {"demo"}
+        assert table.keys() <= {"packages", "limits"}
 
 
 @pytest.mark.parametrize(
@@ -554,8 +556,23 @@ def test_a_setuptools_that_is_too_old_is_not_the_sdists_fault() -> None:
 @pytest.mark.parametrize(
     ("stage", "kind", "cause", "hint"),
     [
-        ("memory", "memory", "the build ran out of memory (limit: 2.1 GB)", "memory"),
-        ("deadline", "deadline", "the build did not end within 90 s and was stopped", "deadline"),
+        ("memory", "memory", "the build the message (limit: 2GiB)", "memory"),
+        ("machine-memory", "machine-memory", "the build the message; it was below", "--jobs"),
+        ("deadline", "deadline", "the build the message and was stopped", "deadline"),
+        (
+            "processes",
+            "processes",
+            "the build could not start another process (limit: 512): the message",
+            "processes",
+        ),
+        (
+            "crowded",
+            "processes",
+            "the build could not start another process (limit: 512), then the message",
+            "processes",
+        ),
+        ("killed", "killed", "the build was killed: the message", "dmesg"),
+        ("outside", "killed-from-outside", "the build the message", "again"),
         ("output", "result-refused", "its result was refused: the message", "log"),
         ("protocol", "result-refused", "its result was refused: the message", "log"),
         ("unpack", "bad-sdist", "the message", "pin another version"),
@@ -710,7 +727,8 @@ def test_fixes_are_toml_whatever_the_names() -> None:
 
 def kinds_in_the_source() -> set[str]:
     folder = ROOT / "src" / "wheelhouse" / "building"
-    files = [folder / "diagnosis.py", folder / "answers.py", *folder.glob("symptom*.py")]
+    files = [folder / f"{name}.py" for name in ("answers", "diagnosis", "limitations")]
+    files += folder.glob("symptom*.py")
     text = "\n".join(path.read_text("utf-8") for path in files)
     found = re.findall(
         r'(?:kind=|aged\(\s*|_newer_python\(\s*log\.package,\s*|requiring\(\s*|lacking\(\s*)"([a-z0-9-]+)"',

@@ -89,6 +89,7 @@ def planned(
         builder=lambda names: Image(id="+".join(names), name="builder", origin="derived"),
         for_cibuildwheel=lambda names, folder: Image(id=folder, name="x", origin="derived"),
         known=known,
+        last=lambda name, version: None,
         versions={},
         cibuildwheel=lambda: "4",
         pace=Pace(store=Store(folder / "store"), emulated=False),

@@ -26,7 +26,7 @@ from housefactory import Package, debian12, make_contents, make_house, this_targ
 from wheelhouse.cli.app import run  # noqa: TID251  (it is what is tested)
 from wheelhouse.errors import ConfigError
 from wheelhouse.export import FORMATS, parse_base, requirements_urls
-from wheelhouse.house import describe
+from wheelhouse.contents import describe
 from wheelhouse.manifest import Bypassed
 
 if TYPE_CHECKING:

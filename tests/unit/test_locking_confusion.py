@@ -14,7 +14,7 @@ from lockingworld import World, answer
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from flakyindex import Answer, FlakyIndex
+from flakyindex import QUICK, Answer, FlakyIndex
 from wheelhouse.errors import WheelhouseError
 from wheelhouse.fetch import Client
 from wheelhouse.inputs.model import Asked, Requirements
@@ -53,7 +53,7 @@ class Shop(World):
 
     def _open(self) -> None:
         """Indexes as a new run sees them."""
-        self.index = Indexes(Client(backoff=0), self.project)  # type: ignore[assignment]
+        self.index = Indexes(Client(patience=QUICK), self.project)  # type: ignore[assignment]
 
     @property
     def corp(self) -> str:

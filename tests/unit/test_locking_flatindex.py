@@ -13,7 +13,7 @@ import pytest
 from lockingfactory import NoBuilder, interpreter, metadata, sha, tar_bytes, target, wheel_bytes
 from packaging.utils import canonicalize_name
 
-from flakyindex import Answer, FlakyIndex
+from flakyindex import QUICK, Answer, FlakyIndex
 from wheelhouse.credentials import Credentials
 from wheelhouse.errors import FetchError
 from wheelhouse.fetch import Client, Fetcher
@@ -175,7 +175,7 @@ def test_a_page_of_links_elsewhere(tmp_path: Path, server: FlakyIndex) -> None:
     with server:
         url = server.on("/wheels/", Answer(kind="text/html;charset=UTF-8", body=listing.encode()))
         server.on("/wheels/demo-1.0-py3-none-any.whl", Answer(body=WHEEL))
-        client = Client(backoff=0.001)
+        client = Client(patience=QUICK)
         # IndexSettings have no slash at the end; servers send from there to where there is one
         server.on("/wheels", Answer(status=301, headers={"Location": "/wheels/"}))
         place = place_of(IndexSettings(name="corp", url=url[:-1], flat=True), client, tmp_path)
@@ -200,7 +200,7 @@ def test_a_page_of_links_elsewhere(tmp_path: Path, server: FlakyIndex) -> None:
 def test_what_is_no_page_of_links(server: FlakyIndex, answer: Answer, said: str) -> None:
     with server:
         settings = IndexSettings(name="corp", url=server.on("/links", answer), flat=True)
-        place = place_of(settings, Client(backoff=0.001), Path("/project"))
+        place = place_of(settings, Client(patience=QUICK), Path("/project"))
         with pytest.raises(FetchError, match=said):
             place.project(canonicalize_name("demo"))
 

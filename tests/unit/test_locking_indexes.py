@@ -11,7 +11,7 @@ import pytest
 from lockingfactory import sha, target
 from packaging.utils import canonicalize_name
 
-from flakyindex import JSON, Answer, FlakyIndex
+from flakyindex import JSON, QUICK, Answer, FlakyIndex
 from wheelhouse.config import PackageSettings
 from wheelhouse.errors import ConfigError, FetchError
 from wheelhouse.fetch import Client
@@ -78,7 +78,7 @@ def look(
     bound: Mapping[str, str] | None = None,
     backend: str = "",
 ) -> ProjectPage | None:
-    seen = Indexes(Client(backoff=0.001, timeout=(5, 5)), where).seen_by(
+    seen = Indexes(Client(patience=QUICK), where).seen_by(
         replace(target(), torch_backend=backend),
         remembered={canonicalize_name(key): url for key, url in (remembered or {}).items()},
         bound={canonicalize_name(key): url for key, url in (bound or {}).items()},
@@ -236,7 +236,7 @@ def test_where_credentials_can_come_from_is_told(
 ) -> None:
     private.on("/simple/acme/", Answer(status=401))
     where = project(tmp_path, public, corp(private))
-    client = Client(backoff=0.001)
+    client = Client(patience=QUICK)
     client.credentials.add(where.known_indexes)
     seen = Indexes(client, where).seen_by(target(), remembered={}, bound={})
     with pytest.raises(FetchError, match="wants credentials, or other ones") as told:
@@ -316,7 +316,7 @@ def test_pages_are_read_once_for_all_targets_and_threads(
     private.on("/simple/flask/", Answer(status=404, hang=0.02))
     page = Answer(kind=JSON, body=b'{"files": []}', hang=0.02)
     public.on("/simple/flask/", page)
-    shelves = Indexes(Client(backoff=0.001), project(tmp_path, public, corp(private)))
+    shelves = Indexes(Client(patience=QUICK), project(tmp_path, public, corp(private)))
     found: list[ProjectPage | None] = []
 
     def ask(name: str) -> None:

@@ -32,6 +32,7 @@ from packaging.version import Version
 
 from wheelhouse.agent.metadata import _missing
 from wheelhouse.config import PackageSettings
+from wheelhouse.durable import replace_text
 from wheelhouse.engine import Container, ContainerSpec, Exit
 from wheelhouse.errors import (
     BuildError,
@@ -45,7 +46,7 @@ from wheelhouse.errors import (
 from wheelhouse.events import Notice
 from wheelhouse.inputs import read_inputs
 from wheelhouse.locking import metadata as metadata_module
-from wheelhouse.locking.current import Freshness, check_locks, write_lock
+from wheelhouse.locking.current import Freshness, check_locks
 from wheelhouse.locking.freshness import inputs_digest
 from wheelhouse.locking.lockfile import dump_lock, load_lock, lock_path
 from wheelhouse.locking.model import LockedBuild, LockedPackage, Provision, RefusedFile
@@ -859,7 +860,7 @@ def test_runs_at_one_time_do_not_take_each_others_half_written_lock(world: World
     path = lock_path(world.root, "web")
     texts = [f"# {number}\n" * 20_000 for number in range(8)]
     with ThreadPoolExecutor(len(texts)) as pool:
-        list(pool.map(write_lock, [path] * len(texts), texts))
+        list(pool.map(replace_text, [path] * len(texts), texts))
     assert path.read_text() in texts
     assert [each.name for each in world.root.iterdir()] == [path.name]
 
@@ -870,7 +871,7 @@ def test_what_a_killed_run_left_of_a_lock_goes(world: World) -> None:
     for each in left:
         each.touch()
     os.utime(left[0], (0, 0))
-    write_lock(path, "")
+    replace_text(path, "")
     assert sorted(world.root.iterdir()) == [left[1], path]
 
 

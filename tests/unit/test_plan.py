@@ -12,13 +12,15 @@ from lockingfactory import images, interpreter, locked, project, sha, target
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from wheelhouse.building.changes import TITLES, Earlier
 from wheelhouse.cli.show import plan_text  # noqa: TID251  (it is what is tested)
 from wheelhouse.config import PackageSettings
 from wheelhouse.engine import Image
 from wheelhouse.errors import PlanError, SeveralErrors
 from wheelhouse.locking.candidates import TagRanks
 from wheelhouse.locking.model import BuildRequirement, Lock, LockedBuild, LockedPackage
-from wheelhouse.plan import Built, Circumstances, Plan, Planned, best_wheel, plan_target
+from wheelhouse.plan import Built, Circumstances, Plan, Planned, Step, best_wheel, plan_target
+from wheelhouse.store import digest_of
 from wheelhouse.targets import Target, presets
 
 if TYPE_CHECKING:
@@ -79,6 +81,7 @@ def circumstances(**more: Any) -> Circumstances:
             "images": images(),
             "builder": system_image,
             "known": lambda _: None,
+            "last": lambda name, version: None,
             "for_cibuildwheel": lambda packages, folder: system_image((*packages, folder)),
             "versions": {"agent": "1"},
             "cibuildwheel": lambda: "4",
@@ -129,7 +132,8 @@ def test_what_was_built_before_is_reused(here: Project) -> None:
     ).steps
     assert (step.action, step.built) == ("reuse", built)
     assert asked == [step.key]
-    assert step.reason == "no wheel on the index fits the target; built before from the same inputs"
+    assert step.reason == "no wheel on the index fits the target"
+    assert step.past == "built before from the same inputs"
 
 
 def test_an_sdist_that_was_asked_for_wins_over_a_wheel(tmp_path: Path) -> None:
@@ -168,6 +172,8 @@ def test_a_plan_can_be_printed(here: Project) -> None:
         "file": "demo-1.0.tar.gz",
         "sha256": SDIST.sha256,
         "reason": "no wheel on the index fits the target",
+        "past": "",
+        "changes": [],
         "required-by": ["requirements.txt:1"],
         "key": step.key,
         "expected-seconds": 60,
@@ -237,19 +243,24 @@ def test_two_files_of_one_name_do_not_break_the_choice() -> None:
 # --- the cache key ----------------------------------------------------------------------------
 
 
-def key_of(
+def key_of(root: Path, **more: Any) -> str:
+    key = step_of(root, **more).key
+    assert key is not None
+    return key
+
+
+def step_of(
     root: Path,
     *,
     sdist: Any = SDIST,
     build: LockedBuild = BUILD,
     settings: PackageSettings | None = None,
     **more: Any,
-) -> str:
+) -> Step:
     wanted = package(sdist=sdist, build=build)
     here = project(root, {"demo": settings or PackageSettings()})
     (step,) = plan_target(lock(wanted), here, circumstances(**more)).steps
-    assert step.key is not None
-    return step.key
+    return step
 
 
 def _another_requirement(**more: Any) -> LockedBuild:
@@ -297,6 +308,18 @@ def test_equal_inputs_have_an_equal_key(tmp_path: Path) -> None:
 @pytest.mark.parametrize("change", CHANGES)
 def test_another_input_has_another_key(tmp_path: Path, change: str) -> None:
     assert key_of(tmp_path, **CHANGES[change]()) != key_of(tmp_path)
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_another_input_is_named(tmp_path: Path, change: str) -> None:
+    before = step_of(tmp_path)
+    assert before.key == digest_of(before.inputs)
+    assert before.inputs.keys() - {"kind"} == TITLES.keys()
+    last = Earlier(key="k", version="1.0", place="here", same_place=True, inputs=before.inputs)
+    step = step_of(tmp_path, last=lambda name, version: last, **CHANGES[change]())
+    assert step.changes
+    assert step.past.startswith("built again: ")
+    assert step.to_dict()["changes"][0]["change"] in step.past
 
 
 def test_all_these_keys_differ(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 from lockingfactory import images, target
 
+from wheelhouse.engine.cancellation import Cancellation
 from wheelhouse.errors import EngineError, ImageError
 from wheelhouse.probe import probe
 from wheelhouse.store import Store
@@ -26,7 +27,9 @@ def runner(folder: Path, refusal: str) -> Runner:
     def refuse(*_: object, **__: object) -> None:
         raise EngineError(f"the engine cannot start a container: {refusal}")
 
-    return cast("Runner", SimpleNamespace(store=Store(folder), run=refuse))
+    return cast(
+        "Runner", SimpleNamespace(store=Store(folder), cancellation=Cancellation(), run=refuse)
+    )
 
 
 @pytest.mark.parametrize(

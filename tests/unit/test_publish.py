@@ -176,7 +176,7 @@ def test_a_second_rename_that_fails_is_undone(
 def test_a_parent_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with (
-        pytest.raises(StorageError, match="cannot be put in"),
+        pytest.raises(StorageError, match="file: it is no folder"),
         staging_folder(tmp_path / "file" / "web"),
     ):
         pass

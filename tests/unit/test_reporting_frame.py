@@ -11,6 +11,7 @@ from wheelhouse.events import (
     Outcome,
     PhaseStarted,
     StepFinished,
+    StepProgress,
     StepStarted,
     TargetFinished,
 )
@@ -95,6 +96,19 @@ def test_a_frame_shows_targets_progress_and_steps() -> None:
     assert "1:11" in step
     assert "compiling lxml" in step
     assert other.split() == ["gpu", "lock", "1:10"]
+
+
+@pytest.mark.parametrize(
+    ("done", "total", "told"), [(412_000_000, 10**9, "412 MB of 1.0 GB"), (5000, None, "5.0 kB")]
+)
+def test_a_frame_shows_how_far_a_download_is(done: int, total: int | None, told: str) -> None:
+    run = running(
+        StepStarted(target="deb", step="torch", phase="fetch"),
+        StepProgress(target="deb", step="torch", done=1, total=total),
+        StepProgress(target="deb", step="torch", done=done, total=total),
+    )
+    (_, step) = [to_text(each) for each in frame(run, 9.0, 80, 9, lambda *_: "")]
+    assert step.split(maxsplit=3) == ["fetching", "torch", "0:09", told]
 
 
 def test_what_does_not_fit_is_folded_and_counted() -> None:

@@ -29,6 +29,7 @@ from wheelhouse.events import (
     Reporter,
     StepFinished,
     StepOutput,
+    StepProgress,
     StepStarted,
     TargetFinished,
 )
@@ -212,6 +213,24 @@ def test_plain_announces_what_takes_time_and_has_a_heartbeat() -> None:
         "[deb] still fetching torch, 31 s",
         "[deb] still building lxml 6, 1 min 02 s",
         "[deb] still fetching torch, 1 min 02 s",
+    ]
+
+
+def test_plain_tells_how_far_a_long_download_is() -> None:
+    stream = io.StringIO()
+    reporter = PlainReporter(stream)
+    for event in (
+        start("torch", "fetch"),
+        StepProgress(target="deb", step="torch", done=412_000_000, total=1_200_000_000),
+        StepProgress(target="deb", step="another", done=1, total=None),
+    ):
+        reporter.run.apply(event, 0.0)
+        reporter.tell(event, 0.0, ())
+    for second in (0.5, 9.0, 11.0, 15.0, 22.0):
+        reporter.tick(second)
+    assert stream.getvalue().splitlines() == [
+        "[deb] still fetching torch, 11 s, 412 MB of 1.2 GB",
+        "[deb] still fetching torch, 22 s, 412 MB of 1.2 GB",
     ]
 
 

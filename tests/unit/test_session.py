@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from fakeengine import RESULT, FakeContainer, FakeEngine, file_frame, frame
 
+from wheelhouse.agent.init import CONTAINER_FULL, MACHINE_FULL
 from wheelhouse.engine import ContainerSpec, Exit, Limits
 from wheelhouse.engine.cancellation import Cancellation
 from wheelhouse.engine.frames import FrameReader, JobDiedError, ProtocolError
@@ -317,24 +318,72 @@ def test_a_strange_phase_harms_nothing(tmp_path: Path, phase: dict[str, Any]) ->
     assert run(container, tmp_path).message["value"] == 1
 
 
-def test_a_job_that_fails_says_where(tmp_path: Path) -> None:
-    failed = {"type": "failed", "stage": "build", "message": "no compiler", "oom_kills": 0}
-    with pytest.raises(JobFailedError, match="no compiler") as told:
-        run(FakeContainer([("stdout", frame(failed))]), tmp_path)
-    assert (told.value.stage, told.value.out_of_memory) == ("build", False)
-
-
-def test_a_failure_beside_a_kill_for_memory_says_so(tmp_path: Path) -> None:
-    failed = {"type": "failed", "stage": "build", "message": "gcc failed", "oom_kills": 2}
+def failing(tmp_path: Path, heard: list[dict[str, Any]], **answer: object) -> JobFailedError:
+    """What is told of a job that says *heard*, then *answer*."""
+    frames = [frame(each) for each in (*heard, {"type": "failed", "stage": "build", **answer})]
     with pytest.raises(JobFailedError) as told:
-        run(FakeContainer([("stdout", frame(failed))]), tmp_path)
-    assert told.value.out_of_memory
+        run(FakeContainer([("stdout", each) for each in frames]), tmp_path)
+    return told.value
+
+
+def test_a_job_that_fails_says_where(tmp_path: Path) -> None:
+    reached = {"memory": "", "processes": False, "files": 0}
+    error = failing(tmp_path, [], message="no compiler", reached=reached)
+    assert (error.stage, error.message) == ("build", "no compiler")
+
+
+@pytest.mark.parametrize(
+    ("reached", "stage", "words"),
+    [
+        ({"memory": "container", "processes": True}, "memory", "ran out of memory"),
+        ({"memory": "container", "files": 90 << 20}, "memory", "its files took 94 MB"),
+        ({"memory": "container", "files": "90"}, "memory", "ran out of memory"),
+        ({"memory": "machine"}, "machine-memory", "the machine's memory"),
+        ({"memory": "", "processes": True}, "processes", "gcc failed"),
+        ({"processes": "many"}, "build", "gcc failed"),
+        ([1], "build", "gcc failed"),
+    ],
+)
+def test_a_failure_beside_a_limit_is_told_as_that(
+    tmp_path: Path, reached: object, stage: str, words: str
+) -> None:
+    error = failing(tmp_path, [], message="gcc failed", reached=reached)
+    assert (error.stage, words in error.message) == (stage, True)
+
+
+def test_a_result_that_a_kill_for_memory_had_a_part_in_is_none(tmp_path: Path) -> None:
+    result = {"type": "result", "reached": {"memory": "container"}}
+    with pytest.raises(JobFailedError, match="though it went on") as told:
+        run(FakeContainer([("stdout", frame(result))]), tmp_path)
+    assert told.value.stage == "memory"
+
+
+def test_what_was_looked_for_on_a_network_is_told(tmp_path: Path) -> None:
+    heard: list[dict[str, Any]] = [
+        {"type": "wanted", "place": place} for place in ("pypi.org", "\x1b[2Jx" * 900, 7)
+    ]
+    first, second, third = failing(tmp_path, heard, message="x").wanted
+    assert (first, third) == ("pypi.org", "7")
+    assert "\x1b" not in second
+    assert len(second) <= 300
+    heard = [{"type": "wanted", "place": str(number)} for number in range(99)]
+    assert len(failing(tmp_path, heard, message="x").wanted) < 20
+
+
+def test_who_forks_without_end_is_late_for_that(tmp_path: Path) -> None:
+    container = FakeContainer([("stdout", frame({"type": "crowded"}))])
+    with pytest.raises(JobDiedError, match="did not end within") as told:
+        run(container, tmp_path, deadline=0.05)
+    assert told.value.cause == "crowded"
 
 
 @pytest.mark.parametrize(
     ("exit", "cause", "words"),
     [
-        (Exit(status=137, out_of_memory=True), "memory", "want of memory"),
+        (Exit(status=137, out_of_memory=True), "memory", "ran out of memory"),
+        (Exit(status=CONTAINER_FULL), "memory", "ran out of memory"),
+        (Exit(status=MACHINE_FULL), "machine-memory", "the machine's memory"),
+        (Exit(status=137, from_outside=True), "outside", "docker kill"),
         (Exit(status=137), "killed", "status 137"),
         (Exit(status=0), "killed", "status 0"),
         (Exit(status=None), "engine", "engine stopped"),
@@ -369,12 +418,24 @@ def test_an_answer_in_time_is_not_called_late(tmp_path: Path) -> None:
     assert not container.killed.is_set()
 
 
-def test_of_an_endless_log_the_beginning_is_kept(tmp_path: Path) -> None:
+def test_of_an_endless_log_the_beginning_and_the_end_are_kept(tmp_path: Path) -> None:
     heard = Heard()
-    chatter: list[tuple[Pipe, bytes]] = [("stderr", b"x" * 70)]
-    container = FakeContainer([*chatter * 5, ("stdout", RESULT)])
-    run(container, tmp_path, heard=heard, output=100)
-    assert heard.log == b"x" * 100
+    lines: list[tuple[Pipe, bytes]] = [("stderr", b"line %04d\n" % number) for number in range(999)]
+    run(FakeContainer([*lines, ("stdout", RESULT)]), tmp_path, heard=heard, output=4096)
+    kept = heard.log.decode().splitlines()
+    assert kept[0] == "line 0000"
+    assert kept[-2] == "line 0998"
+    note = "5.9 kB of this log are left out above: it has more than `output` under [limits]"
+    assert kept[-1].startswith(f"wheelhouse: {note}")
+    assert kept[-1].endswith("which is 4KiB")
+    assert len(heard.log) < 4096 + 500
+
+
+def test_a_log_within_its_limit_is_kept_as_it_is(tmp_path: Path) -> None:
+    heard = Heard()
+    chatter: list[tuple[Pipe, bytes]] = [("stderr", b"x" * 70), ("stderr", b"y" * 30)]
+    run(FakeContainer([*chatter, ("stdout", RESULT)]), tmp_path, heard=heard, output=100)
+    assert heard.log == b"x" * 70 + b"y" * 30
 
 
 def test_a_hostile_answer_ends_the_job(tmp_path: Path) -> None:

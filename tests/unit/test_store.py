@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import re
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from wheelhouse.errors import StorageError
-from wheelhouse.store import Store, default_root, digest_of, sha256_of, storage_errors
+from wheelhouse.store import Store, default_root, digest_of, sha256_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -367,25 +366,6 @@ def test_a_place_where_nothing_can_be_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StorageError, match=r"cannot write to .*file/store"):
         Store(tmp_path / "file" / "store")
-
-
-@pytest.mark.parametrize(
-    ("number", "words"),
-    [
-        (errno.ENOSPC, "disk is full: /place"),
-        (errno.EDQUOT, "disk is full: /place"),
-        (errno.EROFS, "cannot write to /place"),
-        (errno.EACCES, "cannot write to /place"),
-    ],
-)
-def test_which_errors_mean_the_disk(number: int, words: str) -> None:
-    with pytest.raises(StorageError, match=words), storage_errors(Path("/place")):
-        raise OSError(number, os.strerror(number))
-
-
-def test_other_errors_keep_their_meaning() -> None:
-    with pytest.raises(ConnectionResetError), storage_errors(Path("/place")):
-        raise ConnectionResetError(errno.ECONNRESET, "reset")
 
 
 def test_where_the_store_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

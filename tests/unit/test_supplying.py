@@ -29,12 +29,13 @@ from packaging.utils import canonicalize_name
 from housefactory import Package, wheel_bytes
 from wheelhouse.building.runner import Runner
 from wheelhouse.config import PackageSettings
+from wheelhouse.durable import replace_text
 from wheelhouse.engine import Limits
 from wheelhouse.engine.cancellation import Cancellation
 from wheelhouse.errors import InterruptedRunError
 from wheelhouse.fetch import Client, Fetcher
 from wheelhouse.locking import metadata as metadata_module
-from wheelhouse.locking.current import Freshness, write_lock
+from wheelhouse.locking.current import Freshness
 from wheelhouse.locking.lock import Locker
 from wheelhouse.locking.lockfile import dump_lock, load_lock, lock_path
 from wheelhouse.locking.model import Lock, LockedBuild, Provision
@@ -195,7 +196,7 @@ def test_a_lock_that_another_run_renewed_is_not_what_was_followed(world: World) 
     def renew() -> None:
         present = world.present()
         others = tuple(each for each in present.packages if each.name != "wheel")
-        write_lock(world.path, dump_lock(replace(present, packages=others)))
+        replace_text(world.path, dump_lock(replace(present, packages=others)))
 
     planned, lock_sha256 = world.supply(*mended(renew))
     assert [each.name for each in world.present().packages] == ["demo"]

@@ -16,7 +16,15 @@ from packaging.utils import canonicalize_name
 from housefactory import Package, debian12, make_house
 from wheelhouse.config import load_project
 from wheelhouse.errors import BuildError, InterruptedRunError
-from wheelhouse.events import Event, SilentReporter, StepFinished, StepStarted, TargetFinished, step
+from wheelhouse.events import (
+    Event,
+    SilentReporter,
+    StepFinished,
+    StepProgress,
+    StepStarted,
+    TargetFinished,
+    step,
+)
 from wheelhouse.house import House
 from wheelhouse.inputs import read_inputs
 from wheelhouse.locking.freshness import inputs_digest
@@ -278,6 +286,18 @@ def test_a_step_is_reported_from_start_to_end() -> None:
     assert isinstance(end, StepFinished)
     assert (end.outcome, end.detail, end.log) == ("reused", "from before", None)
     assert end.seconds >= 0
+
+
+def test_a_step_tells_now_and_then_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    reporter, now = Remembering(), 100.0
+    monkeypatch.setattr("wheelhouse.events.time.monotonic", lambda: now)
+    with step(reporter, "web", "demo", "fetch") as running:
+        for done in range(1, 100):
+            now += 0.1
+            running.progress(done, 99)
+    told = [each for each in reporter.events if isinstance(each, StepProgress)]
+    assert 15 <= len(told) <= 20
+    assert told[-1].total == 99
 
 
 def test_a_failed_step_says_why_and_where_its_log_is(tmp_path: Path) -> None:

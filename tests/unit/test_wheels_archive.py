@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 import struct
@@ -127,11 +128,28 @@ def test_a_narrower_file_name_is_noted(tmp_path: Path, platform: str) -> None:
     assert wheel.retagged
 
 
-def test_a_file_name_may_have_only_some_of_the_tags(tmp_path: Path) -> None:
-    content = members(tags=("py3-none-manylinux1_x86_64", "py3-none-manylinux2014_x86_64"))
-    wheel = read_wheel(write_wheel(tmp_path, content, "demo-1.0-py3-none-manylinux1_x86_64.whl"))
-    assert not wheel.retagged
-    assert {tag.platform for tag in wheel.tags} == {"manylinux1_x86_64"}
+@pytest.mark.parametrize(
+    ("tags", "name"),
+    [
+        (("py3-none-manylinux_2_17_x86_64",), "demo-1.0-py3-none-manylinux2014_x86_64.whl"),
+        (("py3-none-any",), "demo-1.0-py2.py3-none-any.whl"),
+        (("py2-none-any", "py3-none-any"), "demo-1.0-py3-none-any.whl"),
+    ],
+    ids=["another name of the same", "Python 2 in the name only", "Python 2 in WHEEL only"],
+)
+def test_tags_that_mean_the_same_are_no_contradiction(
+    tmp_path: Path, tags: tuple[str, ...], name: str
+) -> None:
+    assert not read_wheel(write_wheel(tmp_path, members(tags=tags), name)).retagged
+
+
+def test_a_hash_may_be_hexadecimal_if_it_is_true(tmp_path: Path) -> None:
+    digest = hashlib.sha256(GOOD["demo/__init__.py"]).hexdigest()
+    content = edited_record(GOOD, LINE, f"demo/__init__.py,sha256={digest},6")
+    assert read_wheel(write_wheel(tmp_path, content)).modules == ("demo",)
+    untrue = f"{int(digest[0], 16) ^ 1:x}{digest[1:]}"
+    content = edited_record(GOOD, LINE, f"demo/__init__.py,sha256={untrue},6")
+    assert "does not have the sha256" in refusal(write_wheel(tmp_path, content))
 
 
 # --- RECORD ---
@@ -156,7 +174,7 @@ LINE = record_line("demo/__init__.py", GOOD["demo/__init__.py"])
         ({k: v for k, v in GOOD.items() if k != "demo/__init__.py"}, "which is not in the archive"),
         ({k: v for k, v in GOOD.items() if not k.endswith("RECORD")}, "RECORD' is missing"),
         (edited_record(GOOD, LINE, "demo/__init__.py,,6"), "has no hash in RECORD"),
-        (edited_record(GOOD, LINE, f"{LINE}\n{LINE}9"), "listed twice, differently"),
+        (edited_record(GOOD, LINE, f"{LINE}\n{LINE}9"), "listed twice"),
         (edited_record(GOOD, LINE, "demo/__init__.py,md5=AAAA,6"), "'md5' is not a hash"),
         (edited_record(GOOD, LINE, f"{LINE},x"), "4 columns"),
         (edited_record(GOOD, LINE, LINE[:-1] + "six"), "'six' is not a size"),
@@ -243,6 +261,11 @@ def test_dist_info_of_another_name_is_refused(tmp_path: Path) -> None:
         ("py3-none-any", "demo-1.0-cp311-cp311-manylinux1_x86_64.whl"),
         ("py3-none-linux_aarch64", "demo-1.0-py3-none-manylinux1_x86_64.whl"),
         ("py3-none-manylinux1_x86_64", "demo-1.0-py3-none-any.whl"),
+        ("py3.py2-none-any", "demo-1.0-py2-none-any.whl"),
+        (
+            "py3-none-manylinux1_x86_64.manylinux2014_x86_64",
+            "demo-1.0-py3-none-manylinux1_x86_64.whl",
+        ),
     ],
 )
 def test_a_file_name_that_promises_more_is_refused(

@@ -13,10 +13,11 @@ from packaging.version import Version
 from wheelfactory import FAST, NATIVE, binary, cpython311, debian12, wheel
 from wheelhouse.errors import CheckError, SeveralErrors
 from wheelhouse.targets import Libc, Target, presets
-from wheelhouse.wheels.archive import Wheel, WheelMetadata, read_wheel
+from wheelhouse.wheels.archive import Wheel, read_wheel
 from wheelhouse.wheels.check import check_house, check_wheel, lost_extension
 from wheelhouse.wheels.findings import refuse
 from wheelhouse.wheels.libraries import provided_sonames, system_needs
+from wheelhouse.wheels.statements import WheelMetadata
 
 if TYPE_CHECKING:
     from pathlib import Path

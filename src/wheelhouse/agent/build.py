@@ -53,7 +53,8 @@ sys.exit(main())
 def run(job: dict[str, Any], root: str, channel: Channel) -> dict[str, object]:
     """Send the finished wheel as the file of its own name; return what was done to it.
 
-    ``repaired``: whether auditwheel had anything to do; ``seconds``: time by stage.
+    ``repaired``: whether auditwheel had anything to do; ``seconds``: time by stage; ``varied``: see
+    :class:`~.environment.Environment`.
     """
     clock = Stopwatch()
     channel.message({"type": "phase", "phase": "unpacking"})
@@ -73,7 +74,7 @@ def run(job: dict[str, Any], root: str, channel: Channel) -> dict[str, object]:
         wheel = _repair(job, wheel, root, environment.variables)
         clock.lap("repair")
     channel.file(os.path.basename(wheel), wheel)
-    return {"repaired": repaired, "seconds": clock.laps}
+    return {"repaired": repaired, "seconds": clock.laps, "varied": environment.varied}
 
 
 class Stopwatch:

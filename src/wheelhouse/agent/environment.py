@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pyproject_hooks import BackendUnavailable, BuildBackendHookCaller, HookMissing
 
-from . import search
+from . import asking, otherwise, search, steady
 from .errors import JobError
 
 if TYPE_CHECKING:
@@ -31,11 +32,15 @@ LEGACY_BACKEND = "setuptools.build_meta:__legacy__"
 
 @dataclass(frozen=True)
 class Environment:
-    """An environment under ``ROOT/env``; *variables* is all that its processes see."""
+    """An environment under ``ROOT/env``; *variables* is all that its processes see.
+
+    *varied* is what of the job's ``otherwise`` they see otherwise indeed.
+    """
 
     python: str
     site_packages: str
     variables: Mapping[str, str]
+    varied: Sequence[str] = ()
 
 
 def create(job: Mapping[str, Any], root: str) -> Environment:
@@ -47,7 +52,13 @@ def create(job: Mapping[str, Any], root: str) -> Environment:
     _run([*_uv(job, root), "venv", "--quiet", "--python", str(job["python"]), folder])
     python = os.path.join(folder, "bin", "python")
     install(job, python, root)
-    return Environment(python, _site_packages(folder), _variables(job, root, folder))
+    site_packages, variables = _site_packages(folder), _variables(job, root, folder)
+    asking.install(site_packages)
+    steady.install(site_packages)
+    steady.settle()  # hooks are told names of temporary files of this process
+    tempfile.tempdir = os.path.join(root, "tmp")
+    more, varied = otherwise.apply(job.get("otherwise"), root, python, variables)
+    return Environment(python, site_packages, {**variables, **more}, varied)
 
 
 def install(job: Mapping[str, Any], python: str, root: str) -> None:

@@ -1,7 +1,8 @@
-"""Process 1: reads its job, does it, reports, ends.
+"""Reads its job, does it, reports, ends.
 
 Every job is a module with ``run(job, root, channel) -> dict`` whose result goes back as one
-``result`` message. A :class:`JobError` goes back as ``failed`` with the stage it names.
+``result`` message. A :class:`JobError` goes back as ``failed`` with the stage it names. Either
+carries what of its limits the job has run into (:mod:`.limits`).
 """
 
 from __future__ import annotations
@@ -10,18 +11,28 @@ import importlib
 import json
 import os
 import sys
+import threading
+import time
 import traceback
 
-from .channel import Channel, end_with_input, out_of_memory_kills
+from . import network
+from .channel import Channel
 from .errors import JobError
+from .init import supervise
+from .limits import Counters, reached
 
 JOBS = ("build", "distributions", "find", "installed", "metadata", "probe", "prove")
 
+#: Seconds between two looks at the limits.
+PAUSE = 0.5
+
 
 def main(root: str) -> None:
-    """Do the job described in ``ROOT/job.json``. Never returns."""
-    channel = Channel()
-    end_with_input()
+    """Do the job described in ``ROOT/job.json``, in a process of its own. Never returns."""
+    supervise()
+    channel, before = Channel(), Counters.read()
+    network.listen(channel)
+    threading.Thread(target=_watch_limits, args=(channel, before), daemon=True).start()
     try:
         with open(os.path.join(root, "job.json"), encoding="utf-8") as file:
             job = json.load(file)
@@ -35,5 +46,12 @@ def main(root: str) -> None:
         traceback.print_exc()
         reply = {"type": "failed", "stage": "agent", "message": f"{type(error).__name__}: {error}"}
     sys.stderr.flush()
-    channel.message({**reply, "oom_kills": out_of_memory_kills()})
+    channel.message({**reply, "reached": reached(before, root)})
     os._exit(0)
+
+
+def _watch_limits(channel: Channel, before: Counters) -> None:
+    """Tell at once of a fork that was refused: who forks without end may never end by itself."""
+    while Counters.read().forks <= before.forks:
+        time.sleep(PAUSE)
+    channel.message({"type": "crowded"})

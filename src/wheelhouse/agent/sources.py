@@ -1,36 +1,24 @@
-"""Unpacking an sdist, within bounds and inside its folder.
-
-A tar's members are written here, not by `tarfile`: its filters came with patch releases that not
-every machine has, and later ones mended ways around them.
-
-The specification: https://packaging.python.org/en/latest/specifications/source-distribution-format/
-"""
+"""Unpacking an sdist, within bounds and inside its folder."""
 
 from __future__ import annotations
 
 import os
-import shutil
-import tarfile
-import zipfile
-import zlib
+from typing import TYPE_CHECKING
 
+from .archives import read_archive
 from .errors import JobError
+from .streams import ArchiveProblem
 
-MAX_MEMBERS = 200_000
-MAX_BYTES = 8 << 30
-MAX_NAME = 4096
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
-#: What the two readers raise for archives that are broken, encrypted, or of an unknown method.
-BROKEN = (
-    tarfile.TarError,
-    zipfile.BadZipFile,
-    zlib.error,
-    EOFError,
-    OSError,
-    OverflowError,
-    RuntimeError,
-    ValueError,
-)
+    from .stricttar import Member
+
+#: The first and the last time that a zip archive can hold. Some backends fail for others.
+EARLIEST, LATEST = 315_532_800, 4_354_819_198
+
+#: Characters of what is told of an archive: it chooses its names.
+LONGEST = 400
 
 
 def unpack(archive: str, destination: str, subdirectory: str = "") -> str:
@@ -42,17 +30,14 @@ def unpack(archive: str, destination: str, subdirectory: str = "") -> str:
     exceeds the bounds, or has not exactly one top folder; or has no such subdirectory.
     """
     os.makedirs(destination)
+    name = ""
     try:
-        if archive.endswith(".zip"):
-            _unzip(archive, destination)
-        else:
-            _untar(archive, destination)
-    except BROKEN as error:
-        raise JobError("unpack", f"the sdist cannot be unpacked: {error}") from error
-    tops = os.listdir(destination)
-    top = os.path.join(destination, tops[0]) if len(tops) == 1 else ""
-    if not os.path.isdir(top) or os.path.islink(top):
-        raise JobError("unpack", f"an sdist has one top folder; this has {len(tops)} entries there")
+        for member, content in read_archive(archive):
+            name = member.name
+            _write(member, content, destination)
+    except (ArchiveProblem, OSError, ValueError, OverflowError) as error:
+        raise JobError("unpack", f"the sdist cannot be unpacked: {str(error)[:LONGEST]}") from error
+    top = os.path.join(destination, name.partition("/")[0])
     return below(top, subdirectory) if subdirectory else top
 
 
@@ -67,85 +52,20 @@ def below(top: str, subdirectory: str) -> str:
     return path
 
 
-def _untar(archive: str, destination: str) -> None:
-    count = size = 0
-    links: set[str] = set()
-    with tarfile.open(archive) as tar:
-        for member in tar:
-            count, size = count + 1, size + member.size
-            _bound(count, size, member.name)
-            _place(tar, member, destination, links)
-
-
-def _place(
-    tar: tarfile.TarFile, member: tarfile.TarInfo, destination: str, links: set[str]
-) -> None:
-    """Write *member*. No path goes through one of *links*, which are those written so far."""
-    name = _inside(member.name, links)
-    path = os.path.join(destination, name)
-    if member.isdir():
+def _write(member: Member, content: Iterator[bytes], destination: str) -> None:
+    """Write *member*, whose way leads through folders only; files for their owner to change."""
+    path = os.path.join(destination, member.name)
+    if member.kind == "folder":
         os.makedirs(path, exist_ok=True)
         return
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    if os.path.lexists(path):
-        os.unlink(path)
-        links.discard(name)
-    if member.issym():
-        _check_link(name, member.linkname)
-        os.symlink(member.linkname, path)
-        links.add(name)
-    elif member.islnk():
-        original = _inside(member.linkname, links)
-        if original in links:
-            raise ValueError(f"{member.name} is a second name of a link")
-        os.link(os.path.join(destination, original), path)
-    elif member.isfile():
-        _write(tar, member, path)
+    if member.kind == "link":
+        os.symlink(member.target, path)
+    elif member.kind == "hard link":
+        os.link(os.path.join(destination, member.target), path)
     else:
-        raise ValueError(f"{member.name} is a device or a pipe")
-
-
-def _inside(name: str, links: set[str]) -> str:
-    """The path that *name* is below the destination."""
-    parts = [part for part in name.split("/") if part not in ("", ".")]
-    if ".." in parts:
-        raise ValueError(f"{name} is outside its folder")
-    if links and any("/".join(parts[:end]) in links for end in range(1, len(parts))):
-        raise ValueError(f"{name} lies behind a link")
-    return "/".join(parts)
-
-
-def _check_link(name: str, target: str) -> None:
-    """Only first up, then down: so it stays inside, whatever the links are on its way down."""
-    parts = [part for part in target.split("/") if part not in ("", ".")]
-    down = next((number for number, part in enumerate(parts) if part != ".."), len(parts))
-    if target.startswith("/") or ".." in parts[down:] or down > name.count("/"):
-        raise ValueError(f"{name} is a link that leads outside its folder")
-
-
-def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, path: str) -> None:
-    """Write the file *member*, executable or not, for its owner to change only."""
-    source = tar.extractfile(member)
-    assert source is not None
-    with source, open(path, "xb") as file:
-        shutil.copyfileobj(source, file)
-    os.chmod(path, member.mode & (0o755 if member.mode & 0o100 else 0o644) | 0o600)
-    os.utime(path, (member.mtime, member.mtime))
-
-
-def _unzip(archive: str, destination: str) -> None:
-    size = 0
-    with zipfile.ZipFile(archive) as file:
-        for count, member in enumerate(file.infolist(), 1):
-            size += member.file_size
-            _bound(count, size, member.filename)
-            file.extract(member, destination)  # never outside: zipfile drops "..", drives and roots
-
-
-def _bound(count: int, size: int, name: str) -> None:
-    if len(name) > MAX_NAME:
-        raise ValueError(f"it has a name of {len(name):,} characters")
-    if count > MAX_MEMBERS:
-        raise ValueError(f"it has more than {MAX_MEMBERS:,} members")
-    if size > MAX_BYTES:
-        raise ValueError(f"it unpacks to more than {MAX_BYTES >> 30} GiB")
+        with open(path, "xb") as file:
+            file.writelines(content)
+        os.chmod(path, member.mode & (0o755 if member.mode & 0o100 else 0o644) | 0o600)
+        moment = min(max(member.mtime, EARLIEST), LATEST)
+        os.utime(path, (moment, moment))

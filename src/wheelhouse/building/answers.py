@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 from wheelhouse.building.symptoms import Diagnosis, quoted
 from wheelhouse.missing import Missing
+from wheelhouse.text import exact_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from wheelhouse.building.symptoms import Log
+    from wheelhouse.engine import Limits
 
     Rule = Callable[[re.Match[str], Log], Diagnosis | None]
 
@@ -103,6 +105,16 @@ def runtime_fix(package: str, names: Iterable[str], family: str | None = None) -
 def env_fix(package: str, name: str, value: str) -> str:
     """The lines that set a variable of *package*'s build."""
     return f"[packages.{package}.env]\n{name} = {_string(value)}"
+
+
+def limits_fix(key: str, value: str) -> str:
+    """The lines that raise one of the limits of containers to *value*."""
+    return f"[limits]\n{key} = {value}"
+
+
+def more_memory(limits: Limits) -> str:
+    """The lines that give containers twice the memory."""
+    return limits_fix("memory", _string(exact_size(2 * limits.memory)))
 
 
 def _list(package: str, key: str, values: Iterable[str]) -> str:

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import zipfile
-import zlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from wheelhouse.building import cibuildwheel
 from wheelhouse.building.diagnosis import diagnose
 from wheelhouse.building.durations import Pace
 from wheelhouse.building.failed import FailedBuildError
+from wheelhouse.building.history import BUILD, remember_build
 from wheelhouse.building.recipe import Files, Supply
 from wheelhouse.building.runner import Failure, Made
 from wheelhouse.errors import BuildError
 from wheelhouse.plan import Built
 from wheelhouse.sources.location import shown
 from wheelhouse.wheels.policy import repair_policy
+from wheelhouse.wheels.sboms import grafted, read_sboms
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from wheelhouse.building.recipe import Recipe
@@ -31,8 +29,6 @@ if TYPE_CHECKING:
     from wheelhouse.store import Store
     from wheelhouse.targets import Target
 
-KIND = "build"
-
 #: What a build was at, by the agent's stage.
 _PHASES = {
     "environment": "making its build environment",
@@ -40,20 +36,10 @@ _PHASES = {
     "unpack": "unpacking its sdist",
 }
 
-#: Where auditwheel tells what it grafted, and how many bytes of that are read at most.
-SBOM = ".dist-info/sboms/auditwheel.cdx.json"
-MAX_SBOM = 4 << 20
-
-#: What `zipfile` and a list of another form raise: whoever built the wheel chose its bytes.
-UNREADABLE = (
-    *(zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError),
-    *(ValueError, LookupError, TypeError, AttributeError),
-)
-
 
 def known_build(store: Store, key: str) -> Built | None:
     """What was built under *key*, if record and wheel are both in the store."""
-    record = store.record(KIND, key)
+    record = store.record(BUILD, key)
     try:
         if record is None or not store.has(record["sha256"]):
             return None
@@ -82,6 +68,14 @@ def build_wheel(step: Step, target: Target, *, runner: Runner, fetcher: Fetcher)
         return _build(step, target, runner, fetcher)
 
 
+def files_of(recipe: Recipe, target: Target, runner: Runner, fetcher: Fetcher) -> Files:
+    """What a build by *recipe* takes, at hand. Raises as :func:`build_wheel` does."""
+    return Files(
+        sdist=fetcher.fetch(recipe.sdist.url, recipe.sdist.sha256, size=recipe.sdist.size),
+        supplies=tuple(supplies(recipe, target, runner, fetcher)),
+    )
+
+
 def supplies(recipe: Recipe, target: Target, runner: Runner, fetcher: Fetcher) -> list[Supply]:
     """The wheels of the *recipe*'s environment, each fetched and verified, or built.
 
@@ -102,7 +96,7 @@ def _supply(
 ) -> Supply:
     filename, sha256 = requirement.file.filename, requirement.file.sha256
     if step is None:
-        path = fetcher.fetch(requirement.file.url, sha256)
+        path = fetcher.fetch(requirement.file.url, sha256, size=requirement.file.size)
     else:
         built = build_wheel(step, target, runner=runner, fetcher=fetcher)
         filename, sha256 = built.filename, built.sha256
@@ -120,18 +114,15 @@ def _build(step: Step, target: Target, runner: Runner, fetcher: Fetcher) -> Buil
     recipe = step.recipe
     assert recipe is not None
     assert step.key is not None
-    files = Files(
-        sdist=fetcher.fetch(recipe.sdist.url, recipe.sdist.sha256),
-        supplies=tuple(supplies(recipe, target, runner, fetcher)),
-    )
+    files = files_of(recipe, target, runner, fetcher)
     with runner.store.workspace() as folder:
         try:
             if recipe.cibuildwheel:
                 made = cibuildwheel.build(step, target, runner, files, folder)
             else:
-                made = _in_container(step, target, runner, files, folder)
+                made = in_container(step, target, runner, files, folder)
         except Failure as failure:
-            raise _failed(step, failure, runner.limits) from failure
+            raise failed_build(step, failure, runner.limits) from failure
         filename = made.path.name
         facts = {
             "seconds": made.seconds,
@@ -141,15 +132,30 @@ def _build(step: Step, target: Target, runner: Runner, fetcher: Fetcher) -> Buil
         }
         sha256 = runner.store.adopt(made.path)
     built = Built(filename=filename, sha256=sha256, facts=facts)
-    runner.store.write_record(
-        KIND, step.key, {"filename": filename, "sha256": sha256, "facts": facts}
-    )
+    _remember(runner.store, step, target, built)
     pace = Pace.of(runner.engine, runner.store, target)
     pace.remember(step.package.name, sum(made.seconds.values()))
     return built
 
 
-def _failed(step: Step, failure: Failure, limits: Limits) -> FailedBuildError:
+def _remember(store: Store, step: Step, target: Target, built: Built) -> None:
+    """Keep what *step* has given, and from what: later plans ask for both."""
+    package = step.package
+    assert step.key is not None
+    record = {
+        "filename": built.filename,
+        "sha256": built.sha256,
+        "facts": dict(built.facts),
+        "version": str(package.version),
+        "place": str(target.place),
+        "inputs": dict(step.inputs),
+    }
+    store.write_record(BUILD, step.key, record)
+    remember_build(store, package.name, package.version, target.place, step.key)
+
+
+def failed_build(step: Step, failure: Failure, limits: Limits) -> FailedBuildError:
+    """The error of *step*'s build, which has ended with *failure* under *limits*."""
     assert step.package.build is not None
     return FailedBuildError(
         str(step.package),
@@ -162,13 +168,16 @@ def _failed(step: Step, failure: Failure, limits: Limits) -> FailedBuildError:
     )
 
 
-def _in_container(
-    step: Step,
-    target: Target,
-    runner: Runner,
-    files: Files,
-    folder: Path,
+def in_container(
+    step: Step, target: Target, runner: Runner, files: Files, folder: Path, **more: object
 ) -> Made:
+    """The wheel of *step*, built and repaired in a container; nothing is kept but its log.
+
+    :param folder: empty; the wheel is in it then.
+    :param more: further parameters of the job.
+    :raises Failure: its backend, or its repair, failed.
+    :raises BuildError: it gave something else than one wheel.
+    """
     recipe = step.recipe
     assert recipe is not None
     job = recipe.job(
@@ -178,6 +187,7 @@ def _in_container(
         policy=repair_policy(target),
         exclude=[],
         allow_pure=step.may_be_pure,
+        **more,
     )
     reply, log = runner.run(
         job,
@@ -199,6 +209,7 @@ def _in_container(
         repaired=reply.message.get("repaired") is True,
         seconds=_seconds(reply.message.get("seconds")),
         log=log,
+        varied=_names(reply.message.get("varied")),
     )
 
 
@@ -208,19 +219,10 @@ def _seconds(told: object) -> dict[str, float]:
     return {str(stage): seconds for stage, seconds in items if isinstance(seconds, int | float)}
 
 
+def _names(told: object) -> tuple[str, ...]:
+    return tuple(map(str, told)) if isinstance(told, list) else ()
+
+
 def _grafted(wheel: Path) -> list[str]:
-    """The system libraries that auditwheel copied in, as its own SBOM (PEP 770) names them."""
-    try:
-        with zipfile.ZipFile(wheel) as file:
-            for info in file.infolist():
-                if info.filename.endswith(SBOM) and info.file_size <= MAX_SBOM:
-                    return _components(json.loads(file.read(info)))
-    except UNREADABLE:
-        return []  # the check that follows will tell what is wrong with the wheel
-    return []
-
-
-def _components(sbom: Mapping[str, Any]) -> list[str]:
-    main = sbom.get("metadata", {}).get("component", {}).get("name")
-    parts = [each for each in sbom.get("components", []) if each.get("name") != main]
-    return sorted({f"{each['name']} {each.get('version', '')}".strip() for each in parts})
+    """The system libraries that auditwheel copied in, as its own list in the wheel names them."""
+    return sorted({f"{part.name} {part.version}".strip() for part in grafted(read_sboms(wheel))})

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from wheelhouse.building import cibuildwheel
 from wheelhouse.building.build import known_build
 from wheelhouse.building.durations import Pace
+from wheelhouse.building.history import last_build
 from wheelhouse.engine.jobs import agent_digest
 from wheelhouse.plan import Circumstances
 
@@ -27,6 +28,7 @@ def circumstances(
         images=images,
         builder=lambda system: runner.engine.with_system(target, system),
         known=lambda key: known_build(runner.store, key),
+        last=lambda name, version: last_build(runner.store, name, version, target.place),
         for_cibuildwheel=partial(runner.engine.for_cibuildwheel, target),
         versions={"agent": agent_digest("build")},
         cibuildwheel=cibuildwheel.version,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from wheelhouse.building.answers import against_fix, env_fix, requires_fix, system_fix
 from wheelhouse.building.guesses import guesses
+from wheelhouse.building.limitations import LIMITS, of_disk, of_network
 from wheelhouse.building.symptomage import AGE
 from wheelhouse.building.symptomcode import CODE
 from wheelhouse.building.symptomconfigure import CONFIGURE
@@ -18,7 +19,6 @@ from wheelhouse.building.symptoms import Diagnosis, Log, quoted, read
 from wheelhouse.building.symptomsystem import SYSTEM
 from wheelhouse.building.symptomtools import TOOLS
 from wheelhouse.missing import Missing
-from wheelhouse.text import human_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,11 +39,12 @@ def diagnose(failure: Failure, package: str, limits: Limits) -> Diagnosis:
     """Explain *failure* of the build of *package* (its name, for the settings proposed)."""
     known = _BY_STAGE.get(failure.stage)
     if known is not None:
-        return known(failure, package, limits)
+        return of_disk(known(failure, package, limits), limits, failure.message)
     found = _by_text(failure, package)
     if found is not None and failure.stage == "recipe":  # which of its commands, is the message
         found = replace(found, cause=f"{failure.message}: {found.cause}")
-    return _with_guesses(found or _unknown(failure, package))
+    found = of_disk(found, limits) if found else _unknown(failure, package)
+    return _with_guesses(of_network(found, failure.wanted, package))
 
 
 def _with_guesses(found: Diagnosis) -> Diagnosis:
@@ -75,22 +76,6 @@ def _unknown(failure: Failure, package: str) -> Diagnosis:
 
 
 # -- Stages that say enough, or have a log of another kind ------------------------------------
-
-
-def _memory(failure: Failure, package: str, limits: Limits) -> Diagnosis:
-    return Diagnosis(
-        kind="memory",
-        cause=f"the build ran out of memory (limit: {human_size(limits.memory)})",
-        hint='raise `memory` under [limits] in wheelhouse.toml, such as memory = "8GiB"',
-    )
-
-
-def _deadline(failure: Failure, package: str, limits: Limits) -> Diagnosis:
-    return Diagnosis(
-        kind="deadline",
-        cause=f"the build did not end within {limits.deadline:.0f} s and was stopped",
-        hint='raise `deadline` under [limits] in wheelhouse.toml, such as deadline = "2h"',
-    )
 
 
 def _output(failure: Failure, package: str, limits: Limits) -> Diagnosis:
@@ -188,8 +173,7 @@ def _pure(failure: Failure, package: str, limits: Limits) -> Diagnosis:
 
 
 _BY_STAGE: dict[str, Callable[[Failure, str, Limits], Diagnosis]] = {
-    "memory": _memory,
-    "deadline": _deadline,
+    **LIMITS,
     "output": _output,
     "protocol": _output,
     "extension": _extension,

@@ -95,31 +95,38 @@ class Recipe:
         epoch = min(max(moment, EARLIEST), LATEST)
         return {**COMPILER_FLAGS, "SOURCE_DATE_EPOCH": str(epoch), **self.env}
 
-    def key(self, kind: str, **more: object) -> str:
-        """The key of the *kind* of job with this recipe and *more* parameters."""
-        return digest_of(
-            {
-                "kind": kind,
-                "sdist": self.sdist.sha256,
-                "image": self.image,
-                "python": self.python,
-                "environment": sorted(self._environment_keys()),
-                "variables": self.variables(),
-                "config-settings": dict(self.config_settings),
-                "cibuildwheel": asdict(self.cibuildwheel) if self.cibuildwheel else None,
-                **({"subdirectory": self.subdirectory} if self.subdirectory else {}),
-                **({"search": self.search} if self.search else {}),
-                **({"regenerate": True} if self.regenerate else {}),
-                **more,
-            }
-        )
+    def inputs(self, kind: str, **more: object) -> dict[str, Any]:
+        """All that decides what the *kind* of job gives, with *more* parameters: each by its name.
 
-    def _environment_keys(self) -> Iterator[str]:
-        """What tells the wheels of the environment: the hash of each, or the key of its build."""
-        yield from (each.file.sha256 for each in self.environment if each.build is None)
-        for step in self.built:
-            assert step.key is not None
-            yield step.key
+        In JSON's types, and so that a person can read it: what is not in here makes no difference.
+        The programs that run the agent are left out; in a container the image has them.
+        """
+        return {
+            "kind": kind,
+            "sdist": _file(self.sdist),
+            "subdirectory": self.subdirectory,
+            "build requirements": dict(self._required()),
+            "system packages": list(self.system),
+            "image": self.image,
+            "python": self.python,
+            "variables": self.variables(),
+            "config settings": dict(self.config_settings),
+            "cibuildwheel": asdict(self.cibuildwheel) if self.cibuildwheel else {},
+            "search": list(self.search),
+            "regenerate": self.regenerate,
+            **more,
+        }
+
+    def key(self, kind: str, **more: object) -> str:
+        """The key of the *kind* of job with this recipe: the hash of its :meth:`inputs`."""
+        return digest_of(self.inputs(kind, **more))
+
+    def _required(self) -> Iterator[tuple[str, str]]:
+        """By name, what tells a wheel of the environment: its hash, or the key of its build."""
+        keys = {step.package.name: step.key for step in self.built}
+        for each in self.environment:
+            made = f"{each.version} build:{keys[each.name]}" if each.build else ""
+            yield each.name, made or f"{each.version} sha256:{each.file.sha256}"
 
     def argv(self) -> tuple[str, ...]:
         """Process 1: the agent on our own Python."""
@@ -149,3 +156,7 @@ class Recipe:
             **more,
         }
         return Job(kind=kind, parameters=parameters, inputs=inputs)
+
+
+def _file(file: LockedFile) -> str:
+    return f"{file.filename} sha256:{file.sha256}"

@@ -9,12 +9,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from wheelhouse.building.attempts import Attempts, stage_of
+from wheelhouse.durable import storage_errors
 from wheelhouse.engine import ContainerSpec, Limits
+from wheelhouse.engine.capping import OURS
 from wheelhouse.engine.frames import JobDiedError
-from wheelhouse.engine.session import JobFailedError, LineListener, Reply, run_job
-from wheelhouse.errors import EngineError, WheelhouseError, flatten
+from wheelhouse.engine.session import JobFailedError, LineListener, Reply
+from wheelhouse.errors import WheelhouseError, flatten
 from wheelhouse.events import StepOutput
-from wheelhouse.store import storage_errors
 from wheelhouse.text import sanitize
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ class Failure(Exception):  # noqa: N818  (what failed is data for a diagnosis)
 
     :ivar stage: the agent's stage, or how its container died (``memory``, ``deadline``, …).
     :ivar log: the file with its whole output; :ivar tail: the end of it, as text.
+    :ivar wanted: what it has looked for on a network.
     """
 
     def __init__(self, stage: str, message: str, log: Path, tail: str) -> None:
@@ -44,6 +47,7 @@ class Failure(Exception):  # noqa: N818  (what failed is data for a diagnosis)
         self.message = message
         self.log = log
         self.tail = tail
+        self.wanted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,12 +58,14 @@ class Made:
     :ivar repaired: whether it is a platform's, and went through auditwheel.
     :ivar seconds: time by stage.
     :ivar log: the file with the build's whole output.
+    :ivar varied: what of the job's ``otherwise`` its programs saw otherwise.
     """
 
     path: Path
     repaired: bool
     seconds: Mapping[str, float]
     log: Path
+    varied: tuple[str, ...] = ()
 
 
 class Runner:
@@ -78,6 +84,7 @@ class Runner:
         self.limits = limits
         self.reporter = reporter
         self.cancellation = cancellation
+        self.attempts = Attempts(engine, reporter, cancellation)
 
     def run(
         self,
@@ -93,29 +100,33 @@ class Runner:
 
         :param results: the folder for the files that it sends; without one it may send none.
         :raises Failure: it failed, or its container died of something the job itself did.
-        :raises EngineError: the engine stopped.
+        :raises EngineError: the engine stopped, and did not come back.
         :raises InterruptedRunError: the run was cancelled.
         """
-        spec = ContainerSpec(
+        spec = self.spec(image, argv, step)
+        with self.listening(target, step) as (listener, path):
+            try:
+                reply = self.attempts.run(
+                    spec, job, target=target, listener=listener, results=results
+                )
+            except (JobFailedError, JobDiedError) as error:
+                failed = Failure(stage_of(error), error.message, path, tail(path))
+                failed.wanted = error.wanted
+                raise failed from None
+        if reply.wanted:
+            told = f"{step} wanted the network, which it has not, and went on without"
+            self.attempts.tell(target, f"{told}: {', '.join(reply.wanted)}")
+        return reply, path
+
+    def spec(self, image: str, argv: tuple[str, ...], purpose: str) -> ContainerSpec:
+        """The container of a job for *purpose*."""
+        return ContainerSpec(
             image=image,
             argv=argv,
-            purpose=step,
+            purpose=purpose,
             limits=self.limits,
             environment={"WHEELHOUSE_CPUS": str(math.ceil(self.limits.cpus))},
         )
-        with self.listening(target, step) as (listener, path):
-            try:
-                reply = run_job(
-                    self.engine,
-                    spec,
-                    job,
-                    results=results,
-                    listener=listener,
-                    cancellation=self.cancellation,
-                )
-            except (JobFailedError, JobDiedError) as error:
-                raise self._failure(error, path) from None
-        return reply, path
 
     @contextmanager
     def listening(self, target: str, step: str) -> Iterator[tuple[LineListener, Path]]:
@@ -138,24 +149,14 @@ class Runner:
 
         return emit
 
-    def _failure(self, error: JobFailedError | JobDiedError, log: Path) -> Exception:
-        if isinstance(error, JobDiedError) and error.cause == "engine":
-            return EngineError(
-                "the container engine stopped in the middle of a job",
-                hint="start it again and run the command again: what is finished is kept",
-            )
-        stage = error.cause if isinstance(error, JobDiedError) else error.stage
-        if isinstance(error, JobFailedError) and error.out_of_memory:
-            stage = "memory"
-        return Failure(stage, error.message, log, tail(log))
-
 
 def tail(log: Path) -> str:
-    """The end of a log as text."""
+    """The end of a log as text, without our own words in it."""
     with log.open("rb") as file:
         size = file.seek(0, 2)
         file.seek(max(0, size - TAIL))
-        return file.read().decode("utf-8", "replace")
+        text = file.read().decode("utf-8", "replace")
+    return re.sub(rf"^{OURS}.*\n?", "", text, flags=re.MULTILINE)
 
 
 def _log_name(target: str, step: str) -> str:

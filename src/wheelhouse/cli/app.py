@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import errno
 import json
-import os
 import sys
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from wheelhouse import __version__
+from wheelhouse.cli.audit import audit
+from wheelhouse.cli.explain import explain
 from wheelhouse.cli.inputs import Inputs, input_options, open_project
+from wheelhouse.cli.interrupts import interrupted, number_of
 from wheelhouse.cli.lockcommands import lock, tree, why
 from wheelhouse.cli.options import (
     ENGINES,
@@ -25,7 +27,11 @@ from wheelhouse.cli.options import (
     target_option,
 )
 from wheelhouse.cli.platformcommands import images, targets
-from wheelhouse.errors import StorageError, WheelhouseError
+from wheelhouse.cli.rebuild import rebuild
+from wheelhouse.cli.streams import GONE, give_up_streams
+from wheelhouse.cli.unforeseen import nothing_unforeseen, watch_threads
+from wheelhouse.cli.verify import open_signer, sign, sign_option, verify
+from wheelhouse.errors import WheelhouseError
 from wheelhouse.export import FORMATS
 
 if TYPE_CHECKING:
@@ -33,30 +39,29 @@ if TYPE_CHECKING:
 
     from wheelhouse.config import Project
     from wheelhouse.events import Reporter
+    from wheelhouse.signing import Signer
     from wheelhouse.uptodate import Question
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run the command line; its exit status. Every error is told once, here."""
+    watch_threads()
     try:
-        commands.main(args=list(arguments), prog_name="wheelhouse", standalone_mode=False)
+        with nothing_unforeseen():
+            commands.main(args=list(arguments), prog_name="wheelhouse", standalone_mode=False)
+            sys.stdout.flush()
     except click.ClickException as error:
-        error.show()
+        with suppress(OSError):
+            error.show()
         return 2
-    except click.Abort:
-        return 130
     except ToldError as error:
         return error.status
     except WheelhouseError as error:
         return _tell(error)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
-    except OSError as error:
-        if error.filename is None and error.errno != errno.ENOSPC:
-            raise  # not of a file or a disk, so none of the user's business
-        place = f": {error.filename}" if error.filename else ""
-        return _tell(StorageError(f"{error.strerror}{place}", hint="see to it, then run it again"))
+    except (BrokenPipeError, SystemExit):  # click exits where the help has no reader any more
+        return GONE
+    finally:
+        give_up_streams()
     return 0
 
 
@@ -70,7 +75,21 @@ def _tell(error: WheelhouseError) -> int:
 # -- commands -------------------------------------------------------------------------------------
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Commands(click.Group):
+    """Has ways of its own with exceptions that click would end the program for."""
+
+    def invoke(self, context: click.Context) -> Any:
+        """Run the command."""
+        try:
+            with nothing_unforeseen():
+                return super().invoke(context)
+        except BrokenPipeError as error:
+            raise ToldError(GONE) from error
+        except KeyboardInterrupt as error:
+            raise interrupted(number_of(error), "run the command again") from error
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, "-V", "--version", message="wheelhouse %(version)s")
 def commands() -> None:
     """Build wheelhouses that install offline on the platforms you deploy to.
@@ -88,6 +107,7 @@ def commands() -> None:
 @engine_options
 @click.option("--locked", is_flag=True, help="Refuse a lock that is missing or stale.")
 @click.option("--again", is_flag=True, help="Go through every step although nothing changed.")
+@sign_option
 def build(
     config: Path | None,
     targets: Sequence[str],
@@ -98,6 +118,7 @@ def build(
     plain: bool,
     locked: bool,
     again: bool,
+    sign_key: Path | None,
 ) -> None:
     """Make a proven wheelhouse for each target, in dist/TARGET.
 
@@ -106,21 +127,31 @@ def build(
     """
     from wheelhouse import uptodate
 
-    file = uptodate.project_file(config)
-    question = uptodate.Question(
-        file=file, targets=tuple(sorted(targets)), engine=engine, inputs=inputs.question
-    )
-    if not again and (known := uptodate.unchanged(question)):
-        with reporting(as_json, plain) as reporter:
+    with reporting(as_json, plain) as reporter:
+        signer = open_signer(sign_key, engine, reporter)
+        question = uptodate.Question(
+            file=uptodate.project_file(config),
+            targets=tuple(sorted(targets)),
+            engine=engine,
+            inputs=inputs.question,
+            signer=signer.keyid if signer else "",
+        )
+        if not again and (known := uptodate.unchanged(question)):
             for event in known:
                 reporter.emit(event)
-        return
-    with reporting(as_json, plain) as reporter:
-        _build(question, open_project(config, inputs), reporter, jobs, locked=locked)
+            return
+        project = open_project(config, inputs)
+        _build(question, project, reporter, jobs, locked=locked, signer=signer)
 
 
 def _build(
-    question: Question, project: Project, reporter: Reporter, jobs: int | None, *, locked: bool
+    question: Question,
+    project: Project,
+    reporter: Reporter,
+    jobs: int | None,
+    *,
+    locked: bool,
+    signer: Signer | None,
 ) -> None:
     from wheelhouse import uptodate
     from wheelhouse.cli.workbench import workbench
@@ -131,7 +162,7 @@ def _build(
     freshness = Freshness.REQUIRE if locked else Freshness.RENEW_IF_STALE
     chosen = chosen_targets(project, question.targets)
     with workbench(project, question.engine, reporter, jobs=jobs) as run:
-        houses = for_each(run, chosen, lambda target: build_target(run, target, freshness))
+        houses = for_each(run, chosen, lambda target: build_target(run, target, freshness, signer))
     uptodate.remember(question, project, houses)
 
 
@@ -178,24 +209,6 @@ def plan(
         click.echo(json.dumps({"targets": found}, indent=2))
     else:
         click.echo("\n\n".join(plan_text(each) for each in plans))
-
-
-@commands.command()
-@click.argument("folder", type=click.Path(path_type=Path))
-def verify(folder: Path) -> None:
-    """Check that a wheelhouse is whole and unchanged: FOLDER is dist/TARGET, or a copy of it."""
-    from wheelhouse.cli.show import verify_text
-    from wheelhouse.errors import CheckError
-    from wheelhouse.house import read_house, verify_house
-
-    house = read_house(folder)
-    problems = verify_house(folder)
-    if problems:
-        raise CheckError(
-            f"{folder} is not what was built: {'; '.join(map(str, problems))}",
-            hint="build it again, or copy it again from where it is whole",
-        )
-    click.echo(verify_text(house))
 
 
 @commands.command()
@@ -253,5 +266,5 @@ def doctor(config: Path | None, engine: str) -> None:
         raise ToldError(1)
 
 
-for each in (lock, tree, why, targets, images):
+for each in (lock, tree, why, targets, images, explain, audit, verify, sign, rebuild):
     commands.add_command(each)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from wheelhouse.durable import replace_text
 from wheelhouse.errors import CheckError, StorageError, WheelhouseError, raise_all
 from wheelhouse.export import folder_base, parse_base
-from wheelhouse.house import WHEELS, HouseProblem, read_house
+from wheelhouse.house import read_house
 from wheelhouse.manifest import FILENAME
-from wheelhouse.store import storage_errors
+from wheelhouse.pins import WHEELS
 from wheelhouse.text import counted
+from wheelhouse.wholeness import HouseProblem
 from wheelhouse.wording import printable, shown_path
 
 if TYPE_CHECKING:
@@ -126,10 +127,4 @@ def _write(path: Path, text: str) -> None:
             f"there is no folder {shown_path(path.parent)}",
             hint="make it, or choose another one with --output",
         )
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with storage_errors(path.parent):
-        try:
-            temporary.write_text(text, "utf-8")
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+    replace_text(path, text)

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import click
 
+from wheelhouse.cli.interrupts import stoppable
 from wheelhouse.cli.targets import known_preset, one_of
-from wheelhouse.cli.workbench import image_maker, stoppable
+from wheelhouse.cli.workbench import image_maker
 from wheelhouse.engine.cancellation import Cancellation
 from wheelhouse.errors import ConfigError
 from wheelhouse.fetch import Client, Fetcher
@@ -27,14 +28,16 @@ def bootstrap_images(
     :param python: only this Python of theirs.
     :param arch: else that of the project's targets, or of this machine.
     """
-    from wheelhouse.engine.docker import connect
+    from wheelhouse.engine.docker_connect import connect
 
     chosen = _places(names, python, arch)
     store = Store(default_root())
-    fetcher = Fetcher(Client(), store, lambda: None)
+    cancellation = Cancellation()
+    client = Client(check=cancellation.check)
+    cancellation.also(client.stop)
+    fetcher = Fetcher(client, store, cancellation.check)
     maker = image_maker(connect(timeout=600), store, fetcher, on_line=_show)
     started = time.monotonic()
-    cancellation = Cancellation()
     cancellation.also(maker.stop)
     try:
         with stoppable(cancellation):

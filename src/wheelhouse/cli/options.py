@@ -89,11 +89,12 @@ def chosen_targets(project: Project, names: Sequence[str]) -> list[Target]:
 @contextmanager
 def reporting(as_json: bool, plain: bool) -> Iterator[Reporter]:
     """The reporter by the options. JSON readers get errors as events and nothing else."""
+    from wheelhouse.cli.unforeseen import nothing_unforeseen
     from wheelhouse.reporting import choose, exit_status
 
     mode: Mode = "json" if as_json else "plain" if plain else "auto"
     try:
-        with choose(mode) as reporter:
+        with choose(mode) as reporter, nothing_unforeseen():
             yield reporter
     except WheelhouseError as error:
         if not as_json:

@@ -13,8 +13,8 @@ from wheelhouse.text import counted, human_size
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from wheelhouse.house import House
     from wheelhouse.plan import Action, Planned, Step
+    from wheelhouse.verification import Verified
 
 ORDER: tuple[Action, ...] = ("build", "reuse", "fetch")
 
@@ -50,15 +50,28 @@ def _reasons(step: Step, platform: str, first: Sequence[Step]) -> Iterator[str]:
     learned = build.provision.system.get(platform, ())
     system = ", ".join(name for name in recipe.system if name not in learned)
     for_whom = f"; needed by {', '.join(step.package.required_by)}" if step in first else ""
-    yield step.reason + for_whom + (f"; with {system}" if system else "")
+    past = f"; {step.past}" if step.past else ""
+    yield step.reason + past + for_whom + (f"; with {system}" if system else "")
     if known := told(build.provision, platform):
         yield f"learned from failures: {known}"
 
 
-def verify_text(house: House) -> str:
-    """What a sound wheelhouse is."""
+def verify_text(found: Verified) -> str:
+    """What a sound wheelhouse is, and who has signed it."""
+    house = found.house
+    assert house is not None  # or there would be a problem
     manifest = house.manifest
     return (
-        f"{house.path}: whole and unchanged: {len(manifest.wheels)} wheels, "
-        f"{human_size(house.size)}, for {manifest.target.title}, Python {manifest.target.python}"
+        f"{found.path}: whole and unchanged: {counted(len(manifest.wheels), 'wheel')}, "
+        f"{human_size(house.size)}, for {manifest.target.title}, Python {manifest.target.python}\n"
+        f"  {_signature(found)}"
     )
+
+
+def _signature(found: Verified) -> str:
+    if found.checked:
+        return f"signed by key {found.checked}"
+    if found.vouched.keyids:
+        keys = ", ".join(found.vouched.keyids)
+        return f"signed by key {keys}, which was not checked: name its public key with --key"
+    return "not signed"

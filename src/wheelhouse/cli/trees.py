@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from packaging.utils import NormalizedName
 
     from wheelhouse.config import Project
+    from wheelhouse.locking.model import Lock
     from wheelhouse.targets import Target
 
 
@@ -72,8 +73,12 @@ def why(project: Project, targets: Sequence[Target], package: str, *, as_json: b
 
 
 def _graphs(project: Project, targets: Sequence[Target]) -> list[Graph]:
+    return [Graph(lock) for lock in present_locks(project, targets)]
+
+
+def present_locks(project: Project, targets: Sequence[Target]) -> list[Lock]:
     """The locks of *targets*, all that are missing told at once. Raises StaleLockError."""
-    graphs, errors = [], []
+    locks, errors = [], []
     for target in targets:
         path = lock_path(project.root, target.name)
         lock = load_lock(path)
@@ -85,9 +90,9 @@ def _graphs(project: Project, targets: Sequence[Target]) -> list[Graph]:
                 )
             )
         else:
-            graphs.append(Graph(lock))
+            locks.append(lock)
     raise_all(errors)
-    return graphs
+    return locks
 
 
 def _unlocked(name: NormalizedName, graphs: Sequence[Graph], *, builds: bool) -> ConfigError:

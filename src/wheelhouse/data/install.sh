@@ -155,11 +155,11 @@ check_python() {
 machine_problems() {
     (cd / && "$python" -E -s - "$here" "$version" "$implementation" "$free_threaded" "$arch" \
         "$libc" "$libraries" "$programs" "$packages" "$stated" "$manager" "$package_fix" "$without" \
-        "$mode" "$state" "$python_fix" "$bypassed") <<'END'
+        "$mode" "$state" "$python_fix" "$bypassed" "$destination") <<'END'
 import glob, hashlib, os, platform, re, struct, subprocess, sys, sysconfig
 
 (house, version, implementation, free_threaded, arch, libc, libraries, programs, packages, stated,
- manager, package_fix, without, mode, state, python_fix, bypassed) = sys.argv[1:]
+ manager, package_fix, without, mode, state, python_fix, bypassed, destination) = sys.argv[1:]
 PACKAGE_OF = dict(each.split("=", 1) for each in packages.split())
 PACKAGE_OF.update((name, name) for name in stated.split())
 ANOTHER = "%s; name it with --python" % python_fix
@@ -352,33 +352,64 @@ def check_venv():
     check_number_of_pip(str(ensurepip.version()), "upgrade %s" % sys.executable)
 
 
+# Of a regular file that may be read; of anything else, nothing.
 def hash_of(path):
     digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        for block in iter(lambda: file.read(1 << 20), b""):
-            digest.update(block)
+    if os.path.islink(path) or not os.path.isfile(path):
+        return None
+    try:
+        with open(path, "rb") as file:
+            for block in iter(lambda: file.read(1 << 20), b""):
+                digest.update(block)
+    except (IOError, OSError):
+        return None
     return digest.hexdigest()
 
 
 def check_files():
     found = {"missing": [], "changed": [], "added": []}
+    listed = os.path.join(house, "SHA256SUMS")
     try:
-        with open(os.path.join(house, "SHA256SUMS")) as lines:
-            sums = dict(reversed(line.rstrip("\n").split("  ", 1)) for line in lines)
+        if hash_of(listed) is None:
+            raise ValueError
+        with open(listed) as lines:
+            pairs = [line.rstrip("\n").split("  ", 1) for line in lines]
+        sums = dict((name, digest) for digest, name in pairs)
+        if len(sums) != len(pairs):
+            raise ValueError
     except (IOError, ValueError):
         tell("%s has no readable SHA256SUMS" % house, AGAIN)
         return
+    present = files_here()
     for name in sorted(sums):
-        path = os.path.join(house, name)
-        if not os.path.isfile(path):
+        if name not in present:
             found["missing"].append(name)
-        elif hash_of(path) != sums[name]:
+        elif hash_of(os.path.join(house, name)) != sums[name]:
             found["changed"].append(name)
-    wheels = os.path.join(house, "wheels")
-    present = os.listdir(wheels) if os.path.isdir(wheels) else []
-    found["added"] = sorted("wheels/" + name for name in present if "wheels/" + name not in sums)
+    found["added"] = sorted(present - set(sums) - set(["SHA256SUMS"]))
     for kind, what in (("missing", "missing"), ("changed", "changed"), ("added", "not its own")):
         tell_files(found[kind], what)
+
+
+# No link is followed. What was installed into this very folder does not count, halves included.
+def files_here():
+    found = set()
+    for top, folders, names in os.walk(house):
+        found.update(os.path.relpath(os.path.join(top, name), house) for name in names)
+        for name in folders[:]:
+            path = os.path.join(top, name)
+            if os.path.islink(path):
+                found.add(os.path.relpath(path, house))
+            elif is_installed(path):
+                folders.remove(name)
+    return found
+
+
+def is_installed(folder):
+    marks = ("pyvenv.cfg", ".wheelhouse-installing")
+    return (os.path.realpath(folder) == os.path.realpath(destination)
+            or folder.endswith(".wheelhouse-installing")
+            or any(os.path.exists(os.path.join(folder, mark)) for mark in marks))
 
 
 def tell_files(names, what):

@@ -58,6 +58,11 @@ class ContainerSpec:
     :ivar argv: process 1.
     :ivar purpose: for its label and name, such as ``build psycopg2``.
     :ivar scratch: ``memory`` for a tmpfs, ``disk`` for what may outgrow the memory.
+    :ivar user: who runs it, as UID:GID: by default `nobody` of every distribution.
+    :ivar hostname: what it takes its machine to be called: builds keep that sometimes.
+    :ivar processors: which CPUs it may run on, as in ``0,2-3``; empty for all.
+
+    (The last three are for containers; where this machine stands in for one, they are its own.)
     """
 
     image: str
@@ -66,14 +71,23 @@ class ContainerSpec:
     limits: Limits
     environment: Mapping[str, str] = field(default_factory=dict)
     scratch: Literal["memory", "disk"] = "memory"
+    user: str = "65534:65534"
+    hostname: str = "wheelhouse"
+    processors: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Exit:
-    """How process 1 ended. *status* is None where the engine itself went away."""
+    """How process 1 ended.
+
+    :ivar status: its exit status; None where the engine itself went away.
+    :ivar out_of_memory: whether the kernel killed a process because the container's was used up.
+    :ivar from_outside: whether somebody else had the engine kill it.
+    """
 
     status: int | None
     out_of_memory: bool = False
+    from_outside: bool = False
 
 
 class Container(Protocol):
@@ -183,6 +197,9 @@ class Engine(Protocol):
     @property
     def arch(self) -> str:
         """The architecture of the machine there, as `platform.machine()` says."""
+
+    def answers(self) -> bool:
+        """Whether it can be asked for containers now; it may have been stopped meanwhile."""
 
     def check_runs(self, arch: str) -> None:
         """Raise ImageError unless its containers run programs of *arch*: its own, or emulated."""

@@ -21,14 +21,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import docker
-from docker.context import ContextAPI
 from docker.errors import APIError, NotFound
-from docker.types import LogConfig
-from docker.utils import kwargs_from_env
+from docker.types import LogConfig, Ulimit
 
 from wheelhouse.emulation import hint, runs_in
 from wheelhouse.engine.docker_command import DockerCommand
+from wheelhouse.engine.docker_connect import connect
 from wheelhouse.engine.docker_container import (
     UNREACHABLE,
     DockerContainer,
@@ -41,7 +39,7 @@ from wheelhouse.errors import EngineError, ImageError
 from wheelhouse.targets import OCI_ARCHITECTURES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    import docker
 
     from wheelhouse.engine import (
         ContainerSpec,
@@ -57,79 +55,8 @@ if TYPE_CHECKING:
 LABEL = "dev.wheelhouse.run"
 OWNER = "dev.wheelhouse.owner"
 
-#: `nobody` and `nogroup` of every distribution.
-USER = "65534:65534"
-
-MINIMUM_API = (1, 40)
-
-
-def connect(timeout: int = 60) -> docker.APIClient:
-    """A client for the daemon that the `docker` command would use, or for Podman's socket.
-
-    Tried in this order: ``DOCKER_HOST``, the CLI's current context, then the usual sockets.
-
-    :raises EngineError: none answers, or it is not allowed, or it is too old.
-    """
-    problems: list[str] = []
-    for settings in _candidates():
-        try:
-            client = docker.APIClient(version="auto", timeout=timeout, **settings)
-        except UNREACHABLE as error:
-            problems.append(_explain(settings, error))
-            continue
-        version = tuple(int(part) for part in client.api_version.split("."))
-        if version < MINIMUM_API:
-            raise EngineError(
-                f"the container engine speaks API {client.api_version}, too old for wheelhouse",
-                hint="upgrade to Docker 19.03 or later, or Podman 4 or later",
-            )
-        return client
-    raise _no_engine(problems)
-
-
-def _candidates() -> Iterator[dict[str, Any]]:
-    if "DOCKER_HOST" in os.environ:
-        yield dict(kwargs_from_env())
-        return  # who names an engine wants that one or none
-    try:
-        settings = ContextAPI.kwargs_from_context()
-    except (*UNREACHABLE, ValueError):
-        settings = {}
-    yield {key: value for key, value in settings.items() if value is not None}
-    runtime = os.environ.get("XDG_RUNTIME_DIR", f"/run/user/{os.getuid()}")
-    for path in (f"{runtime}/podman/podman.sock", "/run/podman/podman.sock"):
-        if Path(path).exists():
-            yield {"base_url": f"unix://{path}"}
-
-
-def _explain(settings: dict[str, Any], error: BaseException) -> str:
-    url = settings.get("base_url", "unix:///var/run/docker.sock").replace("http+unix", "unix")
-    text = str(error)
-    for known, meaning in (
-        ("Permission denied", "permission denied"),
-        ("PermissionError", "permission denied"),
-        ("No such file", "no socket there"),
-        ("FileNotFoundError", "no socket there"),
-        ("Connection refused", "nobody listens there"),
-        ("ConnectionRefusedError", "nobody listens there"),
-    ):
-        if known in text:
-            return f"{url}: {meaning}"
-    return f"{url}: {text}"
-
-
-def _no_engine(problems: list[str]) -> EngineError:
-    told = "; ".join(dict.fromkeys(problems))
-    if "paramiko" in told:
-        hint = "pip install 'wheelhouse[ssh]'"
-    elif "permission denied" in told:
-        hint = "add yourself to the `docker` group (`sudo usermod -aG docker $USER`), log in anew"
-    else:
-        hint = (
-            "start one (`sudo systemctl start docker`), install one "
-            "(`sudo apt-get install docker.io`), set DOCKER_HOST, or use `--engine local`"
-        )
-    return EngineError(f"no container engine answers ({told})", hint=hint)
+#: The share of its memory that a container's files may take.
+FILES = 0.75
 
 
 class DockerEngine:
@@ -146,6 +73,18 @@ class DockerEngine:
         self._owner = _owner()
         # Removing takes the daemon a tenth of a second that no build should wait for.
         self._undertaker = ThreadPoolExecutor(max_workers=4, thread_name_prefix="remove")
+
+    def reached_anew(self) -> docker.APIClient:
+        """A client of its own; EngineError unless the engine takes new connections."""
+        return connect()
+
+    def answers(self) -> bool:
+        """See :class:`wheelhouse.engine.Engine`."""
+        try:
+            self.reached_anew().close()
+        except EngineError:
+            return False
+        return True
 
     @cached_property
     def _info(self) -> dict[str, Any]:
@@ -250,10 +189,12 @@ class DockerEngine:
 
     def _settings(self, spec: ContainerSpec) -> dict[str, Any]:
         limits = spec.limits
-        mounts = {"/tmp": "rw,exec,nosuid,nodev,mode=1777"}  # noqa: S108  (the container's own)
+        # A full disk is told as such; full memory is somebody killed. So files may not have all.
+        tmpfs = f"rw,exec,nosuid,nodev,mode=1777,size={int(limits.memory * FILES)}"
+        mounts = {"/tmp": tmpfs}  # noqa: S108  (the container's own)
         volumes: list[str] = []
         if spec.scratch == "memory":
-            mounts[ROOT] = f"rw,exec,nosuid,nodev,mode=1777,size={limits.memory}"
+            mounts[ROOT] = tmpfs
         else:
             volumes.append(ROOT)
         host = self._client.create_host_config(
@@ -268,6 +209,10 @@ class DockerEngine:
             memswap_limit=limits.memory,
             nano_cpus=int(min(limits.cpus, self.cpus) * 1e9),
             ipc_mode="private",
+            dns=["127.0.0.1"],  # the agent, which tells what was asked for
+            dns_search=["."],
+            ulimits=[Ulimit(name="core", soft=0, hard=0)],
+            cpuset_cpus=spec.processors or None,
             log_config=LogConfig(type="none"),
         )
         return {
@@ -280,7 +225,8 @@ class DockerEngine:
             "network_disabled": True,
             "stdin_open": True,
             "tty": False,
-            "user": USER,
+            "user": spec.user,
+            "hostname": spec.hostname,
             "volumes": volumes,
             "working_dir": "/",
         }
@@ -324,6 +270,17 @@ def _start_time(pid: int) -> str:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
     except (OSError, IndexError):
         return ""
+
+
+def remove_containers_of(pid: int, client: docker.APIClient) -> None:
+    """Remove the containers of the process that had the number *pid*, on this machine, last.
+
+    It has ended, though nobody may have asked for its exit status yet: then its number is taken.
+    """
+    owner = f"{socket.gethostname()}:{pid}:"
+    for found in client.containers(all=True, filters={"label": LABEL}):
+        if found["Labels"].get(OWNER, "").startswith(owner):
+            remove(client, found["Id"])
 
 
 def is_orphan(owner: str, mine: str) -> bool:

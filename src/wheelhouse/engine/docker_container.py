@@ -28,6 +28,9 @@ RECEIVE = 1 << 18
 #: Seconds that may lie between an event's time by our reckoning and by the engine's.
 MARGIN = 0.25
 
+#: What Docker, and Podman, call the event of a container's end.
+DYING = {"die", "died"}
+
 #: What an engine that is not there, or not ready, makes the SDK raise.
 UNREACHABLE = (DockerException, requests.exceptions.RequestException, OSError)
 
@@ -118,33 +121,41 @@ class DockerContainer:
     def wait(self) -> Exit:
         """How it ended. The engine's events tell it of a container that is removed already.
 
-        They are asked in any case: an engine that is itself being stopped ends its containers in
-        good order, with a status like any other, and no longer answers then.
+        They are asked in any case, over a new connection. An engine that is being stopped ends its
+        containers in good order, with a status like any other, and goes on answering over the
+        connections it has; one that has started anew remembers no event.
         """
         try:
             status = self._status()
-            memory = not self._killed.is_set() and bool(self._events("oom"))
-        except UNREACHABLE:
+            told = self._events()
+        except (*UNREACHABLE, EngineError):
             return Exit(status=None)
-        return Exit(status=status, out_of_memory=memory)
+        kinds = {event.get("status") for event in told}
+        # Of a long job the engine may have forgotten the start, but not the end a moment ago.
+        if "start" not in kinds and (status is None or not kinds & DYING):
+            return Exit(status=None)
+        ours = self._killed.is_set()
+        return Exit(
+            status=_exit_code(told) if status is None else status,
+            out_of_memory="oom" in kinds and not ours,
+            from_outside="kill" in kinds and not ours,
+        )
 
     def _status(self) -> int | None:
         try:
             ended = self._client.wait(self._id, timeout=10, condition="removed")
             return int(ended["StatusCode"])
         except UNREACHABLE:  # it is gone, or its files take long to remove
-            for event in self._events("die"):
-                return int(event["Actor"]["Attributes"].get("exitCode", 137))
-        return None
+            return None
 
-    def _events(self, kind: str) -> list[dict[str, Any]]:
-        """Past events of this container. The daemon remembers its last few hundred."""
+    def _events(self) -> list[dict[str, Any]]:
+        """Past events of this container. The daemon remembers its last few hundred of all."""
         span: dict[str, Any] = {  # fractions are text, by the API
             "since": f"{self._started + self._engine.ahead - MARGIN:.6f}",
             "until": f"{time.time() + self._engine.ahead + MARGIN:.6f}",
         }
-        filters = {"container": self._id, "event": kind}
-        return list(self._client.events(**span, filters=filters, decode=True))
+        with contextlib.closing(self._engine.reached_anew()) as client:
+            return list(client.events(**span, filters={"container": self._id}, decode=True))
 
     def kill(self) -> None:
         """Close its input, which ends it, and have it removed in case it does not obey."""
@@ -155,3 +166,10 @@ class DockerContainer:
             with contextlib.suppress(OSError):
                 self._socket.shutdown(socket.SHUT_RDWR)
         self._engine.remove_later(self._id)
+
+
+def _exit_code(events: list[dict[str, Any]]) -> int:
+    for event in events:
+        if event.get("status") in DYING:
+            return int(event["Actor"]["Attributes"].get("exitCode", 137))
+    return 137

@@ -18,16 +18,30 @@ MAX_HEADER = 64 << 20
 
 MAX_NAME = 255
 
-DeathCause = Literal["memory", "deadline", "output", "engine", "killed", "protocol"]
+DeathCause = Literal[
+    "memory",
+    "machine-memory",
+    "deadline",
+    "crowded",
+    "output",
+    "engine",
+    "killed",
+    "outside",
+    "protocol",
+]
 
 
 class JobDiedError(Exception):
-    """The container ended without an answer."""
+    """The container ended without an answer.
 
-    def __init__(self, cause: DeathCause, message: str) -> None:
+    :ivar wanted: what its job had looked for on a network.
+    """
+
+    def __init__(self, cause: DeathCause, message: str, wanted: tuple[str, ...] = ()) -> None:
         super().__init__(message)
         self.cause = cause
         self.message = message
+        self.wanted = wanted
 
 
 class ProtocolError(JobDiedError):

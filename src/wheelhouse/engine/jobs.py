@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 #: The one writable folder of a container; the same in every build, so that paths in wheels are.
 ROOT = "/build"
 
-#: What process 1 executes: unpack what comes in, then leave the rest to the agent.
+#: What process 1 executes: unpack what comes in, then leave the rest to the agent, which is a
+#: process of its own (``agent/init.py``).
 BOOTSTRAP = """\
 import os, sys, tarfile
 os.umask(0o22)
@@ -34,8 +35,10 @@ main(root)
 #: The agent's modules that every kind of job goes through.
 COMMON_MODULES = frozenset(
     [
-        *("__init__.py", "channel.py", "environment.py", "errors.py", "main.py"),
-        *("regenerate.py", "search.py", "sources.py"),
+        *("__init__.py", "asking.py", "channel.py", "environment.py", "errors.py", "init.py"),
+        *("limits.py", "main.py", "network.py"),
+        *("regenerate.py", "search.py", "sources.py", "steady.py", "streams.py", "stricttar.py"),
+        "strictzip.py",
     ]
 )
 

@@ -12,10 +12,13 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from wheelhouse.agent.init import CONTAINER_FULL, MACHINE_FULL
 from wheelhouse.engine import Container, ContainerSpec, Engine, Exit
+from wheelhouse.engine.capping import Capped
 from wheelhouse.engine.frames import FrameReader, JobDiedError
 from wheelhouse.engine.jobs import Job, pack
 from wheelhouse.errors import EngineError
+from wheelhouse.text import human_size, sanitize
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,31 +26,44 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from wheelhouse.engine.cancellation import Cancellation
+    from wheelhouse.engine.frames import DeathCause
 
 #: Seconds that a container has to end once it has answered.
 PARTING = 2.0
 
+#: How many places are kept of those that a job wants to reach, and characters of each.
+MOST_WANTED = 16
+MAX_PLACE = 300
+
+#: Bytes of files in memory that are worth telling when that was full.
+TELLING = 16 << 20
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reply:
-    """The agent's answer, and the files it sent, by their names."""
+    """The agent's answer, and the files it sent, by their names.
+
+    :ivar wanted: what the job has looked for on a network, in the order it did.
+    """
 
     message: Mapping[str, Any]
     files: Mapping[str, Path]
+    wanted: tuple[str, ...] = ()
 
 
 class JobFailedError(Exception):
-    """The agent says that its job failed, and in which stage.
+    """The agent says that its job failed.
 
-    *out_of_memory* is true if the kernel killed a process of the container meanwhile: then the
-    stage's message is likely only the echo of that.
+    :ivar stage: in which stage; or, since a stage's own words are likely only the echo of that,
+        ``memory``, ``machine-memory`` or ``processes`` if the job has run into that limit.
+    :ivar wanted: what it has looked for on a network, in the order it did.
     """
 
-    def __init__(self, stage: str, message: str, *, out_of_memory: bool) -> None:
+    def __init__(self, stage: str, message: str, wanted: tuple[str, ...] = ()) -> None:
         super().__init__(message)
         self.stage = stage
         self.message = message
-        self.out_of_memory = out_of_memory
+        self.wanted = wanted
 
 
 class Listener(Protocol):
@@ -101,6 +117,8 @@ class _Session:
         self.listener = listener
         self.frames = FrameReader(results, max_bytes=spec.limits.result)
         self.overdue = threading.Event()
+        self.crowded = False
+        self.wanted: list[str] = []
         self.unsent: Exception | None = None
         self.alarm: threading.Timer
 
@@ -138,43 +156,73 @@ class _Session:
 
     def _receive(self) -> None:
         """Read to the end, also of the log: its pipe may lag behind the one with the answer."""
-        logged = 0
-        for pipe, data in self.container.read():
-            if pipe == "stderr":
-                kept = data[: max(0, self.limits.output - logged)]
-                logged += len(data)
-                if kept:
+        log = Capped(self.limits.output)
+        try:
+            for pipe, data in self.container.read():
+                if pipe == "stdout":
+                    self._take(data)
+                elif kept := log.take(data):
                     self.listener.output(kept)
-                continue
-            if self.frames.answer is not None:
-                continue
-            for message in self.frames.feed(data):
-                if message["type"] == "phase":
-                    self.listener.phase(str(message.get("phase")))
-            if self.frames.answer is not None:
-                self.alarm.cancel()
-                self._set_alarm(PARTING, self.container.kill)
+        finally:
+            if kept := log.rest():
+                self.listener.output(kept)
+
+    def _take(self, data: bytes) -> None:
+        if self.frames.answer is not None:
+            return
+        for message in self.frames.feed(data):
+            if message["type"] == "phase":
+                self.listener.phase(str(message.get("phase")))
+            elif message["type"] == "crowded":
+                self.crowded = True
+            elif message["type"] == "wanted" and len(self.wanted) < MOST_WANTED:
+                self.wanted.append(sanitize(str(message.get("place"))[:MAX_PLACE]))
+        if self.frames.answer is not None:
+            self.alarm.cancel()
+            self._set_alarm(PARTING, self.container.kill)
 
     def _conclude(self, ending: Exit) -> Reply:
-        answer = self.frames.answer
+        answer, wanted = self.frames.answer, tuple(self.wanted)
         if answer is None:
             raise self.unsent or self._death(ending)
-        if answer["type"] == "failed":
-            raise JobFailedError(
-                str(answer.get("stage")),
-                str(answer.get("message")),
-                out_of_memory=bool(answer.get("oom_kills")),
-            )
-        return Reply(message=answer, files=self.frames.files)
+        reached = answer.get("reached")
+        reached = reached if isinstance(reached, dict) else {}
+        failed = answer["type"] == "failed"
+        if memory := reached.get("memory"):
+            raise _killed(str(memory), reached.get("files"), failed=failed)
+        if failed:
+            stage = "processes" if reached.get("processes") is True else str(answer.get("stage"))
+            raise JobFailedError(stage, str(answer.get("message")), wanted)
+        return Reply(message=answer, files=self.frames.files, wanted=wanted)
 
     def _death(self, ending: Exit) -> JobDiedError:
         if self.overdue.is_set():
-            return JobDiedError("deadline", f"did not end within {self.limits.deadline:.0f} s")
+            cause: DeathCause = "crowded" if self.crowded else "deadline"
+            told = f"did not end within {self.limits.deadline:.0f} s"
+            return JobDiedError(cause, told, tuple(self.wanted))
         if ending.status is None:
             return JobDiedError("engine", "the container engine stopped while it ran")
-        if ending.out_of_memory:
-            return JobDiedError("memory", "the kernel ended it for want of memory")
+        if ending.out_of_memory or ending.status == CONTAINER_FULL:
+            return JobDiedError("memory", "ran out of memory")
+        if ending.status == MACHINE_FULL:
+            return JobDiedError("machine-memory", "has met the end of the machine's memory")
+        if ending.from_outside:
+            told = "was ended by somebody else, as by `docker kill`"
+            return JobDiedError("outside", told)
         return JobDiedError("killed", f"its container ended with status {ending.status}")
+
+
+def _killed(memory: str, files: object, *, failed: bool) -> JobFailedError:
+    """What to tell of a job of which the kernel has killed a process for want of memory.
+
+    One that went on without it may have made anything of that, so it has failed too.
+    """
+    told = "" if failed else ", which killed a part of it, though it went on"
+    if memory == "machine":
+        return JobFailedError("machine-memory", f"has met the end of the machine's memory{told}")
+    if isinstance(files, int) and files >= TELLING:
+        told += f", of which its files took {human_size(files)}"
+    return JobFailedError("memory", f"ran out of memory{told}")
 
 
 class LineListener:

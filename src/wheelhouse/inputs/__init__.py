@@ -67,6 +67,13 @@ def read_inputs(root: Path, files: Iterable[InputFile]) -> Requirements:
             parts.append(_read(root, file))
         except WheelhouseError as error:
             errors.append(error)
+        except RecursionError:
+            errors.append(
+                ConfigError(
+                    f"{_shown(root, file.path)}: something in it is nested too deeply",
+                    hint="correct it: nothing that is asked for is so deep",
+                )
+            )
     raise_all(_once(errors))
     merged = _merged(parts)
     raise_all([*_contradictions(merged.indexes)])
@@ -203,4 +210,10 @@ def _digest(path: Path, direct: Direct) -> str:
     from wheelhouse.sources.tree import digest
     from wheelhouse.store import sha256_of
 
-    return sha256_of(path) if path.is_file() else digest(path, direct.subdirectory)
+    if path.is_file():
+        return sha256_of(path)
+    project = path / direct.subdirectory
+    if not any((project / name).is_file() for name in ("pyproject.toml", "setup.py")):
+        # Also a guard: a lock that names the root of the file system would have all of it read.
+        raise OSError(errno.ENOENT, "there is neither a pyproject.toml nor a setup.py in it")
+    return digest(path, direct.subdirectory)

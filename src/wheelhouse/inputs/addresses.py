@@ -7,6 +7,7 @@ told without a word of the address itself: there may be a password in it.
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from dataclasses import dataclass, field, replace
@@ -319,7 +320,9 @@ def _extras(brackets: str) -> frozenset[str]:
 
 
 def _folder(direct: Direct, folder: Path, fragment: Mapping[str, str]) -> Address:
-    if not any((folder / name).is_file() for name in ("pyproject.toml", "setup.py")):
+    # Unlike pathlib, os.path takes a name that is too long for one that is not there.
+    files = (folder / name for name in ("pyproject.toml", "setup.py"))
+    if not any(os.path.isfile(file) for file in files):  # noqa: PTH113
         raise Unusable(
             "names a folder with neither a pyproject.toml nor a setup.py in it",
             "name the folder of a project that can be built",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from wheelhouse.inputs.addresses import (
     static_name,
     without_credentials,
 )
+from wheelhouse.inputs.extremes import check_digits, content_of
 from wheelhouse.inputs.lockentries import Entry
 from wheelhouse.inputs.model import Direct
 from wheelhouse.inputs.uvsources import PUBLIC
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
+_AGAIN = "lock again with the tool that makes it, or restore it"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -60,13 +63,16 @@ def read_lock(root: Path, path: Path) -> LockText:
                 hint=f"move it into {printable(str(root))}, or wheelhouse.toml to a folder above "
                 "both",
             )
-        content = path.read_bytes()
+        content = content_of(path)
         text = content.decode("utf-8-sig")
+        check_digits(text)
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{shown}: is not UTF-8") from error
+        raise ConfigError(f"{shown}: is not UTF-8", hint=_AGAIN) from error
     except (OSError, RuntimeError, ValueError) as error:  # also a link to itself, and NUL
         why = getattr(error, "strerror", None) or str(error)
-        raise ConfigError(f"{shown}: cannot be read: {printable(why)}") from error
+        raise ConfigError(f"{shown}: cannot be read: {printable(why)}", hint=_AGAIN) from error
+    except Unusable as problem:
+        raise ConfigError(f"{shown}: {problem.message}", hint=_AGAIN) from None
     digest = hashlib.sha256(content).hexdigest()
     return LockText(path=path, shown=shown, text=text, files={path: digest})
 
@@ -143,7 +149,8 @@ class Places:
     def local(self, path: str, subdirectory: str = "") -> Direct:
         """An archive or a folder of this machine, whichever its name says."""
         found = self.path(path)
-        folder = not found.name.lower().endswith(ARCHIVES) or found.is_dir()
+        # Unlike pathlib, os.path takes a name that is too long for one that is not there.
+        folder = not found.name.lower().endswith(ARCHIVES) or os.path.isdir(found)  # noqa: PTH112
         location = path_location(found, self.root, folder=folder)
         return Direct(location=location, subdirectory=inner(subdirectory))
 

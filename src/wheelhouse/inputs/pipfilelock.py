@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from packaging.markers import InvalidMarker, Marker
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.utils import canonicalize_name
+from packaging.utils import InvalidName, canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from wheelhouse.errors import ConfigError, WheelhouseError, raise_all
@@ -135,17 +135,23 @@ class _Reader:
                 try:
                     found.append(self._entry(category, name, table(said)))
                 except Unusable as error:
-                    message = f"{self.lock.shown}: {printable(name)} {error.message}"
+                    message = (
+                        f"{self.lock.shown}: {printable(name) or quoted(name)} {error.message}"
+                    )
                     errors.append(ConfigError(message, hint=error.hint or f"run `{RENEW}`"))
         raise_all(errors)
         return tuple(found)
 
     def _entry(self, category: str, name: str, said: Mapping[str, Any]) -> Entry:
+        try:
+            named = canonicalize_name(name, validate=True)
+        except InvalidName:
+            raise Unusable("is no name of a project") from None
         direct = self._direct(said)
         hashes, weak = split_hashes(hash_pairs(strings(said.get("hashes"))))
         way = Way(marker=_marker(said), group="" if category == DEFAULT else category)
         return Entry(
-            name=canonicalize_name(name),
+            name=named,
             version=None if direct else _version(said),
             ways=(way,),
             hashes=hashes,

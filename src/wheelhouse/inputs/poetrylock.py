@@ -139,7 +139,7 @@ def _check_fresh(lock: TomlFile, project: PoetryProject) -> None:
     """That the lock was made from the project as it is, as `poetry install` wants it, too."""
     said = table(lock.data, "metadata").get("content-hash")
     known = project.content_hashes()
-    if known and said not in known:
+    if known and str(said) not in known:
         raise ConfigError(
             f"{lock.shown}: pyproject.toml has changed since it was made: its content-hash is "
             "another",

@@ -17,6 +17,7 @@ from packaging.utils import canonicalize_name
 
 from wheelhouse.errors import ConfigError, WheelhouseError, raise_all
 from wheelhouse.inputs.addresses import Unusable, redacted
+from wheelhouse.inputs.extremes import check_digits, content_of
 from wheelhouse.inputs.model import Asked, Direct, IndexOption, Requirements
 from wheelhouse.inputs.onerequirement import read_specifier
 from wheelhouse.inputs.toolindexes import declared, read_index
@@ -63,10 +64,16 @@ def read_pyproject(root: Path, file: InputFile) -> Requirements:
 
 def _data(path: Path, shown: str) -> tuple[bytes, dict[str, Any]]:
     try:
-        content = path.read_bytes()
-        return content, tomllib.loads(content.decode("utf-8-sig"))
+        content = content_of(path)
+        text = content.decode("utf-8-sig")
+        check_digits(text)
+        return content, tomllib.loads(text)
     except OSError as error:
-        raise ConfigError(f"{shown}: cannot be read: {error.strerror}") from None
+        raise ConfigError(
+            f"{shown}: cannot be read: {error.strerror}", hint="see to it that it can be"
+        ) from None
+    except Unusable as problem:
+        raise ConfigError(f"{shown}: {problem.message}", hint=problem.hint) from None
     except UnicodeDecodeError:
         raise ConfigError(f"{shown}: is not UTF-8", hint="save it as UTF-8") from None
     except (ValueError, RecursionError) as error:
@@ -74,6 +81,11 @@ def _data(path: Path, shown: str) -> tuple[bytes, dict[str, Any]]:
             f"{shown}: not valid TOML: {printable(str(error))}",
             hint="see https://toml.io/en/v1.0.0 for how TOML is written",
         ) from None
+
+
+_HINT = (
+    "see https://packaging.python.org/en/latest/specifications/pyproject-toml/ for what it may say"
+)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -111,7 +123,8 @@ class _Reader:
         self._indexes()
 
     def _refuse(self, where: str, message: str, hint: str | None = None) -> None:
-        self.errors.append(ConfigError(f"{self.shown}: {where}: {message}", hint=hint))
+        told = ConfigError(f"{self.shown}: {where}: {message}", hint=hint or _HINT)
+        self.errors.append(told)
 
     def _is_understood(self, file: InputFile) -> bool:
         """Whether it has tables of the standards; if not, that is an error."""

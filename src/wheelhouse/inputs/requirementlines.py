@@ -126,9 +126,12 @@ def _decoded(content: bytes, encoding: str) -> str:
             f"is said to be in an encoding that there is not: {quoted(encoding)}",
             "save it as UTF-8, without that line",
         ) from None
-    except ValueError:
+    except ValueError as error:
         name = "UTF-8" if encoding == "utf-8" else f"in the encoding {quoted(encoding)}"
-        raise Unusable(f"is not {name}", "save it as UTF-8") from None
+        start = error.start if isinstance(error, UnicodeDecodeError) else 0
+        line = content.count(b"\n", 0, start) + 1
+        told = f"is not {name} (byte 0x{content[start]:02x} in line {line})"
+        raise Unusable(told, "save it as UTF-8") from None
 
 
 def read_lines(text: str, environment: Mapping[str, str]) -> Iterator[Line]:
@@ -186,6 +189,8 @@ def refuse_secret(name: str) -> None:
 def parse(line: Line) -> Parsed:
     """What stands in *line*. Raises Unusable if pip would not take it, or ignore a part of it."""
     requirement, words = _apart(line)
+    if not words:  # most lines; a parser of options takes longer than all the rest
+        return Parsed(requirement=requirement)
     parser = _parser()
     try:
         values, more = parser.parse_args(words)

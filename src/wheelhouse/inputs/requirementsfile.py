@@ -20,6 +20,7 @@ from packaging.requirements import Requirement
 
 from wheelhouse.errors import ConfigError, WheelhouseError, raise_all
 from wheelhouse.inputs.addresses import HASH_HINT, Address, Unusable, checked_hash
+from wheelhouse.inputs.extremes import check_line, content_of
 from wheelhouse.inputs.formats import with_format
 from wheelhouse.inputs.model import Asked, IndexOption, Requirements
 from wheelhouse.inputs.onerequirement import index_option, read_requirement
@@ -38,6 +39,11 @@ _ELSEWHERE = re.compile(r"(https?|ftp):", re.IGNORECASE)
 _CERTIFICATE_HINT = (
     "set the environment variable SSL_CERT_FILE to a file with the certificate of its authority, "
     "and remove the line"
+)
+_INCLUDED_HINT = "a file is named relative to the one that names it: check the path"
+_LINE_HINT = (
+    "a requirement is written as in https://packaging.python.org/en/latest/specifications/"
+    "dependency-specifiers/"
 )
 _PRE_HINT = "ask for it with a version that is one, such as `demo>=2.0rc1`"
 
@@ -102,10 +108,10 @@ class _Reader:
                 raise Unusable("lies outside the project", hint)
             if (path, constraint) in self.read_as:
                 return
-            content = path.read_bytes()
+            content = content_of(path)
         except (OSError, RuntimeError, ValueError) as error:  # also a link to itself, and NUL
             why = getattr(error, "strerror", None) or str(error)
-            raise Unusable(f"cannot be read: {printable(why)}") from None
+            raise Unusable(f"cannot be read: {printable(why)}", _INCLUDED_HINT) from None
         self.read_as.add((path, constraint))
         try:
             lines = list(read_lines(decode(content), self.environment))
@@ -123,13 +129,15 @@ class _Reader:
 
     def refuse(self, subject: str, problem: Unusable) -> None:
         """Remember *problem*, which *subject* has."""
-        self.errors.append(ConfigError(f"{subject} {problem.message}", hint=problem.hint))
+        hint = problem.hint or _LINE_HINT
+        self.errors.append(ConfigError(f"{subject} {problem.message}", hint=hint))
 
     # -- lines ---------------------------------------------------------------------------------
 
     def _take(self, path: Path, line: Line, *, constraint: bool) -> None:
         origin = f"{self.relative(path)}:{line.number}"
         try:
+            check_line(line.raw)
             check_variables(line, self.environment)
             self.variables.update(line.variables)
             parsed = parse(line)
@@ -139,6 +147,8 @@ class _Reader:
                 self._obey(path, origin, parsed)
         except Unusable as problem:
             self.refuse(f"{origin}: {line.shown}", problem)
+        except RecursionError:
+            self.refuse(f"{origin}: {line.shown}", Unusable("is nested too deeply"))
 
     def _require(
         self, path: Path, origin: str, line: Line, parsed: Parsed, *, constraint: bool

@@ -170,5 +170,8 @@ def _project_file(lock: TomlFile, package: dict[str, Any]) -> Path | None:
     """The `pyproject.toml` of *package*, resolved, if it is of a folder with one."""
     source = table(package, "source")
     folder = source.get("editable") or source.get("virtual") or source.get("directory")
-    path = (lock.path.parent / str(folder) / "pyproject.toml").resolve()
-    return path if folder is not None and path.is_file() else None
+    try:
+        path = (lock.path.parent / str(folder) / "pyproject.toml").resolve()
+        return path if folder is not None and path.is_file() else None
+    except (OSError, RuntimeError, ValueError):  # a link to itself, too long a name, NUL
+        return None

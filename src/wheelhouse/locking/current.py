@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import threading
-import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from wheelhouse.durable import check_writable, replace_text
 from wheelhouse.errors import (
     ConfigError,
     FetchError,
@@ -24,7 +21,6 @@ from wheelhouse.locking.freshness import changes, cutoff, input_digests, is_fres
 from wheelhouse.locking.lockfile import dump_lock, load_lock, lock_path
 from wheelhouse.locking.refusal import broken_promise
 from wheelhouse.locking.system import merged
-from wheelhouse.store import storage_errors
 from wheelhouse.wording import did_you_mean, listed, quoted
 
 if TYPE_CHECKING:
@@ -114,6 +110,8 @@ def current_lock(
             return old  # another run has just made it
         setting = project.exclude_newer if renewal.before is None else renewal.before
         before = cutoff(setting, datetime.now(UTC))
+        if renewal.written:
+            check_writable(path.parent)  # before minutes of work that could not be kept
         lock = locker.lock(
             *(target, interpreter, images, requirements),
             _kept(old, freshness, renewal),
@@ -125,7 +123,7 @@ def current_lock(
         if old is not None and replace(lock, before=old.before) == old:
             lock = old  # a later moment alone makes no new lock
         if renewal.written:
-            write_lock(path, dump_lock(lock))
+            replace_text(path, dump_lock(lock))
     return lock
 
 
@@ -217,7 +215,7 @@ def lock_without(
             before=old.before,
         )
         lock = _with_origin(lock, project, target, requirements, old.before)
-        write_lock(path, dump_lock(lock))
+        replace_text(path, dump_lock(lock))
     return lock
 
 
@@ -247,7 +245,7 @@ def lock_adding(
         except LockError as error:
             raise _unaddable(added, error) from error
         lock = _with_origin(lock, project, target, requirements, old.before)
-        write_lock(path, dump_lock(lock))
+        replace_text(path, dump_lock(lock))
     return lock
 
 
@@ -302,7 +300,7 @@ def _write_known(
     with locker.alone(path):
         present = load_lock(path) or planned.lock
         if present.inputs == planned.lock.inputs:
-            write_lock(path, dump_lock(change(present)))
+            replace_text(path, dump_lock(change(present)))
 
 
 def _as_built(lock: Lock, learned: Mapping[NormalizedName, LockedPackage]) -> Lock:
@@ -332,29 +330,6 @@ def _refusal(
         + (f": {changed}" if changed else ""),
         hint="run `wheelhouse lock` and commit the result",
     )
-
-
-def write_lock(path: Path, text: str) -> None:
-    """Put *text* into *path* in one step, whoever else does so at this time.
-
-    :raises StorageError: the folder cannot be written to.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
-    with storage_errors(path.parent):
-        _remove_leftovers(path)
-        try:
-            temporary.write_text(text, "utf-8")
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-
-
-def _remove_leftovers(path: Path) -> None:
-    """Of runs that were killed while they wrote. Who still writes took less than a minute."""
-    for left in path.parent.glob(f".{path.name}.*.tmp"):
-        with contextlib.suppress(FileNotFoundError):  # another run may be about the same
-            if time.time() - left.stat().st_mtime > 60:
-                left.unlink()
 
 
 def check_locks(project: Project, targets: Iterable[Target]) -> None:

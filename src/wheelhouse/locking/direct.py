@@ -21,6 +21,7 @@ from packaging.utils import (
 )
 from packaging.version import InvalidVersion, Version
 
+from wheelhouse.agent.archives import is_zip
 from wheelhouse.errors import BuildError, FetchError, LockError
 from wheelhouse.inputs.model import Asked
 from wheelhouse.locking.candidates import Release, TagRanks
@@ -28,7 +29,7 @@ from wheelhouse.locking.index import IndexFile
 from wheelhouse.locking.metadata import wheel_metadata
 from wheelhouse.locking.model import LockedFile, LockedPackage, is_file_name
 from wheelhouse.locking.requiring import holds, requirements_in, without_addresses
-from wheelhouse.locking.sdist import is_zip, read_source
+from wheelhouse.locking.sdist import read_source
 from wheelhouse.sources.location import direct_from_url, hashes_in, is_here, is_mutable, shown
 
 if TYPE_CHECKING:

@@ -51,6 +51,7 @@ class IndexFile:
     :ivar sha256: None where the index gives no SHA-256.
     :ivar yanked: the reason (may be empty), or None if it is not yanked.
     :ivar metadata: whether the index serves the wheel's METADATA beside it (PEP 658).
+    :ivar provenance: where the index has what is attested of it (PEP 740); empty if it has nothing.
     :ivar other_hashes: where there is no SHA-256, kinds, of :data:`WEAKER`, and what they are.
     """
 
@@ -62,6 +63,7 @@ class IndexFile:
     upload_time: datetime | None
     size: int | None
     metadata: bool
+    provenance: str = ""
     other_hashes: tuple[tuple[str, str], ...] = ()
 
 
@@ -215,8 +217,8 @@ def _refused(title: str, name: str, error: RefusedError) -> FetchError:
         401: ": the index wants credentials, or other ones",
         403: ": the index does not let you in",
     }.get(error.status, "")
-    hint = error.hint if why else f"try again later: {name} is not taken from elsewhere meanwhile"
-    return FetchError(f"{title} answers {error.status} for {name}{why}", hint=hint)
+    hint = error.hint if why else f"{error.hint}: {name} is not taken from elsewhere meanwhile"
+    return FetchError(f"{title} answers {error.status} for {name}{why}{error.more}", hint=hint)
 
 
 def no_page(url: str, kind: str) -> FetchError:
@@ -270,6 +272,7 @@ def _json_file(base: str, data: dict[str, Any]) -> IndexFile:
         upload_time=_time(data.get("upload-time")),
         size=size if type(size) is int and size >= 0 else None,
         metadata=bool(data.get("core-metadata", data.get("dist-info-metadata"))),
+        provenance=_link(base, data.get("provenance")),
         other_hashes=() if sha256 else _others(hashes),
     )
 
@@ -318,8 +321,17 @@ def _html_files(base: str, anchors: list[Any]) -> Iterator[IndexFile]:
             upload_time=_time(anchor.get("data-upload-time")),
             size=None,
             metadata=_has_metadata(anchor),
+            provenance=_link(base, anchor.get("data-provenance")),
             other_hashes=_others({kind: digest}) if kind in WEAKER else (),
         )
+
+
+def _link(base: str, told: object) -> str:
+    """The address that *told* is; empty if it is none: nothing depends on it."""
+    try:
+        return _clean(urljoin(base, told)) if told and isinstance(told, str) else ""
+    except ValueError:
+        return ""
 
 
 def _clean(url: str) -> str:

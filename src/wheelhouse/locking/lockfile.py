@@ -127,6 +127,13 @@ def _added_fields(added: AddedRequirement) -> dict[str, Any]:
     return {"package": added.package, "requirement": added.requirement, "module": added.module}
 
 
+#: What reading data of any other form raises.
+_OF_ANOTHER_FORM = (
+    *(PylockValidationError, LookupError, TypeError),
+    *(ValueError, AttributeError, RecursionError),
+)
+
+
 def load_lock(path: Path) -> Lock | None:
     """The lock in *path*, or None if there is no such file.
 
@@ -136,13 +143,13 @@ def load_lock(path: Path) -> Lock | None:
         data = tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         return None
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:  # no TOML, no UTF-8, or a number of 4301 digits
         raise _unreadable(path, str(error)) from error
     except RecursionError as error:
         raise _unreadable(path, "its values are nested too deeply") from error
     try:
         return _lock(Pylock.from_dict(data))
-    except (PylockValidationError, LookupError, TypeError, ValueError, AttributeError) as error:
+    except _OF_ANOTHER_FORM as error:
         raise _unreadable(path, f"{type(error).__name__}: {error}") from error
 
 

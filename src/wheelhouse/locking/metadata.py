@@ -9,16 +9,23 @@ only, so the store does not keep that by the file's hash, as it does the rest.
 from __future__ import annotations
 
 import copy
+import io
+import lzma
 import zipfile
+import zlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
+from wheelhouse.agent.strictzip import ZipProblem
 from wheelhouse.errors import FetchError
 from wheelhouse.fetcherrors import redacted
 from wheelhouse.locking.index import sha256_of_file
-from wheelhouse.locking.sdist import UNREADABLE, read_sdist
+from wheelhouse.locking.sdist import read_sdist
+from wheelhouse.wheels.headers import HeaderProblem, fields_of
+from wheelhouse.wheels.peek import peek
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from packaging.utils import NormalizedName
@@ -35,6 +42,12 @@ WHOLE = 8 << 20
 MAX_METADATA = 16 << 20
 
 KIND = "core-metadata"
+
+#: What the end of a wheel can be, read from afar: `zipfile` raises for one that somebody broke.
+UNREADABLE = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError),
+    *(EOFError, OSError, ValueError, RuntimeError, LookupError, OverflowError),
+)
 
 
 class MetadataBuilder(Protocol):
@@ -72,8 +85,9 @@ class MetadataSource:
             return str(known["text"])
         text = self._static(file)
         if text is None:
-            sdist = self._fetcher.fetch(file.url, file.sha256)
-            return self._builder.metadata(name, release, sdist)
+            sdist = self._fetcher.fetch(file.url, file.sha256, size=file.size)
+            told = self._builder.metadata(name, release, sdist).encode("utf-8", "replace")
+            return _fields(told, file.filename)
         self._store.write_record(KIND, file.sha256, {"text": text, "file": file.filename})
         return text
 
@@ -81,18 +95,18 @@ class MetadataSource:
         """What *file* itself says; None for an sdist whose backend has to be asked."""
         assert file.sha256 is not None
         if not file.filename.endswith(".whl"):
-            sdist = self._fetcher.fetch(file.url, file.sha256)
+            sdist = self._fetcher.fetch(file.url, file.sha256, size=file.size)
             return read_sdist(sdist, file.filename).metadata
         if file.metadata:
             return self._beside(file)
-        wheel = self._fetcher.fetch_small(file.url, file.sha256, WHOLE)
+        wheel = self._fetcher.fetch_small(file.url, file.sha256, WHOLE, size=file.size)
         return self._from_end(file) if wheel is None else wheel_metadata(wheel, file.filename)
 
     def _beside(self, file: IndexFile) -> str:
         answer = self._fetcher.client.page(file.url + ".metadata", at_most=MAX_METADATA)
         if answer is None:
             raise FetchError(f"{redacted(file.url)}.metadata is not there, although announced")
-        return answer.content.decode("utf-8", "replace")
+        return _fields(answer.content, file.filename)
 
     def _from_end(self, file: IndexFile) -> str:
         from remotezip import RemoteFetcher, RemoteZip, RemoteZipError
@@ -104,18 +118,16 @@ class MetadataSource:
             """Asks for parts of a file as everything else is asked for."""
 
             def _request(self, kwargs: dict[str, Any]) -> tuple[Any, str]:
-                wanted = kwargs["headers"]["Range"]
-                answer = client.get(file.url, byte_range=wanted)
-                if "Content-Range" not in answer.headers:
-                    answer.close()
+                found = client.part(file.url, kwargs["headers"]["Range"])
+                if found is None:
                     raise RemoteZipError("no ranges there")
-                return answer.raw, answer.headers["Content-Range"]
+                return io.BytesIO(found[0]), found[1]
 
         try:
             with RemoteZip(file.url, fetcher=Ranges) as wheel:
                 return _member(wheel, file.filename)
         except (RemoteZipError, *UNREADABLE):
-            path = self._fetcher.fetch(file.url, file.sha256)
+            path = self._fetcher.fetch(file.url, file.sha256, size=file.size)
             return wheel_metadata(path, file.filename)
 
 
@@ -142,20 +154,45 @@ def wheel_metadata(path: Path, filename: str) -> str:
     :raises FetchError: it is no valid wheel.
     """
     try:
-        with zipfile.ZipFile(path) as wheel:
-            return _member(wheel, filename)
-    except UNREADABLE as error:
-        raise FetchError(
-            f"{filename} is no valid wheel: {error}",
-            hint="pin another version, or tell the project's maintainers",
-        ) from error
+        with peek(path) as wheel:
+            name = _only([*wheel.members])
+            return _fields(wheel.read(name, MAX_METADATA), filename)
+    except (ZipProblem, OSError, ValueError) as error:
+        raise _no_wheel(filename, error) from error
 
 
 def _member(wheel: zipfile.ZipFile, filename: str) -> str:
-    names = [name for name in wheel.namelist() if name.endswith(".dist-info/METADATA")]
-    tops = [name for name in names if name.count("/") == 1]
+    try:
+        name = _only(wheel.namelist())
+    except ValueError as error:
+        raise _no_wheel(filename, error) from error
+    if wheel.getinfo(name).file_size > MAX_METADATA:
+        raise _no_wheel(filename, ValueError("the METADATA of it is too big"))
+    return _fields(wheel.read(name), filename)
+
+
+def _only(names: Sequence[str]) -> str:
+    """The one METADATA among *names*. Raises ValueError."""
+    found = [name for name in names if name.endswith(".dist-info/METADATA")]
+    tops = [name for name in found if name.count("/") == 1]
     if len(tops) != 1:
-        raise FetchError(f"{filename} is no valid wheel: it has {len(tops)} METADATA files")
-    if wheel.getinfo(tops[0]).file_size > MAX_METADATA:
-        raise FetchError(f"{filename} is no valid wheel: the METADATA of it is too big")
-    return wheel.read(tops[0]).decode("utf-8", "replace")
+        raise ValueError(f"it has {len(tops)} METADATA files")
+    return tops[0]
+
+
+def _no_wheel(filename: str, why: Exception) -> FetchError:
+    return FetchError(
+        f"{filename} is no valid wheel: {why}",
+        hint="pin another version, or tell the project's maintainers",
+    )
+
+
+def _fields(metadata: bytes, filename: str) -> str:
+    """What counts of *metadata*, which is that of *filename*. Raises FetchError."""
+    try:
+        return fields_of(metadata).decode("utf-8", "replace")
+    except HeaderProblem as problem:
+        raise FetchError(
+            f"{filename}: its metadata cannot be read: {problem}",
+            hint="pin another version, or tell the project's maintainers",
+        ) from problem

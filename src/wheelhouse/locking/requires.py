@@ -244,7 +244,7 @@ class BuildInspector:
         assert file is not None
         key = (file.sha256, direct.subdirectory if direct else "")
         if key not in self._static:
-            path = self._fetcher.fetch(file.url, file.sha256)
+            path = self._fetcher.fetch(file.url, file.sha256, size=file.size)
             self._static[key] = (
                 read_source(path, subdirectory=direct.subdirectory, shown=str(package)).requires
                 if direct
@@ -334,15 +334,22 @@ class BuildInspector:
             relaxed=package.build.provision.relaxed,
             agent=agent_digest("metadata"),
         )
-        known = _answer(store.record(KIND, key) or {})
-        if known is None:
-            same = recipe.key("attempt")
-            if same in failed:
-                raise NothingNewError
-            failed.add(same)
-            known = self._run(package, recipe, want_metadata=want_metadata)
-            failed.discard(same)
-            store.write_record(KIND, key, known)
+        with store.lock(f"ask-{key[:32]}", self._runner.cancellation.check):
+            known = _answer(store.record(KIND, key) or {})  # another run may just have asked
+            if known is None:
+                known = self._attempted(package, recipe, failed, want_metadata=want_metadata)
+                store.write_record(KIND, key, known)
+        return known
+
+    def _attempted(
+        self, package: LockedPackage, recipe: Recipe, failed: set[str], *, want_metadata: bool
+    ) -> dict[str, Any]:
+        same = recipe.key("attempt")
+        if same in failed:
+            raise NothingNewError
+        failed.add(same)
+        known = self._run(package, recipe, want_metadata=want_metadata)
+        failed.discard(same)
         return known
 
     def _run(
@@ -352,7 +359,7 @@ class BuildInspector:
         target = self._here.target
         job = recipe.job(
             "metadata",
-            self._fetcher.fetch(recipe.sdist.url, recipe.sdist.sha256),
+            self._fetcher.fetch(recipe.sdist.url, recipe.sdist.sha256, size=recipe.sdist.size),
             supplies(recipe, target, self._runner, self._fetcher),
             want_metadata=want_metadata,
             relaxed=package.build.provision.relaxed,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import signal
@@ -14,6 +15,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
+from wheelhouse.durable import full
 from wheelhouse.errors import InterruptedRunError, LockError, raise_all
 from wheelhouse.locking.view import View, serve
 
@@ -25,13 +27,16 @@ if TYPE_CHECKING:
 
 #: What of the host's environment uv may see. Its own settings, pip's, and Python's are not among
 #: it: a result must not depend on them.
-PASSED = ("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "USER")
+PASSED = ("PATH", "HOME", "LANG", "LC_ALL", "USER")
 
 #: How long, in seconds, uv runs between two looks at whether it is to be stopped.
 LOOK = 0.1
 
 #: How uv ends when there is no solution; otherwise than when it cannot look for one.
 UNSOLVABLE = 1
+
+#: How uv says that it could not write its files.
+FULL = f"(os error {errno.ENOSPC})"
 
 #: How uv ends when a terminal's Ctrl-C, or whoever stops the whole process group, stops it, too.
 STOPPED = {-signal.SIGINT, -signal.SIGTERM, -signal.SIGHUP, 130, 143}
@@ -93,6 +98,8 @@ def resolve(
             raise_all(view.errors)
             if status in STOPPED:
                 raise InterruptedRunError("stopped while versions were chosen")
+            if FULL in told:
+                raise full(folder)
             kind = UnsolvableError if status == UNSOLVABLE else LockError
             raise kind(explain(told, url))
         return tuple(_parse((folder / "locked.txt").read_text("utf-8").splitlines()))
@@ -103,7 +110,7 @@ def _run(command: Sequence[str], folder: Path, check: Callable[[], None]) -> tup
     with subprocess.Popen(
         command,
         cwd=folder,
-        env=_environment(),
+        env=_environment(folder),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -148,8 +155,9 @@ def _pins(versions: Mapping[NormalizedName, Version]) -> list[str]:
     return [f"{name}=={version}" for name, version in sorted(versions.items())]
 
 
-def _environment() -> dict[str, str]:
+def _environment(folder: Path) -> dict[str, str]:
     return {name: os.environ[name] for name in PASSED if name in os.environ} | {
+        "TMPDIR": str(folder),  # one disk for all that a run writes for itself
         "NO_PROXY": "127.0.0.1",
         "UV_CONCURRENT_DOWNLOADS": "16",  # each has a connection of its own to the real index
         "UV_HTTP_TIMEOUT": "900",  # the view answers once the real index, or a container, has

@@ -5,42 +5,39 @@ The specifications: source distribution format, PEP 643 (which metadata is stati
 
 from __future__ import annotations
 
-import bz2
-import gzip
-import lzma
-import tarfile
+import re
 import tomllib
-import zipfile
-import zlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any
 
 from packaging.metadata import parse_email
 from packaging.utils import canonicalize_name, parse_sdist_filename
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
+from wheelhouse.agent.archives import read_archive
+from wheelhouse.agent.streams import ArchiveProblem
 from wheelhouse.errors import BuildError
 from wheelhouse.locking.projecttable import core_metadata, project_name
+from wheelhouse.text import clip
+from wheelhouse.wheels.headers import HeaderProblem, fields_of, read_metadata
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator
     from pathlib import Path
 
 #: What a project without `[build-system]` requires, by PEP 517 and 518.
 LEGACY_REQUIRES = ("setuptools>=40.8.0",)
 
-#: Bounds of what is read of one sdist: members looked at, bytes of all, bytes of one file of
-#: interest; bytes read at once, which is how `tarfile` reads headers, whatever their size.
-MAX_MEMBERS = 200_000
-MAX_BYTES = 8 << 30
+#: Bytes of one file of interest.
 MAX_FILE = 4 << 20
-MAX_READ = 8 << 20
 
-#: What the standard library raises for archives that somebody broke, by accident or not.
-UNREADABLE = (
-    *(tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
-    *(EOFError, OSError, ValueError, RuntimeError, LookupError, OverflowError),
-)
+#: Characters of what is told of an archive: it chooses its names.
+LONGEST = 400
+
+#: Dots in one line of pyproject.toml: the parser takes quadratic time for a key of many parts.
+MAX_DOTS = 1000
+
+_BACKEND = re.compile(r"[\w.]+(?::[\w.]+)?")
 
 WANTED = ("PKG-INFO", "pyproject.toml")
 
@@ -79,9 +76,9 @@ def read_sdist(path: Path, filename: str) -> Sdist:
 
     :raises BuildError: it is broken, or its pyproject.toml is, or it is of another project.
     """
-    files = _files(path, filename, is_zipped=filename.endswith(".zip"), inside=())
+    files = _files(path, filename, inside=())
     project = _pyproject(filename, files.get("pyproject.toml"))
-    info = files.get("PKG-INFO", b"").decode("utf-8", "replace")
+    info = files.get("PKG-INFO", b"")
     _check_identity(filename, info)
     return Sdist(requires=_requires(filename, project), metadata=_static_metadata(info))
 
@@ -94,32 +91,28 @@ def read_source(path: Path, *, subdirectory: str = "", shown: str = "the source"
     :raises BuildError: it is broken, or its pyproject.toml is.
     """
     inside = tuple(part for part in subdirectory.split("/") if part not in ("", "."))
-    files = _files(path, shown, is_zipped=is_zip(path), inside=inside)
+    files = _files(path, shown, inside=inside)
     project = _pyproject(shown, files.get("pyproject.toml"))
-    info = files.get("PKG-INFO", b"").decode("utf-8", "replace")
+    info = files.get("PKG-INFO", b"")
     metadata = _whole_metadata(info) or core_metadata(project)
     name = parse_email(metadata)[0].get("name") if metadata else project_name(project)
     return Source(name=name, requires=_requires(shown, project), metadata=metadata)
 
 
-def is_zip(path: Path) -> bool:
-    """Whether the archive at *path* is a zip: a tar that ends with one is none."""
-    with path.open("rb") as file:
-        return file.read(4) in {b"PK\x03\x04", b"PK\x05\x06"}
-
-
-def _check_identity(filename: str, info: str) -> None:
+def _check_identity(filename: str, info: bytes) -> None:
     """An sdist has a PKG-INFO, which names the same project and version as its file name does.
 
     pip and uv take one that does not; then what is built is not what was locked.
     """
-    raw, _ = parse_email(info)
     name, version = parse_sdist_filename(filename)
-    said = f"{raw.get('name', '')} {raw.get('version', '')}".strip()
     try:
+        raw, _ = parse_email(fields_of(info))
+        said = f"{raw.get('name', '')} {raw.get('version', '')}".strip()
         same = canonicalize_name(raw.get("name", "")) == name
         same = same and Version(raw.get("version", "")) == version
-    except InvalidVersion:
+    except HeaderProblem as problem:
+        said, same = f"nobody: {problem}", False
+    except ValueError:  # no version; of thousands of digits, it is no InvalidVersion
         same = False
     if not same:
         raise BuildError(
@@ -129,82 +122,32 @@ def _check_identity(filename: str, info: str) -> None:
         )
 
 
-class _Bounded:
-    """An unpacked tar, of which neither too much nor too much at once can be read."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-
-    def read(self, size: int) -> bytes:
-        if size > MAX_READ:
-            raise ValueError(f"a header of it has {size:,} bytes")
-        return self._file.read(size)
-
-    def seek(self, position: int) -> int:
-        if position > MAX_BYTES:
-            raise ValueError(f"it unpacks to more than {MAX_BYTES >> 30} GiB")
-        return self._file.seek(position)
-
-    def tell(self) -> int:
-        return self._file.tell()
-
-
-def _unpacked(path: Path) -> BinaryIO:
-    """The tar in *path*, unpacked as it is read. Some are packed otherwise than they say."""
-    with path.open("rb") as file:
-        start = file.read(6)
-    if start.startswith(b"\x1f\x8b"):
-        return cast("BinaryIO", gzip.open(path))
-    if start.startswith(b"BZh"):
-        return cast("BinaryIO", bz2.open(path))
-    return cast("BinaryIO", lzma.open(path)) if start == b"\xfd7zXZ\0" else path.open("rb")
-
-
-def _files(
-    path: Path, filename: str, *, is_zipped: bool, inside: tuple[str, ...]
-) -> dict[str, bytes]:
+def _files(path: Path, filename: str, inside: tuple[str, ...]) -> dict[str, bytes]:
     """The files of interest in the folder *inside* of the top one. Raises BuildError."""
-
-    def name_of(member: str) -> str | None:
-        return _of_interest(member, inside)
-
     try:
-        return _zip_files(path, name_of) if is_zipped else _tar_files(path, name_of)
-    except UNREADABLE as error:
+        return dict(_chosen(path, inside))
+    except (ArchiveProblem, OSError) as error:
         raise BuildError(
-            f"{filename} is no sdist that can be read: {error}",
+            f"{filename} is no sdist that can be read: {clip(str(error), LONGEST)}",
             hint="pin another version, or tell the project's maintainers",
         ) from error
 
 
-def _tar_files(path: Path, name_of: Callable[[str], str | None]) -> dict[str, bytes]:
-    found: dict[str, bytes] = {}
-    with (
-        _unpacked(path) as unpacked,
-        tarfile.open(fileobj=cast("BinaryIO", _Bounded(unpacked)), mode="r:") as tar,
-    ):
-        for count, member in enumerate(tar):
-            if count > MAX_MEMBERS:
-                raise ValueError(f"it has more than {MAX_MEMBERS:,} members")
-            name = name_of(member.name)
-            if name and member.isfile() and member.size <= MAX_FILE and name not in found:
-                file = tar.extractfile(member)
-                assert file is not None
-                found[name] = file.read()
-                if len(found) == len(WANTED):
-                    break
-    return found
-
-
-def _zip_files(path: Path, name_of: Callable[[str], str | None]) -> dict[str, bytes]:
-    with zipfile.ZipFile(path) as file:
-        members = [(name, info) for info in file.infolist() if (name := name_of(info.filename))]
-        return {name: file.read(info) for name, info in members if info.file_size <= MAX_FILE}
+def _chosen(path: Path, inside: tuple[str, ...]) -> Iterator[tuple[str, bytes]]:
+    for member, content in read_archive(str(path)):
+        name = _of_interest(member.name, inside)
+        if name is None:
+            continue
+        if member.kind != "file":
+            raise ArchiveProblem(f"{member.name} is a {member.kind}, and no file")
+        if member.size > MAX_FILE:
+            raise ArchiveProblem(f"{member.name} has {member.size:,} bytes")
+        yield name, b"".join(content)
 
 
 def _of_interest(member: str, inside: tuple[str, ...]) -> str | None:
     """``NAME`` for ``TOP/INSIDE/NAME`` if it is one of the two; others are of other projects."""
-    _, *parts = member.removeprefix("./").split("/")
+    _, *parts = member.split("/")
     return parts[-1] if parts and tuple(parts[:-1]) == inside and parts[-1] in WANTED else None
 
 
@@ -212,12 +155,18 @@ def _pyproject(filename: str, content: bytes | None) -> dict[str, Any]:
     if content is None:
         return {}
     try:
-        return tomllib.loads(content.decode("utf-8"))
+        return _loads(content)
     except (ValueError, RecursionError) as error:
         raise BuildError(
-            f"{filename}: its pyproject.toml cannot be read: {error}",
+            f"{filename}: its pyproject.toml cannot be read: {clip(str(error), LONGEST)}",
             hint=MEND,
         ) from error
+
+
+def _loads(content: bytes) -> dict[str, Any]:
+    if any(line.count(b".") > MAX_DOTS for line in content.split(b"\n")):
+        raise ValueError(f"a line has more than {MAX_DOTS:,} dots")
+    return tomllib.loads(content.decode("utf-8"))
 
 
 def _requires(filename: str, project: dict[str, Any]) -> tuple[str, ...]:
@@ -226,31 +175,44 @@ def _requires(filename: str, project: dict[str, Any]) -> tuple[str, ...]:
         return LEGACY_REQUIRES
     requires = system.get("requires") if isinstance(system, dict) else None
     if not isinstance(requires, list) or not all(isinstance(line, str) for line in requires):
-        raise BuildError(
-            f"{filename}: its pyproject.toml has no valid list [build-system] requires",
-            hint=MEND,
-        )
+        raise _unusable(filename, "has no valid list [build-system] requires")
+    _check_backend(filename, system)
     return tuple(requires)
 
 
-def _static_metadata(info: str) -> str | None:
-    """*info* if what it says of dependencies is what every wheel will say (PEP 643)."""
-    raw, _ = parse_email(info)
+def _check_backend(filename: str, system: dict[str, Any]) -> None:
+    """What PEP 517 allows to name: an object, and folders of the sdist to find it in."""
+    backend, path = system.get("build-backend", "x"), system.get("backend-path", [])
+    if not isinstance(backend, str) or not _BACKEND.fullmatch(backend):
+        raise _unusable(filename, "has a build-backend that is none")
+    if not isinstance(path, list) or not all(isinstance(each, str) for each in path):
+        raise _unusable(filename, "has a backend-path that is no list of folders")
+    if any(each.startswith("/") or ".." in each.split("/") for each in path):
+        raise _unusable(filename, "has a backend-path that leads out of it")
+
+
+def _unusable(filename: str, why: str) -> BuildError:
+    return BuildError(f"{filename}: its pyproject.toml {why}", hint=MEND)
+
+
+def _static_metadata(info: bytes) -> str | None:
+    """The fields of *info* if what they say of dependencies every wheel will say (PEP 643)."""
     try:
+        raw = read_metadata(info)
         version = Version(raw.get("metadata_version", "1.0"))
-    except InvalidVersion:
+    except ValueError:
         return None
     dynamic = {field.lower() for field in raw.get("dynamic", [])}
     if version < Version("2.2") or dynamic & {"requires-dist", "requires-python", "provides-extra"}:
         return None
-    return info
+    return fields_of(info).decode("utf-8", "replace")
 
 
-def _whole_metadata(info: str) -> str | None:
-    """*info* if it is static, and names the project and a version (PEP 643 allows no other)."""
-    raw, _ = parse_email(info)
+def _whole_metadata(info: bytes) -> str | None:
+    """That of *info* if it is static, and has a version (PEP 643 allows no other)."""
+    text = _static_metadata(info)
     try:
-        Version(raw.get("version", ""))
-    except InvalidVersion:
+        Version(parse_email(text or "")[0].get("version", ""))
+    except ValueError:
         return None
-    return _static_metadata(info) if raw.get("name") else None
+    return text

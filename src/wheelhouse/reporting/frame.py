@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from wheelhouse.reporting.lines import Line, Span, clip_line, line, pad
-from wheelhouse.reporting.wording import doing, kind_of, subject, tally
+from wheelhouse.reporting.wording import doing, how_far, kind_of, subject, tally
 from wheelhouse.text import cell_width, clip, clock, counted, human_size, sanitize
 
 if TYPE_CHECKING:
@@ -99,7 +99,9 @@ class _Layout:
         steps = [step for target in targets for step in target.running.values()]
         self.names = self._column((_name(target) for target in targets), width // 3)
         speaking = any(
-            last_line(target.name, step) for target in targets for step in target.running
+            how_far(step) or last_line(target.name, step.name)
+            for target in targets
+            for step in target.running.values()
         )
         most = width * 2 // 5 if speaking else width - _TIME
         self.labels = self._column((_label(step) for step in steps), most)
@@ -151,7 +153,8 @@ class _Layout:
         room = self.width - sum(cell_width(span.text) for span in left) - 2
         if room < _LEAST_OUTPUT:
             return clip_line(left, self.width)
-        said = f"… and {more} more" if more else self.last_line(target.name, step.name)
+        told = how_far(step) or self.last_line(target.name, step.name)
+        said = f"… and {more} more" if more else told
         output = clip(sanitize(said).strip(), room)
         return (*left, Span("  "), Span(output, "dim")) if output else left
 

@@ -22,6 +22,7 @@ from wheelhouse.reporting.wording import (
     NOTEWORTHY,
     doing,
     ending,
+    how_far,
     is_build,
     kind_of,
     subject,
@@ -40,8 +41,13 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import TextIO
 
+    from wheelhouse.reporting.state import RunningStep
+
 #: A step that ends sooner than this is told by its ending alone.
 _ANNOUNCE_AFTER = 0.3
+
+#: Seconds after which a step that tells how far it is says so, and again.
+_PROGRESS = 10.0
 
 #: Bytes at the end of a log in which its last lines are looked for.
 _LOG_END = 1 << 16
@@ -87,7 +93,7 @@ class PlainReporter(BackgroundReporter):
         """Announce steps, tell of those that run long, and write."""
         for target in self.run.targets.values():
             for step in target.running.values():
-                self._tell_running((target.name, step.name), step.phase, step.started, now)
+                self._tell_running((target.name, step.name), step, now)
         self._write()
 
     def finish(self, now: float, error: BaseException | None) -> None:
@@ -103,16 +109,19 @@ class PlainReporter(BackgroundReporter):
     def _say(self, target: str | None, text: str) -> None:
         self._pending.append(f"[{sanitize(target or 'wheelhouse')}] {text}")
 
-    def _tell_running(self, key: _Key, phase: str, started: float, now: float) -> None:
+    def _tell_running(self, key: _Key, step: RunningStep, now: float) -> None:
         spoken = self._spoken.get(key)
-        age = now - started
-        if spoken is None and kind_of(key[1], phase) != "fetch":
+        age = now - step.started
+        far = how_far(step)
+        pause = min(self._heartbeat, _PROGRESS) if far else self._heartbeat
+        if spoken is None and kind_of(step.name, step.phase) != "fetch":
             if age >= _ANNOUNCE_AFTER:
-                self._spoken[key] = started
-                self._say(key[0], doing(key[1], phase))
-        elif now - (started if spoken is None else spoken) >= self._heartbeat:
+                self._spoken[key] = step.started
+                self._say(key[0], doing(step.name, step.phase))
+        elif now - (step.started if spoken is None else spoken) >= pause:
             self._spoken[key] = now
-            self._say(key[0], f"still {doing(key[1], phase)}, {human_duration(age)}")
+            how = ", ".join(filter(None, [human_duration(age), far]))
+            self._say(key[0], f"still {doing(step.name, step.phase)}, {how}")
 
     def _step_finished(self, event: StepFinished, tail: Tail) -> None:
         announced = self._spoken.pop((event.target, event.step), None) is not None

@@ -11,6 +11,7 @@ from wheelhouse.events import (
     PhaseStarted,
     StepFinished,
     StepOutput,
+    StepProgress,
     StepStarted,
     TargetFinished,
 )
@@ -19,11 +20,15 @@ from wheelhouse.reporting.wording import kind_of
 
 @dataclass(slots=True)
 class RunningStep:
-    """A step that has begun and not ended. Times are those of the monotonic clock."""
+    """A step that has begun and not ended. Times are those of the monotonic clock.
+
+    :ivar progress: bytes that are there, and of how many, if it tells that.
+    """
 
     name: str
     phase: str
     started: float
+    progress: tuple[int, int | None] | None = None
 
 
 @dataclass(slots=True)
@@ -66,6 +71,8 @@ class RunState:
                 target.phase, target.total, target.done = event.phase, event.total, 0
             case StepStarted():
                 target.running[event.step] = RunningStep(event.step, event.phase, at)
+            case StepProgress() if event.step in target.running:
+                target.running[event.step].progress = (event.done, event.total)
             case StepFinished():
                 _finish_step(target, event)
             case TargetFinished():

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wheelhouse.text import human_duration, sanitize
+from wheelhouse.text import human_duration, human_size, sanitize
 
 if TYPE_CHECKING:
     from wheelhouse.events import StepFinished
+    from wheelhouse.reporting.state import RunningStep
 
 #: For each kind, what is going on and what has been done.
 _VERBS = {
@@ -28,6 +29,7 @@ _VERBS = {
     "plan": ("planning", "planned"),
     "assemble": ("assembling", "assembled"),
     "prove": ("proving", "proved"),
+    "sign": ("signing", "signed"),
 }
 _STAGES = {"wheels": "build", "images": "image"}
 _OTHER = ("running", "finished")
@@ -61,6 +63,14 @@ def subject(step: str) -> str:
 def doing(step: str, phase: str) -> str:
     """``building lxml 6.0.2``."""
     return f"{_VERBS.get(kind_of(step, phase), _OTHER)[0]} {subject(step)}"
+
+
+def how_far(step: RunningStep) -> str:
+    """``412 MB of 1.2 GB``: how far *step* is, if it tells that."""
+    if step.progress is None:
+        return ""
+    done, total = step.progress
+    return human_size(done) + (f" of {human_size(total)}" if total is not None else "")
 
 
 def is_build(step: str, phase: str) -> bool:

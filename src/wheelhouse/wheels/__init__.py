@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from wheelhouse.wheels.archive import Wheel, WheelMetadata, read_wheel
+from wheelhouse.wheels.archive import Wheel, read_wheel
 from wheelhouse.wheels.check import check_house, check_wheel, lost_extension
 from wheelhouse.wheels.elf import Binary
 from wheelhouse.wheels.findings import Finding, refuse
 from wheelhouse.wheels.layout import ArchiveLimits
 from wheelhouse.wheels.libraries import provided_sonames, system_needs
+from wheelhouse.wheels.statements import WheelMetadata
 
 __all__ = [
     "ArchiveLimits",

@@ -15,30 +15,30 @@ import stat
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
-from email.parser import HeaderParser
 from typing import IO, TYPE_CHECKING
 
-from packaging.metadata import parse_email
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.tags import parse_tag
-from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
-from packaging.version import InvalidVersion, Version
+from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
+from wheelhouse.agent import strictzip
+from wheelhouse.agent.strictzip import Entry, ZipProblem
 from wheelhouse.errors import CheckError, StorageError
-from wheelhouse.wheels import record, strictzip
-from wheelhouse.wheels.elf import MAGIC, Binary, BrokenElfError, read_binary
+from wheelhouse.text import clip
+from wheelhouse.wheels import record
+from wheelhouse.wheels.elf import MAGIC, Binary, BrokenElfError, Steps, read_binary
+from wheelhouse.wheels.entrypoints import script_problems
 from wheelhouse.wheels.layout import (
-    DATA_KEYS,
     ArchiveLimits,
     bulk_problems,
+    file_name_problem,
     installed_as,
     is_named,
     kind_problem,
     name_problems,
+    place_problems,
+    runs_at_start,
 )
 from wheelhouse.wheels.modules import extension_stem, importable_modules
-from wheelhouse.wheels.strictzip import Entry, ZipProblem
+from wheelhouse.wheels.statements import identity_problems, parse_metadata, parse_wheel_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -46,20 +46,13 @@ if TYPE_CHECKING:
 
     from packaging.tags import Tag
     from packaging.utils import BuildTag, NormalizedName
+    from packaging.version import Version
+
+    from wheelhouse.wheels.statements import WheelFile, WheelMetadata
 
 _IN_MEMORY = 64 << 20
 _SHOWN_PROBLEMS = 20
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class WheelMetadata:
-    """What METADATA says that matters here."""
-
-    name: str
-    version: Version
-    requires_dist: tuple[Requirement, ...] = ()
-    requires_python: SpecifierSet | None = None
-    provides_extra: frozenset[NormalizedName] = frozenset()
+_LONGEST_PROBLEM = 400
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,7 +71,8 @@ class Wheel:
     :ivar extensions: members that are extension modules.
     :ivar binaries: members that are ELF files, extension modules included.
     :ivar broken_binaries: (member, reason) of those that begin as ELF does, but are not.
-    :ivar pth: members that run or extend the path at every start of Python (``.pth``).
+    :ivar pth: members that run, or extend the path, at every start of Python: ``.pth``, and
+        ``sitecustomize.py``.
     """
 
     path: Path
@@ -153,7 +147,7 @@ class _Refusal(Exception):  # noqa: N818  (becomes a CheckError with the file's 
 
 
 def _check_error(name: str, problems: Sequence[str]) -> CheckError:
-    shown = list(problems[:_SHOWN_PROBLEMS])
+    shown = [clip(problem, _LONGEST_PROBLEM) for problem in problems[:_SHOWN_PROBLEMS]]
     if len(problems) > len(shown):
         shown.append(f"and {len(problems) - len(shown)} more")
     told = shown[0] if len(shown) == 1 else "".join(f"\n  - {problem}" for problem in shown)
@@ -192,12 +186,16 @@ class _Reading:
         self._limits = limits
         self._problems: list[str] = []
         self._starts: dict[int, int] = {}
+        self._roots: set[str] = set()
         self._entries: dict[str, Entry] = {}
+        self._steps = Steps(limits.elf_steps)
         self._binaries: list[Binary] = []
         self._broken: list[tuple[str, str]] = []
 
     def wheel(self) -> Wheel:
         """The wheel, or :class:`_Refusal` with all that is wrong with it."""
+        if problem := file_name_problem(self._filename):
+            raise _Refusal([problem])
         try:
             name, version, build, tags = parse_wheel_filename(self._filename)
         except InvalidWheelFilename as error:
@@ -205,12 +203,13 @@ class _Reading:
         self._read_structure()
         self._stop_if_wrong()  # contents with two readings are not worth a look
         info = self._dist_info(name, version)
-        purelib, said_tags = self._check_wheel_file(info, tags)
+        said = self._check_wheel_file(info, tags, build)
         metadata = self._check_metadata(info, name, version)
+        self._check_scripts(info)
         self._check_contents(info)
         self._stop_if_wrong()
         assert metadata is not None
-        installed = {installed_as(file): file for file in self._entries}
+        assert said is not None
         extensions = self._extensions()
         return Wheel(
             path=self._path,
@@ -221,20 +220,16 @@ class _Reading:
             build=build,
             tags=tags,
             metadata=metadata,
-            retagged=not tags <= said_tags,
-            root_is_purelib=purelib,
+            retagged=said.retagged,
+            root_is_purelib=said.purelib,
             files=tuple(self._entries),
             modules=importable_modules(
-                (path for path in installed if path), map(installed_as, extensions)
+                filter(None, map(installed_as, self._entries)), map(installed_as, extensions)
             ),
             extensions=extensions,
             binaries=tuple(self._binaries),
             broken_binaries=tuple(self._broken),
-            pth=tuple(
-                file
-                for path, file in installed.items()
-                if path.endswith(".pth") and "/" not in path
-            ),
+            pth=tuple(filter(runs_at_start, self._entries)),
         )
 
     def _stop_if_wrong(self) -> None:
@@ -257,33 +252,31 @@ class _Reading:
         self._problems += [f"member {e.name!r}: {p}" for e in entries if (p := kind_problem(e))]
         self._problems += bulk_problems(entries, self._size, self._limits)
         self._entries = {entry.name: entry for entry in entries if not entry.is_folder}
+        self._roots = {entry.name.split("/", 1)[0] for entry in entries}
 
     # --- its own statements ---
 
     def _dist_info(self, name: NormalizedName, version: Version) -> str:
         """The one dist-info folder."""
-        roots = {file.split("/", 1)[0] for file in self._entries if "/" in file}
-        infos = sorted(root for root in roots if root.endswith(".dist-info"))
+        # Whatever is spelled so is another package for `importlib.metadata`, in capitals too.
+        infos = sorted(root for root in self._roots if root.lower().endswith(".dist-info"))
         if len(infos) != 1:
             found = ", ".join(infos) or "none"
             raise _Refusal([f"it must have one .dist-info folder, and has {found}"])
-        for root in roots:
-            if root.endswith((".dist-info", ".data")) and not is_named(root, name, version):
+        for root in sorted(self._roots):
+            if root.endswith((*infos, ".data")) and not is_named(root, name, version):
                 self._problems.append(f"folder {root!r} is not named after the file")
-        for file in self._entries:
-            root, _, rest = file.partition("/")
-            if root.endswith(".data") and rest.split("/", 1)[0] not in DATA_KEYS:
-                self._problems.append(f"{file!r} is in no folder that an installer knows")
+        self._problems += place_problems(tuple(self._entries), infos[0])
         return infos[0]
 
-    def _text(self, path: str) -> bytes | None:
-        """The whole of a small file, or None (and a problem) where there is none."""
+    def _text(self, path: str, at_most: int) -> bytes | None:
+        """The whole of a file of *at_most* bytes, or None (and a problem) where there is none."""
         entry = self._entries.get(path)
         if entry is None:
             self._problems.append(f"{path!r} is missing")
             return None
-        if entry.size > self._limits.text:
-            self._problems.append(f"{path!r} is larger than {self._limits.text} bytes")
+        if entry.size > at_most:
+            self._problems.append(f"{path!r} is larger than {at_most} bytes")
             return None
         try:
             return b"".join(strictzip.stream(self._file, entry, self._starts[entry.offset]))
@@ -291,53 +284,46 @@ class _Reading:
             self._problems.append(f"member {path!r}: {problem}")
             return None
 
-    def _check_wheel_file(self, info: str, tags: frozenset[Tag]) -> tuple[bool, frozenset[Tag]]:
-        """Root-Is-Purelib and the tags of WHEEL."""
-        data = self._text(f"{info}/WHEEL")
+    def _check_wheel_file(
+        self, info: str, tags: frozenset[Tag], build: BuildTag
+    ) -> WheelFile | None:
+        data = self._text(f"{info}/WHEEL", self._limits.text)
         if data is None:
-            return False, tags
-        fields = HeaderParser().parsestr(data.decode("utf-8", "replace"))
-        spec = str(fields.get("Wheel-Version", "")).strip()
-        if spec.partition(".")[0] != "1":
-            self._problems.append(f"WHEEL says Wheel-Version {spec!r}; only 1.x is known")
-        lines = [line.strip() for line in fields.get_all("Tag", [])]
-        try:
-            said = frozenset(tag for line in lines for tag in parse_tag(line))
-        except ValueError as error:
-            self._problems.append(f"WHEEL has a malformed Tag: {error}")
-            said = tags
-        if not tags <= said and not _is_narrowed(said, tags):
-            self._problems.append(
-                f"WHEEL has the tags {_list_tags(said)}; its file name says {_list_tags(tags)}"
-            )
-        purelib = str(fields.get("Root-Is-Purelib", "")).strip().lower() == "true"
-        return purelib, said
+            return None
+        said, problems = parse_wheel_file(data, tags, build)
+        self._problems += problems
+        return said
 
     def _check_metadata(
         self, info: str, name: NormalizedName, version: Version
     ) -> WheelMetadata | None:
-        data = self._text(f"{info}/METADATA")
+        data = self._text(f"{info}/METADATA", self._limits.text)
         if data is None:
             return None
         try:
-            metadata = _parse_metadata(data)
-        except (InvalidVersion, InvalidRequirement, InvalidSpecifier, ValueError) as error:
+            metadata = parse_metadata(data)
+        except ValueError as error:
             self._problems.append(f"METADATA is not valid: {error}")
             return None
-        if canonicalize_name(metadata.name) != name:
-            self._problems.append(f"METADATA is that of {metadata.name!r}, not of {name!r}")
-        if metadata.version != version:
-            self._problems.append(f"METADATA says version {metadata.version}, not {version}")
+        self._problems += identity_problems(metadata, name, version)
         return metadata
+
+    def _check_scripts(self, info: str) -> None:
+        path = f"{info}/entry_points.txt"
+        data = self._text(path, self._limits.text) if path in self._entries else None
+        if data is not None:
+            self._problems += script_problems(data)
 
     # --- its contents ---
 
     def _check_contents(self, info: str) -> None:
-        data = self._text(f"{info}/RECORD")
+        data = self._text(f"{info}/RECORD", self._limits.record)
         if data is None:
             return
         try:
-            lines, problems = record.parse_record(data.decode("utf-8"))
+            lines, problems = record.parse_record(
+                data.decode("utf-8"), max_lines=self._limits.members
+            )
         except UnicodeDecodeError:
             self._problems.append("RECORD is not UTF-8")
             return
@@ -358,9 +344,11 @@ class _Reading:
         """Hash one member; if it turns out to be ELF, keep what it asks for."""
         digest = hashlib.new(algorithm, usedforsecurity=True)
         pieces = strictzip.stream(self._file, entry, self._starts[entry.offset])
-        first = next(pieces, b"")
+        first = b""
+        while len(first) < len(MAGIC) and (piece := next(pieces, None)):
+            first += piece
         digest.update(first)
-        if first[:4] == MAGIC:
+        if first.startswith(MAGIC):
             with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as copy:
                 copy.write(first)
                 for piece in pieces:
@@ -374,42 +362,10 @@ class _Reading:
 
     def _read_binary(self, file: IO[bytes], member: str) -> None:
         try:
-            self._binaries.append(read_binary(file, member, module=extension_stem(member)))
+            module = extension_stem(member)
+            self._binaries.append(read_binary(file, member, module=module, steps=self._steps))
         except BrokenElfError as error:
             self._broken.append((member, str(error)))
 
     def _extensions(self) -> tuple[str, ...]:
         return tuple(b.member for b in self._binaries if b.initializes and installed_as(b.member))
-
-
-def _parse_metadata(data: bytes) -> WheelMetadata:
-    raw, _ = parse_email(data)
-    if "name" not in raw or "version" not in raw:
-        raise ValueError("it has no single Name and Version")
-    python = raw.get("requires_python")
-    return WheelMetadata(
-        name=raw["name"],
-        version=Version(raw["version"]),
-        requires_dist=tuple(map(Requirement, raw.get("requires_dist", ()))),
-        requires_python=SpecifierSet(python) if python else None,
-        provides_extra=frozenset(map(canonicalize_name, raw.get("provides_extra", ()))),
-    )
-
-
-def _is_narrowed(said: frozenset[Tag], tags: frozenset[Tag]) -> bool:
-    """Whether a file name only promises less than WHEEL does, or the same more exactly.
-
-    Some projects build for `any` or `linux_x86_64` and rename the file to the manylinux platform
-    it is for (playwright, PyTorch's). Whether that is true of the binaries is checked anyway.
-    """
-    if len({(tag.interpreter, tag.abi) for tag in said | tags}) != 1 or len(said) != 1:
-        return False
-    (wide,) = {tag.platform for tag in said}
-    if not all(tag.platform.startswith(("manylinux", "musllinux")) for tag in tags):
-        return False
-    arch = wide.removeprefix("linux_")
-    return wide == "any" or (arch != wide and all(t.platform.endswith(f"_{arch}") for t in tags))
-
-
-def _list_tags(tags: frozenset[Tag]) -> str:
-    return ", ".join(sorted(map(str, tags))) or "(none)"

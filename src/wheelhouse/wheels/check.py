@@ -257,7 +257,8 @@ def _check_pth(case: Case) -> Iterator[Finding]:
             "runs at every start of Python, whether or not the package is imported",
             member=member,
             level="warning",
-            hint="Read it before you deploy.",
+            hint="Read it before you deploy. To hear no more of it: "
+            f"[packages.{case.wheel.name}] allow-pth = true",
         )
 
 

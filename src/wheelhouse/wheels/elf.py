@@ -1,8 +1,8 @@
 """What an ELF file asks of the machine that loads it.
 
 Reads the program headers and the dynamic segment, with pyelftools; never section headers, which
-a file may lack, nor code. Nothing is loaded or executed. Every walk is bounded, because the file
-may have been made to mislead.
+a file may lack, nor code. Nothing is loaded or executed. Every walk is bounded, and so is all of
+them together (:class:`Steps`), because the file may have been made to mislead.
 """
 
 from __future__ import annotations
@@ -39,6 +39,9 @@ _MOST_SYMBOLS = 1 << 17
 _SHOWN_SYMBOLS = 3
 _LONGEST_STRING = 4096
 _LONGEST_CHAIN = 1 << 20
+#: What a loader has to map; linkers make four of them, other tools add a few.
+_MOST_LOADED = 64
+_STEPS = 4_000_000
 _WEAK = 0x2
 #: Of a symbol's entry in DT_VERSYM; the bit above hides a definition.
 _VERSION_INDEX = 0x7FFF
@@ -46,6 +49,28 @@ _VERSION_INDEX = 0x7FFF
 
 class BrokenElfError(Exception):
     """The file begins as ELF does, but cannot be read as such."""
+
+
+class Steps:
+    """How much may be looked at yet, in all files that share it: numbers, pieces of strings.
+
+    A file of a few kilobytes can ask for days of reading, and an archive can have many of those.
+    """
+
+    #: What it takes to begin with a file.
+    FILE = 400
+
+    def __init__(self, left: int) -> None:
+        self._left = left
+
+    def take(self, number: int) -> None:
+        """Use up *number* of them.
+
+        :raises BrokenElfError: there are none left.
+        """
+        self._left -= number
+        if self._left < 0:
+            raise BrokenElfError("there is more to follow than any linker makes")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,19 +108,24 @@ class Binary:
         return self.kind in ("ET_DYN", "ET_EXEC")
 
 
-def read_binary(file: IO[bytes], member: str, *, module: str | None = None) -> Binary:
+def read_binary(
+    file: IO[bytes], member: str, *, module: str | None = None, steps: Steps | None = None
+) -> Binary:
     """Read the ELF *file*, which is *member* of some wheel.
 
     :param module: the module it would be imported as, if its name is that of one.
+    :param steps: how much may be looked at, if other files have a share in that.
     :raises BrokenElfError: where the file contradicts itself or ends too early.
     """
     from elftools.common.exceptions import ELFError
     from elftools.construct import ConstructError
     from elftools.elf.elffile import ELFFile
 
+    steps = steps or Steps(_STEPS)
+    steps.take(Steps.FILE)
     try:
         elf = ELFFile(file)
-        return _read(elf, file, member, module)
+        return _read(elf, file, member, module, steps)
     except (ELFError, ConstructError, struct.error, UnicodeDecodeError, OverflowError) as error:
         raise BrokenElfError(str(error) or type(error).__name__) from error
     except (ValueError, KeyError, AttributeError, TypeError, AssertionError) as error:
@@ -103,11 +133,11 @@ def read_binary(file: IO[bytes], member: str, *, module: str | None = None) -> B
         raise BrokenElfError(f"unreadable ({error})") from error
 
 
-def _read(elf: ELFFile, file: IO[bytes], member: str, module: str | None) -> Binary:
+def _read(elf: ELFFile, file: IO[bytes], member: str, module: str | None, steps: Steps) -> Binary:
     header: Any = elf.header
     machine = MACHINES.get((str(header["e_machine"]), int(elf.elfclass)), str(header["e_machine"]))
-    segments = list(_segments(elf, file))
-    image = _Image(elf, file, segments)
+    segments = list(_segments(elf, file, steps))
+    image = _Image(elf, file, segments, steps)
     dynamic = image.dynamic()
     strings = [(tag, image.string(value)) for tag, value in dynamic if tag in _STRING_TAGS]
     # An empty RPATH is ignored by the loader, though an empty folder within one is not.
@@ -140,7 +170,7 @@ def _init_function(module: str) -> bytes:
     return b"PyInitU_" + module.encode("punycode").replace(b"-", b"_")
 
 
-def _segments(elf: ELFFile, file: IO[bytes]) -> Iterator[Any]:
+def _segments(elf: ELFFile, file: IO[bytes], steps: Steps) -> Iterator[Any]:
     from elftools.common.utils import struct_parse
 
     header: Any = elf.header
@@ -148,6 +178,7 @@ def _segments(elf: ELFFile, file: IO[bytes]) -> Iterator[Any]:
     # Not `iter_segments`: for the dynamic segment's strings it would read section headers too.
     for index in range(min(int(header["e_phnum"]), _MOST_SEGMENTS)):
         at = header["e_phoff"] + index * header["e_phentsize"]
+        steps.take(10)
         yield struct_parse(structs.Elf_Phdr, file, stream_pos=at)
 
 
@@ -158,11 +189,21 @@ def _wants_executable_stack(segments: Sequence[Any]) -> bool:
 class _Image:
     """The file as the loader would see it: addresses instead of offsets."""
 
-    def __init__(self, elf: ELFFile, file: IO[bytes], segments: Sequence[Any]) -> None:
+    def __init__(
+        self, elf: ELFFile, file: IO[bytes], segments: Sequence[Any], steps: Steps
+    ) -> None:
         self._elf = elf
         self._structs: Any = elf.structs
         self._file = file
         self._segments = segments
+        self._loaded = [
+            (s["p_vaddr"], s["p_filesz"], s["p_offset"])
+            for s in segments
+            if s["p_type"] == "PT_LOAD"
+        ]
+        if len(self._loaded) > _MOST_LOADED:
+            raise BrokenElfError(f"it has {len(self._loaded)} segments to load")
+        self._steps = steps
         self._order = "<" if elf.little_endian else ">"
         self._wide = elf.elfclass == 64
         self._tags: dict[str, int] = {}
@@ -179,6 +220,7 @@ class _Image:
         pairs: list[tuple[str, int]] = []
         for index in range(count):
             offset = segment["p_offset"] + index * entry_size
+            self._steps.take(10)
             entry = struct_parse(self._structs.Elf_Dyn, self._file, stream_pos=offset)
             if entry["d_tag"] == "DT_NULL":
                 break
@@ -188,7 +230,9 @@ class _Image:
 
     def string(self, index: int) -> str:
         """The string at *index* of the dynamic string table."""
-        return self._bytes_at(self._address("DT_STRTAB") + index).decode("utf-8", "surrogateescape")
+        return self._bytes_at(self._address("DT_STRTAB") + index).decode(
+            "utf-8", "backslashreplace"
+        )
 
     def interpreter(self) -> str | None:
         """The program interpreter."""
@@ -196,7 +240,7 @@ class _Image:
             if segment["p_type"] == "PT_INTERP":
                 self._file.seek(segment["p_offset"])
                 raw = self._file.read(min(int(segment["p_filesz"]), _LONGEST_STRING))
-                return raw.split(b"\0")[0].decode("utf-8", "surrogateescape")
+                return raw.split(b"\0")[0].decode("utf-8", "backslashreplace")
         return None
 
     def required_versions(self) -> Iterator[tuple[str, str, int]]:
@@ -242,6 +286,7 @@ class _Image:
             _, count = self._unpack("2L", self._address("DT_HASH"))
         self._file.seek(self._offset(self._address("DT_VERSYM")))
         data = self._file.read(2 * min(count, _MOST_SYMBOLS))
+        self._steps.take(len(data) // 32)
         for (index,) in struct.iter_unpack(self._order + "H", data):
             yield index & _VERSION_INDEX
 
@@ -306,6 +351,7 @@ class _Image:
 
     def _unpack(self, layout: str, address: int) -> tuple[int, ...]:
         form = struct.Struct(self._order + layout)
+        self._steps.take(1)
         self._file.seek(self._offset(address))
         return form.unpack(self._file.read(form.size))
 
@@ -314,13 +360,13 @@ class _Image:
         text, end, _ = self._file.read(_LONGEST_STRING).partition(b"\0")
         if not end:
             raise BrokenElfError("it has a string without end")
+        self._steps.take(1 + len(text) // 64)
         return text
 
     def _offset(self, address: int) -> int:
-        for segment in self._segments:
-            inside = address - segment["p_vaddr"]
-            if segment["p_type"] == "PT_LOAD" and 0 <= inside < segment["p_filesz"]:
-                return int(segment["p_offset"] + inside)
+        for start, size, offset in self._loaded:
+            if 0 <= address - start < size:
+                return int(offset + address - start)
         raise BrokenElfError(f"address {address:#x} is not in the file")
 
 

@@ -7,9 +7,9 @@ Python Packaging User Guide.
 from __future__ import annotations
 
 import base64
-import binascii
 import csv
 import io
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
 #: "The hash algorithm must be sha256 or better; specifically, md5 and sha1 are not permitted."
-ALGORITHMS = frozenset({"sha256", "sha384", "sha512"})
+#: With the bytes of a digest of each.
+ALGORITHMS = {"sha256": 32, "sha384": 48, "sha512": 64}
+
+_SIZE = re.compile(r"[0-9]{1,15}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,22 +41,25 @@ class Content:
     size: int
 
 
-def parse_record(text: str) -> tuple[dict[str, Line], list[str]]:
+def parse_record(text: str, *, max_lines: int) -> tuple[dict[str, Line], list[str]]:
     """The lines of a RECORD by path, and what is wrong with it."""
     lines: dict[str, Line] = {}
     problems: list[str] = []
     try:
-        rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+        for row in csv.reader(io.StringIO(text, newline=""), strict=True):
+            if not row:
+                continue
+            if len(lines) + len(problems) >= max_lines:
+                return {}, [f"RECORD has more than {max_lines} lines"]
+            line = _line(row)
+            if isinstance(line, str):
+                problems.append(f"RECORD, {row[0]!r}: {line}")
+            elif row[0] in lines:
+                problems.append(f"RECORD, {row[0]!r}: listed twice")
+            else:
+                lines[row[0]] = line
     except csv.Error as error:
         return {}, [f"RECORD is not CSV: {error}"]
-    for row in rows:
-        if not row:
-            continue
-        line = _line(row)
-        if isinstance(line, str):
-            problems.append(f"RECORD, {row[0]!r}: {line}")
-        elif lines.setdefault(row[0], line) != line:
-            problems.append(f"RECORD, {row[0]!r}: listed twice, differently")
     return lines, problems
 
 
@@ -85,18 +91,33 @@ def _line(row: list[str]) -> Line | str:
     if len(row) != 3:
         return f"{len(row)} columns instead of 3"
     _, hashed, size = row
-    if size and not (size.isascii() and size.isdigit()):
+    if size and not _SIZE.fullmatch(size):
         return f"{size!r} is not a size"
     if not hashed:
         return Line(algorithm=None, digest=None, size=int(size) if size else None)
     algorithm, _, encoded = hashed.partition("=")
     if algorithm not in ALGORITHMS:
         return f"{algorithm!r} is not a hash that protects it (sha256 or better)"
-    try:
-        digest = base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4))
-    except (binascii.Error, ValueError):
+    digest = _digest(encoded, ALGORITHMS[algorithm])
+    if digest is None:
         return f"{hashed!r} is not a hash"
     return Line(algorithm=algorithm, digest=digest, size=int(size) if size else None)
+
+
+def _digest(encoded: str, length: int) -> bytes | None:
+    """The digest of *length* bytes that *encoded* is: in base64 without padding, as it must be.
+
+    Some published wheels have it in hexadecimal instead, and no installer minds: gmsh. That has
+    another length, so it cannot be mistaken.
+    """
+    try:
+        if len(encoded) == 2 * length:
+            return bytes.fromhex(encoded)
+        digest = base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4))
+    except ValueError:
+        return None
+    same = base64.urlsafe_b64encode(digest).rstrip(b"=").decode() == encoded
+    return digest if same and len(digest) == length else None
 
 
 def _difference(line: Line, content: Content, *, needs_hash: bool) -> str | None:

@@ -6,7 +6,8 @@ file must be *tiled*: the first member begins at byte 0, each next one where the
 then the central directory, then the one end record, then nothing. So there is no room for
 prepended or trailing bytes, hidden or overlapping members, or a second directory.
 
-Pure but for the file that is handed in. Format: PKWARE's APPNOTE.TXT 6.3.10, sections 4.3 to 4.5.
+Pure but for the file that is handed in. The host reads wheels and sdists with it, the agent sdists.
+Format: PKWARE's APPNOTE.TXT 6.3.10, sections 4.3 to 4.5.
 """
 
 from __future__ import annotations
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
 STORED, DEFLATED = 0, 8
 CHUNK = 1 << 20
 
+#: Bytes of a central directory that are read: it has to be in memory as a whole.
+MAX_DIRECTORY = 64 << 20
+#: The newest version of the format (times ten) whose archives common tools open at all.
+NEWEST = 63
+
 _EOCD = struct.Struct("<4s4H2LH")
 _EOCD64 = struct.Struct("<4sQ2H2L4Q")
 _LOCATOR64 = struct.Struct("<4sLQL")
@@ -32,6 +38,7 @@ _EXTRA = struct.Struct("<2H")
 _ENCRYPTED, _DESCRIPTOR, _STRONG, _UTF8, _MASKED = 1, 1 << 3, 1 << 6, 1 << 11, 1 << 13
 _MAX16, _MAX32 = 0xFFFF, 0xFFFFFFFF
 _ZIP64, _UNICODE_PATH = 0x0001, 0x7075
+_DOS_FOLDER = 0x10
 
 
 class ZipProblem(Exception):  # noqa: N818  (told as one problem of the wheel, never to a user)
@@ -43,7 +50,9 @@ class Entry:
     """One member as the central directory has it.
 
     :ivar offset: where its local header begins.
-    :ivar mode: its Unix mode, 0 where the archive was not written by a Unix.
+    :ivar mode: its Unix mode. Some tools believe it whatever machine the archive says it is of.
+    :ivar marked_folder: whether it is a folder by its DOS attributes.
+    :ivar time: of its last change, as DOS has it: the day in the upper 16 bits.
     """
 
     name: str
@@ -55,6 +64,8 @@ class Entry:
     size: int
     offset: int
     mode: int
+    marked_folder: bool
+    time: int
 
     @property
     def is_folder(self) -> bool:
@@ -75,8 +86,12 @@ def read_directory(file: IO[bytes], size: int, *, max_entries: int) -> tuple[Ent
     :raises ZipProblem: where there is no single, whole central directory at the file's end.
     """
     end = _read_end(file, size)
+    if not end.count:
+        raise ZipProblem("it has no members")
     if end.count > max_entries:
         raise ZipProblem(f"it has {end.count} members; at most {max_entries} are read")
+    if end.size > MAX_DIRECTORY:
+        raise ZipProblem(f"its directory has {end.size} bytes; at most {MAX_DIRECTORY} are read")
     data = _read_at(file, end.start, end.size)
     entries = []
     at = 0
@@ -101,7 +116,7 @@ def check_tiling(
     starts: dict[int, int] = {}
     problems: list[str] = []
     ends = [*(entry.offset for entry in entries[1:]), directory]
-    if (entries[0].offset if entries else directory) != 0:
+    if entries[0].offset != 0:
         problems.append("bytes stand before its first member")
     for entry, end in zip(entries, ends, strict=True):
         try:
@@ -120,7 +135,7 @@ def directory_start(file: IO[bytes], size: int) -> int:
 
 
 def stream(file: IO[bytes], entry: Entry, start: int) -> Iterator[bytes]:
-    """The contents of *entry*, whose data begins at *start*, in pieces of at most 1 MiB.
+    """The contents of *entry*, whose data begins at *start*, in pieces of 1 byte to 1 MiB.
 
     Never gives more bytes than the directory says the member has.
 
@@ -128,7 +143,7 @@ def stream(file: IO[bytes], entry: Entry, start: int) -> Iterator[bytes]:
     """
     pieces = _inflate(file, entry, start) if entry.method == DEFLATED else _copy(file, entry, start)
     crc = size = 0
-    for piece in pieces:
+    for piece in filter(None, pieces):
         size += len(piece)
         if size > entry.size:
             raise ZipProblem("it unpacks to more than its header says")
@@ -201,7 +216,7 @@ def _entry(data: bytes, at: int) -> tuple[Entry, int]:
     if len(data) - at < _CENTRAL.size:
         raise ZipProblem("its central directory is shorter than its end record says")
     fields = _CENTRAL.unpack_from(data, at)
-    signature, made_by, _, flags, method, _, _, crc, packed, size, n, m, k, *rest = fields
+    signature, _, needed, flags, method, clock, day, crc, packed, size, n, m, k, *rest = fields
     disk, _, external, offset = rest
     if signature != b"PK\x01\x02":
         raise ZipProblem("its central directory is damaged")
@@ -211,14 +226,18 @@ def _entry(data: bytes, at: int) -> tuple[Entry, int]:
         raise ZipProblem("its central directory is damaged")
     raw_name = data[name_at:extra_at]
     name = _decode(raw_name, flags)
-    extras = _extras(data[extra_at : extra_at + m], name)
-    size, packed, offset, disk = _wide_fields(
-        extras.get(_ZIP64, b""), ((size, 8), (packed, 8), (offset, 8), (disk, 4)), name
-    )
+    try:
+        extras = _extras(data[extra_at : extra_at + m])
+        size, packed, offset, disk = _wide_fields(
+            extras.get(_ZIP64, b""), ((size, 8), (packed, 8), (offset, 8), (disk, 4))
+        )
+        _check_unicode_path(extras, raw_name)
+    except ZipProblem as problem:
+        raise ZipProblem(f"member {name!r}: {problem}") from None
     if disk:
         raise ZipProblem("it says that it is one part of a ZIP in several parts")
-    _check_unicode_path(extras, raw_name, name)
-    unix = made_by >> 8 == 3
+    if needed & 0xFF > NEWEST:
+        raise ZipProblem(f"member {name!r} needs a newer version of the format")
     entry = Entry(
         name=name,
         raw_name=raw_name,
@@ -228,7 +247,9 @@ def _entry(data: bytes, at: int) -> tuple[Entry, int]:
         compressed=packed,
         size=size,
         offset=offset,
-        mode=external >> 16 if unix else 0,
+        mode=external >> 16,
+        marked_folder=bool(external & _DOS_FOLDER),
+        time=day << 16 | clock,
     )
     return entry, end
 
@@ -243,37 +264,46 @@ def _decode(raw: bytes, flags: int) -> str:
         ) from None
 
 
-def _extras(data: bytes, name: str) -> dict[int, bytes]:
+def _extras(data: bytes) -> dict[int, bytes]:
     extras: dict[int, bytes] = {}
     at = 0
     while at + _EXTRA.size <= len(data):
         kind, length = _EXTRA.unpack_from(data, at)
         at += _EXTRA.size
         if at + length > len(data) or (kind in extras and kind in (_ZIP64, _UNICODE_PATH)):
-            raise ZipProblem(f"member {name!r}: its extra fields are damaged")
+            raise ZipProblem("its extra fields are damaged")
         extras[kind] = data[at : at + length]
         at += length
     return extras
 
 
-def _wide_fields(extra: bytes, fields: Sequence[tuple[int, int]], name: str) -> list[int]:
-    """*fields* (value, width in ZIP64), with those that say "see ZIP64" taken from *extra*."""
+def _wide_fields(extra: bytes, fields: Sequence[tuple[int, int]]) -> list[int]:
+    """*fields* (value, width in ZIP64), with those that say "see ZIP64" taken from *extra*.
+
+    Some programs believe what else *extra* says, others do not: it must be the same.
+    """
     values = []
+    left = extra
     for value, width in fields:
         if value != (_MAX32 if width == 8 else _MAX16):
             values.append(value)
             continue
-        if len(extra) < width:
-            raise ZipProblem(f"member {name!r}: its ZIP64 field is missing")
-        values.append(int.from_bytes(extra[:width], "little"))
-        extra = extra[width:]
+        if len(left) < width:
+            raise ZipProblem("its ZIP64 field is missing")
+        values.append(int.from_bytes(left[:width], "little"))
+        left = left[width:]
+    whole = b"".join(
+        value.to_bytes(width, "little") for value, (_, width) in zip(values, fields, strict=True)
+    )
+    if left and not whole.startswith(extra):
+        raise ZipProblem("its ZIP64 field says something else than its header")
     return values
 
 
-def _check_unicode_path(extras: dict[int, bytes], raw_name: bytes, name: str) -> None:
+def _check_unicode_path(extras: dict[int, bytes], raw_name: bytes) -> None:
     """Info-ZIP's second name for a member; some programs believe it, others do not."""
     if _UNICODE_PATH in extras and extras[_UNICODE_PATH][5:] != raw_name:
-        raise ZipProblem(f"member {name!r}: an extra field gives it another name")
+        raise ZipProblem("an extra field gives it another name")
 
 
 # --- the members ---------------------------------------------------------------------------------
@@ -289,13 +319,14 @@ def _check_local(file: IO[bytes], entry: Entry, end: int) -> int:
     if signature != b"PK\x03\x04":
         raise ZipProblem("its local header is missing")
     raw_name = _read_at(file, entry.offset + _LOCAL.size, n)
-    extras = _extras(_read_at(file, entry.offset + _LOCAL.size + n, m), entry.name)
+    extras = _extras(_read_at(file, entry.offset + _LOCAL.size + n, m))
     if raw_name != entry.raw_name:
         shown = raw_name.decode("utf-8", "backslashreplace")
         raise ZipProblem(f"its local header has another name, {shown!r}")
-    _check_unicode_path(extras, raw_name, entry.name)
-    _check_method(entry, flags, method)
-    size, packed = _wide_fields(extras.get(_ZIP64, b""), ((size, 8), (packed, 8)), entry.name)
+    _check_unicode_path(extras, raw_name)
+    _check_flags(entry, flags)
+    _check_method(entry, method)
+    size, packed = _wide_fields(extras.get(_ZIP64, b""), ((size, 8), (packed, 8)))
     _check_sizes(entry, (crc, packed, size))
     start = entry.offset + _LOCAL.size + n + m
     gap = end - start - entry.compressed
@@ -303,20 +334,29 @@ def _check_local(file: IO[bytes], entry: Entry, end: int) -> int:
         raise ZipProblem("it overlaps what follows it")
     if gap and not _is_descriptor(entry, _read_at(file, end - gap, min(gap, 25))):
         raise ZipProblem("bytes that belong to no member follow it")
+    if entry.flags & _DESCRIPTOR and not gap:
+        raise ZipProblem("the sizes that should follow it are missing")
     return int(start)
 
 
-def _check_method(entry: Entry, flags: int, method: int) -> None:
+def _check_flags(entry: Entry, flags: int) -> None:
     if (entry.flags | flags) & (_ENCRYPTED | _STRONG | _MASKED):
         raise ZipProblem("it is encrypted")
+    if (entry.flags ^ flags) & _UTF8:
+        raise ZipProblem("its local header has another name encoding")
+    if entry.flags != flags:
+        raise ZipProblem("its local header has other flags")
+
+
+def _check_method(entry: Entry, method: int) -> None:
     if method != entry.method:
         raise ZipProblem("its local header has another compression method")
     if method not in (STORED, DEFLATED):
         raise ZipProblem(f"compression method {method} is not one that every installer can read")
-    if (entry.flags ^ flags) & _UTF8:
-        raise ZipProblem("its local header has another name encoding")
     if method == STORED and entry.compressed != entry.size:
         raise ZipProblem("it is stored, but has two different sizes")
+    if method == STORED and entry.size and entry.flags & _DESCRIPTOR:
+        raise ZipProblem("only its directory tells where it ends")
 
 
 def _check_sizes(entry: Entry, local: tuple[int, int, int]) -> None:

@@ -13,11 +13,11 @@ import pytest
 #: does not see: its handler waits for what the main thread waits for.
 BEGINNING = """
 import os, signal, sys, threading, time
-from wheelhouse.cli import workbench  # noqa: TID251  (it is what is tested)
+from wheelhouse.cli import interrupts  # noqa: TID251  (it is what is tested)
 from wheelhouse.engine.cancellation import Cancellation
 from wheelhouse.errors import InterruptedRunError
 
-workbench.PATIENCE = 0.5
+interrupts.PATIENCE = 0.5
 cancelled = threading.Event()
 cancellation = Cancellation()
 cancellation.also(cancelled.set)
@@ -46,7 +46,7 @@ def status_of(code: str, told: str = "") -> int:
 def test_a_signal_stops_the_run_though_the_main_thread_waits(number: int) -> None:
     code = f"""
     try:
-        with workbench.stoppable(cancellation):
+        with interrupts.stoppable(cancellation):
             unseen({number:d})
             cancelled.wait()
             time.sleep(30)
@@ -58,8 +58,8 @@ def test_a_signal_stops_the_run_though_the_main_thread_waits(number: int) -> Non
 
 def test_a_second_signal_ends_it_at_once() -> None:
     code = f"""
-    workbench.PATIENCE = 600
-    with workbench.stoppable(cancellation):
+    interrupts.PATIENCE = 600
+    with interrupts.stoppable(cancellation):
         unseen({signal.SIGTERM:d}, {signal.SIGINT:d})
         threading.Event().wait()
     """
@@ -70,7 +70,7 @@ def test_a_second_signal_ends_it_at_once() -> None:
 def test_a_run_that_does_not_end_is_ended(where: str) -> None:
     code = f"""
     try:
-        with workbench.stoppable(cancellation):
+        with interrupts.stoppable(cancellation):
             unseen({signal.SIGTERM:d})
             if {where == "within"}:
                 threading.Event().wait()
@@ -82,10 +82,55 @@ def test_a_run_that_does_not_end_is_ended(where: str) -> None:
     assert status_of(code, AT_ONCE.format("SIGTERM")) == 128 + signal.SIGTERM
 
 
+def test_who_is_ended_at_once_leaves_no_temporaries() -> None:
+    code = f"""
+    import pathlib, tempfile
+    from wheelhouse.store import Store
+    with tempfile.TemporaryDirectory() as root:
+        store = Store(pathlib.Path(root))
+        child = os.fork()
+        if child:
+            status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+            sys.exit(status if not list((store.root / "tmp").iterdir()) else 7)
+        with store.workspace() as folder, interrupts.stoppable(cancellation):
+            (folder / "file").touch()
+            unseen({signal.SIGINT:d})
+            threading.Event().wait()
+    """
+    assert status_of(code, AT_ONCE.format("SIGINT")) == 128 + signal.SIGINT
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_signal_while_there_is_no_run(number: int, when: str) -> None:
+    code = f"""
+    interrupts.watch()
+    if {when == "after"}:
+        interrupts.unwatch()
+    try:
+        signal.raise_signal({number:d})
+    except KeyboardInterrupt as error:
+        sys.exit(128 + interrupts.number_of(error))
+    """
+    assert status_of(code) == 128 + number
+
+
+@pytest.mark.parametrize("what", ["watch()", "unwatch()", "stoppable(cancellation).__enter__()"])
+def test_what_is_to_be_ignored_is_ignored(what: str) -> None:
+    """Such as what hangs up, by `nohup`."""
+    code = f"""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    interrupts.{what}
+    signal.raise_signal(signal.SIGHUP)
+    time.sleep(1)
+    """
+    assert status_of(code) == 0
+
+
 def test_nothing_happens_to_what_is_not_stopped() -> None:
     code = """
     for _ in range(2):
-        with workbench.stoppable(cancellation):
+        with interrupts.stoppable(cancellation):
             pass
     time.sleep(1)  # more than its patience
     sys.exit(7 if cancelled.is_set() or threading.active_count() > 1 else 0)

@@ -1,0 +1,69 @@
+"""Locks among processes and threads, which the kernel takes back when their holder ends.
+
+A lock is a file that somebody has locked (`flock`); what is in the file means nothing, and that it
+is there means nothing. So there is no stale lock: a killed holder has lost it with its life.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from wheelhouse.durable import storage_errors
+from wheelhouse.errors import StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+#: Seconds between two tries to get a lock that another has: at first, as most are held for moments,
+#: and at most.
+SOON, WAIT = 0.001, 0.05
+
+#: What a file system without locks says.
+_NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL}
+
+
+@contextmanager
+def locked(path: Path, check: Callable[[], None] = lambda: None) -> Iterator[int]:
+    """Hold the lock that is the file *path* while the block runs; its file descriptor.
+
+    :param check: called now and then while another holds it; raises to wait no longer.
+    :raises StorageError: the file cannot be made, or its file system has no locks.
+    """
+    descriptor = _opened(path)
+    pause = SOON
+    try:
+        while not _taken(descriptor, path):
+            check()
+            time.sleep(pause)
+            pause = min(2 * pause, WAIT)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _opened(path: Path) -> int:
+    # Without O_NONBLOCK a FIFO that somebody put there is waited for until it has a reader.
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    with storage_errors(path):
+        return os.open(path, flags, 0o666)
+
+
+def _taken(descriptor: int, path: Path) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+        raise StorageError(
+            f"the file system of {path.parent} has no locks, by which runs wait for one another",
+            hint="put the store on a local disk: set WHEELHOUSE_CACHE to a folder there",
+        ) from error
+    return True
