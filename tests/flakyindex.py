@@ -147,6 +147,8 @@ class _Handler(BaseHTTPRequestHandler):
             else:
                 self._answer(answer)
 
+    do_CONNECT = do_GET  # as a proxy is asked
+
     def _answer(self, answer: Answer) -> None:
         body, status, extra = answer.body, answer.status, dict(answer.headers)
         wanted = self.headers.get("Range")

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from packaging.tags import sys_tags
 
-from wheelhouse.engine import Image, TargetImages
 from wheelhouse.contents import HouseContents, HouseWheel
+from wheelhouse.engine import Image, Limits, TargetImages
 from wheelhouse.house import House, assemble
 from wheelhouse.manifest import FetchedStory, WheelFacts
 from wheelhouse.targets import Interpreter, Libc, Place, Target, presets
@@ -161,6 +161,7 @@ def make_contents(
         lock_sha256="c" * 64,
         requirements=("demo",),
         version="0.1.0",
+        limits=Limits(),
         system=tuple(system),
     )
 

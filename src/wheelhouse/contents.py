@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
-from wheelhouse.engine import Limits
 from wheelhouse.fetcherrors import redacted
 from wheelhouse.manifest import (
     FetchedStory,
@@ -20,7 +19,7 @@ from wheelhouse.needs import machine_needs
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from wheelhouse.engine import Image, TargetImages
+    from wheelhouse.engine import Image, Limits, TargetImages
     from wheelhouse.locking.model import SystemRequirement
     from wheelhouse.manifest import BuiltStory, Bypassed, WheelFacts
     from wheelhouse.targets import Interpreter, Target
@@ -48,8 +47,8 @@ class HouseContents:
     :ivar lock_sha256: the hash of the lock's file.
     :ivar requirements: the requirements that the user wrote.
     :ivar version: wheelhouse's own.
-    :ivar bypassed: what is to be on the server, and not in it.
     :ivar limits: what each container may use.
+    :ivar bypassed: what is to be on the server, and not in it.
     """
 
     target: Target
@@ -59,9 +58,9 @@ class HouseContents:
     lock_sha256: str
     requirements: tuple[str, ...]
     version: str
+    limits: Limits
     system: tuple[SystemRequirement, ...] = ()
     bypassed: tuple[Bypassed, ...] = ()
-    limits: Limits = Limits()
 
 
 def describe(contents: HouseContents) -> Manifest:

@@ -25,7 +25,7 @@ from wheelhouse.text import human_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import BinaryIO
+    from typing import IO, BinaryIO
 
 #: What the system says of a disk, or of a user's share of one, that takes no more bytes or files.
 _FULL = {errno.ENOSPC, errno.EDQUOT}
@@ -147,6 +147,16 @@ def remove_leftovers(folder: Path, prefix: str = ".", ended: int | None = None) 
             with contextlib.suppress(OSError):  # another run may be about the same
                 if match["pid"] == str(ended) or time.time() - path.lstat().st_mtime > _STALE:
                     path.unlink()
+
+
+@contextmanager
+def temporary_file() -> Iterator[IO[bytes]]:
+    """A file without a name in this machine's folder for such.
+
+    :raises StorageError: the disk is full there.
+    """
+    with storage_errors(Path(tempfile.gettempdir())), tempfile.TemporaryFile() as file:
+        yield file
 
 
 def check_writable(folder: Path) -> None:

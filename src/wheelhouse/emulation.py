@@ -16,6 +16,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wheelhouse.durable import storage_errors
 from wheelhouse.engine import MIB, ContainerSpec, Limits
 from wheelhouse.targets import OCI_ARCHITECTURES, oci_platform
 
@@ -60,7 +61,8 @@ def runs_here(arch: str) -> bool:
     """Whether this machine runs programs of *arch*; not, if it is one that we know nothing of."""
     if arch not in _MACHINES:
         return False
-    with tempfile.TemporaryDirectory(prefix="wheelhouse-") as folder:
+    place = Path(tempfile.gettempdir())
+    with storage_errors(place), tempfile.TemporaryDirectory(prefix="wheelhouse-") as folder:
         file = Path(folder) / _NAME
         file.write_bytes(program(arch))
         file.chmod(0o755)

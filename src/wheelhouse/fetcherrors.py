@@ -8,7 +8,7 @@ import socket
 import ssl
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
 from wheelhouse.errors import FetchError
@@ -57,10 +57,11 @@ class RefusedError(FetchError):
 
     :ivar status: its HTTP status.
     :ivar more: what else is to be told of it, after the status.
+    :param told: see :class:`~wheelhouse.errors.WheelhouseError`.
     """
 
-    def __init__(self, message: str, *, status: int, more: str, hint: str) -> None:
-        super().__init__(message, hint=hint)
+    def __init__(self, message: str, *, status: int = 0, more: str = "", **told: Any) -> None:
+        super().__init__(message, **told)
         self.status = status
         self.more = more
 

@@ -8,6 +8,7 @@ lies there.
 from __future__ import annotations
 
 import hashlib
+import shutil
 from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING
@@ -23,12 +24,12 @@ from wheelhouse.provenance import FILENAME as PROVENANCE
 from wheelhouse.provenance import statements, wheel_path
 from wheelhouse.sbom import FILENAME as SBOM
 from wheelhouse.sbom import sbom_text
-from wheelhouse.store import BLOCK
+from wheelhouse.store import sha256_of
 from wheelhouse.wheels.sboms import read_sboms
 from wheelhouse.wholeness import SUMS, files_in, in_parallel, sums_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from wheelhouse.contents import HouseContents, HouseWheel
@@ -38,6 +39,10 @@ if TYPE_CHECKING:
 
 #: What checks a wheelhouse where there is nothing but Python.
 VERIFIER = "verify.py"
+
+#: Bytes from which on a wheel is linked rather than copied. What has two names has one fate: who
+#: edits it in one place has edited it in the other. So that is for what takes time and room.
+LINKED = 64 << 20
 
 _MODES = {INSTALLER: 0o755, VERIFIER: 0o755}
 
@@ -98,7 +103,9 @@ def _texts(
     }
 
 
-def sign_house(house: Path, sums: Mapping[str, str], payloads: list[str], signer: Signer) -> None:
+def sign_house(
+    house: Path, sums: Mapping[str, str], payloads: Sequence[str], signer: Signer
+) -> None:
     """Have *signer* vouch for the wheelhouse in the folder *house*: for its statements, *payloads*.
 
     :param sums: what its ``SHA256SUMS`` says, which has just been verified.
@@ -132,22 +139,34 @@ def read_house(path: Path) -> House:
 def _copy_wheels(contents: HouseContents, folder: Path) -> None:
     folder.mkdir(mode=0o755)
     folder.chmod(0o755)
-    in_parallel(lambda wheel: _copy(wheel, folder / wheel.facts.filename), contents.wheels)
+    in_parallel(lambda wheel: _share(wheel, folder / wheel.facts.filename), contents.wheels)
 
 
-def _copy(wheel: HouseWheel, destination: Path) -> None:
-    """Copy a wheel, hashing what is written: what is in the store may have rotted since."""
-    digest = hashlib.sha256()
-    with wheel.path.open("rb") as source, destination.open("xb") as copy:
-        while block := source.read(BLOCK):
-            digest.update(block)
-            copy.write(block)
-    destination.chmod(0o644)
-    if digest.hexdigest() != wheel.facts.sha256:
+def _share(wheel: HouseWheel, destination: Path) -> None:
+    """Copy a wheel out of the store, or, if it is big, give the stored file a second name.
+
+    What is there then is hashed: it may have rotted in the store since.
+    """
+    if wheel.facts.size < LINKED or not _linked(wheel.path, destination):
+        with wheel.path.open("rb") as source, destination.open("xb") as copy:
+            shutil.copyfileobj(source, copy)
+        destination.chmod(0o644)
+    if sha256_of(destination) != wheel.facts.sha256:
         raise StorageError(
             f"{wheel.path}, the stored file of {wheel.facts.filename}, has been damaged",
             hint="run the command again: it has the file made or fetched anew",
         )
+
+
+def _linked(stored: Path, destination: Path) -> bool:
+    """Whether *destination* is now the file *stored*, which is as all files of a house are."""
+    try:
+        destination.hardlink_to(stored)
+        destination.chmod(0o644)
+    except OSError:  # another file system, one without links, another user's file
+        destination.unlink(missing_ok=True)
+        return False
+    return True
 
 
 def _write(path: Path, text: str) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import re
 import tarfile
-import tempfile
 import threading
 from collections import deque
 from typing import IO, TYPE_CHECKING
 
 from wheelhouse import toolbox
 from wheelhouse.bootstrap import DEFAULT_MIRROR, MIRROR_VARIABLE, checked_mirror, root_archive
+from wheelhouse.durable import temporary_file
 from wheelhouse.errors import ImageError, InterruptedRunError
 from wheelhouse.imagefailures import clean, failure
 from wheelhouse.imagesteps import Kind, Step, family, root_name
@@ -116,7 +116,7 @@ class ImageMaker:
 
     def _build(self, step: Step) -> Image:
         self._check_running()
-        with self._building(step.title), tempfile.TemporaryFile() as context:
+        with self._building(step.title), temporary_file() as context:
             self._write_context(step, context)
             context.seek(0)
             return self._run(step, context)

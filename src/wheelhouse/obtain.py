@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from wheelhouse.fetch import Fetcher
     from wheelhouse.plan import Built, Plan, Step
     from wheelhouse.scheduler import Scheduler
+    from wheelhouse.store import Store
     from wheelhouse.targets import Interpreter, Target
     from wheelhouse.wheels import Finding
     from wheelhouse.workshop import Workshop
@@ -78,6 +79,7 @@ def obtain(
     :raises UntrueTagsError: wheels of the index are not what they say.
     :raises WheelhouseError: everything that failed, all at once.
     """
+    workshop.runner.store.check(_to_come(plan, workshop.runner.store))
     work = _Work(
         target=target,
         interpreter=interpreter,
@@ -101,6 +103,12 @@ def obtain(
     obtained: list[Obtained] = gathered[len(first) :]
     _check(obtained, target, interpreter, workshop.runner.reporter, may_start)
     return obtained
+
+
+def _to_come(plan: Plan, store: Store) -> int:
+    """Bytes that are to be downloaded by *plan*, as far as the lock knows."""
+    files = (step.file for step in plan.steps if step.action == "fetch")
+    return sum(file.size or 0 for file in files if not store.has(file.sha256))
 
 
 def _build_first(plan: Plan, work: _Work, scheduler: Scheduler) -> dict[str | None, Future[Built]]:
@@ -140,20 +148,19 @@ class _Work:
     def reuse(self, step: Step) -> Obtained:
         built = step.built
         assert built is not None
-        path = self.runner.store.verified(built.sha256)
-        wheel = path and _wheel_of(path, built, step)
-        if not wheel:
-            return self._build_anew(step)
+        store = self.runner.store
+        path = store.verified(built.sha256)
+        if path is None:
+            return self.build(step)
+        wheel = _wheel_of(path, built, step)
+        if wheel is None:
+            assert step.key is not None
+            store.forget(BUILD, step.key)  # it leads to the wheel of another
+            return self.build(step)
         with self._reporting(step, "fetch") as report:
             report.outcome = "reused"
             self._check_built(wheel, step)
         return Obtained(step=step, wheel=wheel, sha256=built.sha256, built=built)
-
-    def _build_anew(self, step: Step) -> Obtained:
-        """As :meth:`build`, whatever the store says: it has nothing, or the wheel of another."""
-        assert step.key is not None
-        self.runner.store.forget(BUILD, step.key)
-        return self.build(step)
 
     def build(self, step: Step) -> Obtained:
         with self._reporting(step, "build") as report:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from wheelhouse.manifest import Manifest
+    from wheelhouse.manifest import Manifest, WheelFacts
 
 WHEELS = "wheels"
 REQUIREMENTS = "requirements.txt"
@@ -83,10 +83,21 @@ def pylock_text(manifest: Manifest) -> str:
 
 
 def is_of_pylock(text: str, manifest: Manifest) -> bool:
-    """Whether *text* is a lock of exactly the wheels of *manifest*."""
+    """Whether *text* is a lock of exactly the wheels of *manifest*, and names nothing else."""
     import tomllib
 
     try:
-        return tomllib.loads(text) == tomllib.loads(pylock_text(manifest))
-    except (ValueError, RecursionError):
+        return bool(tomllib.loads(text)["packages"] == [*map(_package, manifest.wheels)])
+    except (ValueError, LookupError, RecursionError):
         return False
+
+
+def _package(wheel: WheelFacts) -> dict[str, Any]:
+    """What ``pylock.toml`` has of *wheel*."""
+    file = {
+        "name": wheel.filename,
+        "path": f"{WHEELS}/{wheel.filename}",
+        "size": wheel.size,
+        "hashes": {"sha256": wheel.sha256},
+    }
+    return {"name": wheel.name, "version": wheel.version, "wheels": [file]}

@@ -65,7 +65,7 @@ def _proven(
     target = planned.target
     planned, lock_sha256, wheels = supply(run, planned, freshness)
     there = on_server(run, planned)
-    with staging_folder(destination) as staging:
+    with staging_folder(destination, sum(each.wheel.size for each in wheels)) as staging:
         with phase(run, target, "assemble"):
             house = assemble(contents(run.project, there, lock_sha256, wheels), staging)
         with phase(run, target, "prove"):

@@ -23,7 +23,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wheelhouse.durable import check_writable, flush_path, storage_errors, temporary
+from wheelhouse.durable import check_room, check_writable, flush_path, storage_errors, temporary
 from wheelhouse.errors import StorageError
 from wheelhouse.manifest import FILENAME as MANIFEST
 
@@ -43,14 +43,16 @@ _NO_EXCHANGE = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, err
 
 
 @contextmanager
-def staging_folder(destination: Path) -> Iterator[Path]:
+def staging_folder(destination: Path, needed: int = 0) -> Iterator[Path]:
     """A new, empty folder beside *destination*, removed at the end if it is still there.
 
     The folders in which *destination* is to lie are made.
 
+    :param needed: bytes that will be put there.
     :raises StorageError: *destination* is something that must not be replaced, or nothing can
-        be written there.
+        be written there, or not as much.
     """
+    check_room(destination.parent, needed)
     with _publishing(destination), storage_errors(destination.parent):
         destination.parent.mkdir(parents=True, exist_ok=True)
         with _alone_in(destination.parent):

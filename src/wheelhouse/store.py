@@ -50,8 +50,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from io import BufferedReader
 
-BLOCK = 1 << 20
-
 #: Seconds after which what nobody holds in ``tmp/`` belongs to a run that is no more, though its
 #: process ID may have been given to another process.
 STALE = 60.0

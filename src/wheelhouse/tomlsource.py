@@ -164,6 +164,8 @@ def _key(node: Node) -> tuple[str, ...]:
 def _only_path(value: object) -> tuple[str, ...]:
     parts: list[str] = []
     while isinstance(value, dict):
+        if len(value) != 1:
+            return ()  # what a broken document takes for a key can have several lines
         [(part, value)] = value.items()
         parts.append(part)
     return tuple(parts)

@@ -9,12 +9,13 @@ reads the wheels themselves.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wheelhouse import __version__
-from wheelhouse.errors import WheelhouseError
+from wheelhouse.errors import StorageError, WheelhouseError
 from wheelhouse.events import Event, TargetFinished
 from wheelhouse.store import Store, default_root, digest_of, sha256_of
 
@@ -151,7 +152,8 @@ def remember(question: Question, project: Project, houses: Sequence[House]) -> N
         }
     except (WheelhouseError, OSError):
         return  # the next run tells
-    Store(default_root()).write_record(KIND, question.key, stamp)
+    with suppress(StorageError):  # what was built is in its place, and that is what counts
+        Store(default_root()).write_record(KIND, question.key, stamp)
 
 
 def _folders(project: Project, requirements: Requirements) -> list[tuple[Path, str]]:

@@ -111,6 +111,7 @@ def _object(text: str) -> dict[str, Any]:
     found = json.loads(text, object_pairs_hook=_once)
     if not isinstance(found, dict):
         raise TypeError("it is no object")
+    json.dumps(found, ensure_ascii=False).encode()  # half of a character is none
     return found
 
 
@@ -123,19 +124,23 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _statement(fields: dict[str, Any]) -> dict[str, Any]:
-    """*fields*, which are a statement's of in-toto with SLSA provenance. Raises ValueError."""
-    from google.protobuf.json_format import ParseDict, ParseError
+    """The statement of in-toto with SLSA provenance that *fields* are; each of its own type.
+
+    Raises ValueError.
+    """
+    from google.protobuf.json_format import Error, MessageToDict, ParseDict
     from in_toto_attestation.v1.statement import Statement
     from in_toto_attestation.v1.statement_pb2 import Statement as Message
 
     try:
         message = ParseDict(fields, Message(), ignore_unknown_fields=True)
         Statement.copy_from_pb(message).validate()
-    except ParseError as error:
+        statement: dict[str, Any] = MessageToDict(message)
+    except Error as error:
         raise ValueError(f"it is no statement of in-toto: {error}") from error
-    if fields["predicateType"] != PREDICATE_TYPE:
+    if statement["predicateType"] != PREDICATE_TYPE:
         raise ValueError("it is not about provenance")
-    return fields
+    return statement
 
 
 # -- holding it against the house ----------------------------------------------------------------

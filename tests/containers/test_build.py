@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
 import time
 import zipfile
@@ -146,32 +145,6 @@ def test_plan_says_why(workplace: Workplace, index: LocalIndex) -> None:
     assert workplace.run("build").status == 0
     (step,) = json.loads(workplace.run("plan", "--json").out)["targets"][0]["steps"]
     assert step["action"] == "reuse"
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_ends_it_within_seconds(
-    workplace: Workplace, index: LocalIndex, number: int
-) -> None:
-    slow = "def before_build(d):\n    import time\n    print('sleeping', flush=True)\n    time.sleep(99)"
-    index.add(ProjectSdist(name="slow", extra=slow))
-    write_project(workplace.project, index, "slow\n")
-    with subprocess.Popen(
-        workplace.command("build"),
-        cwd=workplace.project,
-        env=workplace.environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as process:
-        wait_for("sleeping", workplace)
-        started = time.monotonic()
-        process.send_signal(number)
-        said, _ = process.communicate(timeout=20)
-    assert time.monotonic() - started < 10
-    assert process.returncode == 128 + number
-    assert "Traceback" not in said
-    assert "run the command again" in said
-    assert not list((workplace.store / "tmp").iterdir())
 
 
 def test_sigkill_leaves_no_container_and_the_next_run_completes(

@@ -113,6 +113,8 @@ def test_nothing_ambient_has_an_effect(house: House, tmp_path: Path) -> None:
         "PIP_NO_BINARY": ":all:",
         "PIP_CONSTRAINT": "/nowhere",
         "PIP_REQUIRE_HASHES": "0",
+        "PIP_PYTHON": "/nothing/python",  # --isolated does not keep pip from general options
+        "PIP_VERSION": "1",
         "PYTHONPATH": str(tmp_path),
         "PYTHONSTARTUP": "/nowhere",
         "CDPATH": "/",
@@ -133,6 +135,15 @@ def test_into_a_venv_that_is_there(house: House, tmp_path: Path) -> None:
     done = install(other, tmp_path, "--venv", "there")
     assert done.returncode == 0, done.stderr
     assert value_of(python, "one") == "2"  # same version, other contents
+
+
+def test_into_the_wheelhouse_s_own_folder_and_again(house: House) -> None:
+    """What is installed there is nothing that was added to the wheelhouse."""
+    for options in ((), ("--check",), ("--check", "--venv", "another")):
+        done = install(house, house.path, *options)
+        assert done.returncode == 0, done.stderr
+    (house.path / "stray").touch()
+    assert "is not its own: stray" in install(house, house.path, "--check").stderr
 
 
 def base_python(folder: Path, **distributions: str) -> Path:

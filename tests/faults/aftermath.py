@@ -44,7 +44,8 @@ def check(world: World, case: Case) -> None:
 def _messages(world: World) -> Iterator[str]:
     for done in world.finished:
         told = f"`wheelhouse {' '.join(done.arguments)}` (exit status {done.status})"
-        if "Traceback (most recent call last)" in done.said:
+        # A build's own stands in the end of its log, which is quoted behind a bar.
+        if "\nTraceback (most recent call last)" in f"\n{done.said}":
             yield f"{told} ended with a traceback: {done.said}"
         elif 0 < done.status < SIGNALLED:
             yield from (f"{told} {problem}: {done.said}" for problem in _untold(done))

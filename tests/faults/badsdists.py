@@ -34,7 +34,6 @@ class BadSdist:
     :ivar words: what the reason has in it.
     :ivar filename: it says how it is packed.
     :ivar unpacks: whether it is an archive in order, which only says something wrong.
-    :ivar heavy: whether so much of it is in order that unpacking takes long.
     """
 
     group: int
@@ -43,7 +42,6 @@ class BadSdist:
     words: str
     filename: str = FILENAME
     unpacks: bool = False
-    heavy: bool = False
 
 
 def entry(
@@ -101,13 +99,34 @@ STATED = entry(f"{TOP}/PKG-INFO", INFO)
 GOOD = STATED + entry(f"{TOP}/pyproject.toml", PYPROJECT) + entry(f"{TOP}/backend.py", b"")
 
 
-def bad_sdists(outside: str = "/srv") -> Iterator[BadSdist]:
-    """All of them, by group.
+def bad_sdists(group: int, outside: str = "/srv") -> Iterator[BadSdist]:
+    """All of one *group* but those that are large.
 
     :param outside: the folder that those with an absolute path in them mean.
     """
-    for family in (_outside, _zips, _readings, _bombs, _identities, _pyprojects, _damages):
+    families = {
+        1: (_outside, _zips_outside),
+        2: (_readings, _zip_readings, _bombs, _damages),
+        3: (_identities,),
+        4: (_pyprojects,),
+    }
+    for family in families[group]:
         yield from family(outside)
+
+
+def large_sdists() -> Iterator[BadSdist]:
+    """Those of group 2 that it takes long to make, and to read."""
+    many = b"".join(_empty(number) for number in range(100_001))
+    yield _bad("too many members", "members", gz(GOOD, many))
+    deep = b"".join(entry(f"{TOP}/{number}/" + "x/" * 90 + "y") for number in range(1700))
+    yield _bad("too many folders", "too many files and folders", gz(GOOD, deep))
+    parts = [Part(name=b"%s/%d" % (TOP.encode(), n), method=0) for n in range(100_001)]
+    content = assemble(parts, before_end=zip64_end(parts))
+    yield replace(_bad("zip: too many members", "members", content), filename="demo-1.0.zip")
+
+
+def _bad(name: str, words: str, content: bytes) -> BadSdist:
+    return BadSdist(group=2, name=name, words=words, content=content)
 
 
 # --- group 1 -------------------------------------------------------------------------------------
@@ -189,17 +208,20 @@ def _outside(outside: str) -> Iterator[BadSdist]:
     )
 
 
-def _zips(outside: str) -> Iterator[BadSdist]:
-    good = [
-        Part(name=f"{TOP}/{name}".encode(), data=data)
-        for name, data in (("PKG-INFO", INFO), ("pyproject.toml", PYPROJECT))
-    ]
+ZIP = [
+    Part(name=f"{TOP}/{name}".encode(), data=data)
+    for name, data in (("PKG-INFO", INFO), ("pyproject.toml", PYPROJECT))
+]
 
-    def bad(group: int, name: str, words: str, content: bytes) -> BadSdist:
-        return BadSdist(
-            group=group, name=f"zip: {name}", words=words, content=content, filename="demo-1.0.zip"
-        )
 
+def _bad_zip(group: int, name: str, words: str, *parts: Part, front: bytes = b"") -> BadSdist:
+    content = assemble(parts, front=front)
+    return BadSdist(
+        group=group, name=f"zip: {name}", words=words, content=content, filename="demo-1.0.zip"
+    )
+
+
+def _zips_outside(outside: str) -> Iterator[BadSdist]:
     for name, path, words in (
         ("a file up", "../evil", "outside its folder"),
         ("a file up from its folder", f"{TOP}/../../evil", "outside its folder"),
@@ -208,27 +230,10 @@ def _zips(outside: str) -> Iterator[BadSdist]:
         ("a drive", "C:/evil", "more than one top"),
         ("NUL", f"{TOP}/a\0b", "outside its folder"),
     ):
-        yield bad(1, name, words, assemble([*good, Part(name=path.encode(), data=b"x")]))
+        yield _bad_zip(1, name, words, *ZIP, Part(name=path.encode(), data=b"x"))
     for name, mode in (("link", stat.S_IFLNK), ("device", stat.S_IFCHR), ("FIFO", stat.S_IFIFO)):
         part = Part(name=f"{TOP}/evil".encode(), data=b"/etc/passwd", mode=mode | 0o777)
-        yield bad(1, f"a {name}", "a link, a device or a pipe", assemble([*good, part]))
-    twice = Part(name=f"{TOP}/PKG-INFO".encode(), data=INFO.replace(b"demo", b"evil"))
-    yield bad(2, "a file twice", "there twice", assemble([*good, twice]))
-    hidden = replace(twice, listed=False)
-    yield bad(
-        2, "a member that the directory lacks", "belong to no member", assemble([*good, hidden])
-    )
-    yield bad(2, "bytes in front", "", assemble(good, front=b"hello"))
-    other = replace(good[0], local_name=f"{TOP}/PKG-INF0".encode())
-    yield bad(2, "two names", "another name", assemble([other, good[1]]))
-    crc = replace(good[1], local={"crc": 1}, central={"crc": 1})
-    yield bad(2, "an untrue CRC", "CRC", assemble([good[0], crc]))
-    zeros = Part(name=f"{TOP}/zeros".encode(), data=bytes(70 * MIB))
-    yield bad(2, "a bomb", "times its size", assemble([*good, zeros]))
-    many = [*good, *(Part(name=b"%s/%d" % (TOP.encode(), n), method=0) for n in range(100_001))]
-    yield bad(
-        2, "hundreds of thousands of members", "members", assemble(many, before_end=zip64_end(many))
-    )
+        yield _bad_zip(1, f"a {name}", "a link, a device or a pipe", *ZIP, part)
 
 
 # --- group 2 -------------------------------------------------------------------------------------
@@ -358,36 +363,43 @@ def _readings(_: str) -> Iterator[BadSdist]:
     yield bad("bytes without meaning", "", random.Random(3).randbytes(4096))
 
 
-def _bombs(_: str) -> Iterator[BadSdist]:
-    def bad(name: str, words: str, content: bytes) -> BadSdist:
-        return BadSdist(group=2, name=name, words=words, content=content)
+def _zip_readings(_: str) -> Iterator[BadSdist]:
+    info, project = ZIP
+    twice = Part(name=info.name, data=INFO.replace(b"demo", b"evil"))
+    yield _bad_zip(2, "a file twice", "there twice", *ZIP, twice)
+    hidden = replace(twice, listed=False)
+    yield _bad_zip(2, "a member that the directory lacks", "belong to no member", *ZIP, hidden)
+    yield _bad_zip(2, "bytes in front", "", *ZIP, front=b"hello")
+    other = replace(info, local_name=f"{TOP}/PKG-INF0".encode())
+    yield _bad_zip(2, "two names", "another name", other, project)
+    crc = replace(project, local={"crc": 1}, central={"crc": 1})
+    yield _bad_zip(2, "an untrue CRC", "CRC", info, crc)
+    zeros = Part(name=f"{TOP}/zeros".encode(), data=bytes(70 * MIB))
+    yield _bad_zip(2, "a bomb", "times its size", *ZIP, zeros)
 
+
+def _bombs(_: str) -> Iterator[BadSdist]:
     big = tarfile.TarInfo(f"{TOP}/big")
     zeros = bytes(70 * MIB)
     big.size = len(zeros)
     tar = GOOD + header(big) + zeros + bytes(1024)
-    yield bad("a bomb of gzip", "times its size", _squeezed(tar))
-    yield bad("a bomb of bzip2", "times its size", bz2.compress(tar, 9))
-    yield bad("a bomb of xz", "times its size", lzma.compress(tar, preset=1))
-    yield bad("a bomb behind its end", "times its size", _squeezed(GOOD + zeros))
+    yield _bad("a bomb of gzip", "times its size", _squeezed(tar))
+    yield _bad("a bomb of bzip2", "times its size", bz2.compress(tar, 9))
+    yield _bad("a bomb of xz", "times its size", lzma.compress(tar, preset=1))
+    yield _bad("a bomb behind its end", "times its size", _squeezed(GOOD + zeros))
     small = lzma.compress(GOOD + bytes(1024), preset=0)
-    yield bad("xz that takes much memory", "damaged", _of_large_dictionary(small))
+    yield _bad("xz that takes much memory", "damaged", _of_large_dictionary(small))
     big.size = 1 << 43
-    yield bad("a file of terabytes that is not there", "GiB", gz(GOOD, header(big)))
+    yield _bad("a file of terabytes that is not there", "GiB", gz(GOOD, header(big)))
     big.size = 7 << 30
-    yield bad("a file of gigabytes that is not there", "times its size", gz(GOOD, header(big)))
-    many = b"".join(_empty(number) for number in range(100_001))
-    yield replace(bad("too many members", "members", gz(GOOD, many)), heavy=True)
+    yield _bad("a file of gigabytes that is not there", "times its size", gz(GOOD, header(big)))
     for name, kind in (("pax", tarfile.XHDTYPE), ("a long name", tarfile.GNUTYPE_LONGNAME)):
         long = entry("x", b"9" * (2 * MIB), kind)
-        yield bad(
+        yield _bad(
             f"a header of megabytes, {name}", "a header of it has", gz(GOOD, long, entry("y"))
         )
     path = f"{TOP}/" + "x" * 5000
-    yield bad("a name of thousands of letters", "characters", gz(GOOD, entry(path)))
-    deep = b"".join(entry(f"{TOP}/{number}/" + "x/" * 90 + "y") for number in range(1700))
-    words = "too many files and folders"
-    yield replace(bad("too many folders", words, gz(GOOD, deep)), heavy=True)
+    yield _bad("a name of thousands of letters", "characters", gz(GOOD, entry(path)))
 
 
 def _empty(number: int) -> bytes:

@@ -310,7 +310,6 @@ NAMES: dict[str, bytes] = {
     "a dot": b"demo/./evil.py",
     "a dot in front": b"./evil.py",
     "nothing between slashes": b"demo//evil.py",
-    "two slashes in front": b"//server/share/evil.py",
     "a drive": b"C:/evil.py",
     "a drive without a slash": b"c:evil.py",
     "backslashes up": b"..\\..\\evil.py",
@@ -346,6 +345,7 @@ def _names(outside: str) -> Iterator[BadWheel]:
     for name, raw in NAMES.items():
         yield bad(name, _extra(raw))
     yield bad("an absolute path", _extra(f"{outside}/evil.py".encode()))
+    yield bad("two slashes in front", _extra(f"/{outside}/evil.py".encode()))
     yield bad("UTF-8 that is not marked", _extra("demo/\u00e9.py".encode(), flags=0))
     other = struct.pack("<2HBL", 0x7075, 5 + 11, 1, 0) + b"demo/evil.p"
     yield bad("another name in an extra field", _extra(b"demo/good.py", central_extra=other))
@@ -567,14 +567,14 @@ def _bombs(_: str) -> Iterator[BadWheel]:
     yield bad("a billion members by its end record", assemble(good, before_end=claimed))
 
 
-def _scripts(_: str) -> Iterator[BadWheel]:
+def _scripts(outside: str) -> Iterator[BadWheel]:
     def bad(name: str, text: str | bytes) -> BadWheel:
         data = text if isinstance(text, bytes) else text.encode()
         content = plain(with_file(f"{INFO}/entry_points.txt", data))
         return BadWheel(family="scripts", name=name, content=content)
 
     for group in ("console_scripts", "gui_scripts"):
-        for name in ("../../bin/evil", "/srv/evil", "..", ".", "a/b", "..\\evil", "\x1b[2J"):
+        for name in ("../../bin/evil", f"{outside}/evil", "..", ".", "a/b", "..\\evil", "\x1b[2J"):
             yield bad(f"{name!r} in {group}", f"[{group}]\n{name} = demo:main\n")
     for value in (
         "",

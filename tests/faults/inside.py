@@ -55,13 +55,16 @@ def writable_folders() -> list[str]:
 
 
 def writable_kernel_files() -> list[str]:
-    """Files of the kernel that are not this process's own and can be opened for writing."""
-    return [
-        path
-        for pattern in ("/proc/*", "/proc/sys/**", "/sys/**")
-        for path in glob.iglob(pattern, recursive=True)
-        if os.path.isfile(path) and not os.path.islink(path) and opens(path, os.O_WRONLY)
-    ]
+    """Files of the kernel that are not of a process and can be opened for writing."""
+    top = [path for path in glob.glob("/proc/*") if os.path.isfile(path)]
+    return [path for path in [*top, *below("/proc/sys", "/sys")] if opens(path, os.O_WRONLY)]
+
+
+def below(*places: str) -> list[str]:
+    """All that is no folder and no link below *places*, links not followed."""
+    walks = [walk for place in places for walk in os.walk(place)]
+    paths = [os.path.join(folder, name) for folder, _, names in walks for name in names]
+    return [path for path in paths if not os.path.islink(path)]
 
 
 def opens(path: str, flags: int) -> bool:
@@ -131,9 +134,7 @@ def reaches(address: tuple[str, int]) -> bool:
 
 def files_of_people() -> list[str]:
     folders = ("/root", "/home", "/mnt", "/media", "/host", "/work", "/srv")
-    found = [p for each in folders for p in glob.glob(f"{each}/**", recursive=True)]
-    known = ("/root/.bashrc", "/root/.profile")
-    return [path for path in found if os.path.isfile(path) and path not in known]
+    return [path for path in below(*folders) if path not in ("/root/.bashrc", "/root/.profile")]
 
 
 def everything_readable(limit: int = 1 << 20) -> str:
@@ -148,7 +149,7 @@ def everything_readable(limit: int = 1 << 20) -> str:
     )
     own = [os.path.expanduser(f"~/{name}") for name in (".pypirc", ".netrc", ".docker/config.json")]
     text = json.dumps(dict(os.environ))
-    for path in own + [p for each in patterns for p in glob.glob(each, recursive=True)]:
+    for path in [*own, *below("/run"), *(p for each in patterns for p in glob.glob(each))]:
         try:
             with open(path, "rb") as file:
                 text += file.read(limit).decode("utf-8", "replace")
@@ -198,8 +199,7 @@ def look(port: int) -> dict[str, Any]:
         "shared memory": mounts["/dev/shm"],
         "sockets": [
             path
-            for pattern in ("/var/run/**", "/run/**", "/tmp/**")
-            for path in glob.iglob(pattern, recursive=True)
+            for path in below("/run", "/tmp", "/var", "/build")
             if stat.S_ISSOCK(os.lstat(path).st_mode)
         ],
         "devices": sorted(

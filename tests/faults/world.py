@@ -28,6 +28,8 @@ SECRETS = {
     "pypirc": "planted-in-pypirc-77c0",
     "netrc": "planted-in-netrc-e2a9",
     "docker": base64.b64encode(b"me:planted-in-docker-config-18f4").decode(),
+    "index": "planted-for-an-index-c4e7",
+    "index as it is sent": base64.b64encode(b"me:planted-for-an-index-c4e7").decode(),
 }
 
 
@@ -146,6 +148,7 @@ class World:
             "COLUMNS": "200",
             "AWS_SECRET_ACCESS_KEY": SECRETS["environment"],
             "TWINE_PASSWORD": SECRETS["environment"],
+            "INDEX_TOKEN": SECRETS["index"],
         }
 
     def start(self, *arguments: str, **variables: str) -> subprocess.Popen[str]:

@@ -24,9 +24,9 @@ from platformdirs import user_cache_path
 
 from housefactory import Package, debian12, make_contents, make_house, this_target, wheel_bytes
 from wheelhouse.cli.app import run  # noqa: TID251  (it is what is tested)
+from wheelhouse.contents import describe
 from wheelhouse.errors import ConfigError
 from wheelhouse.export import FORMATS, parse_base, requirements_urls
-from wheelhouse.contents import describe
 from wheelhouse.manifest import Bypassed
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import stat
@@ -109,6 +110,39 @@ def test_wheels_are_copies_and_not_links(tmp_path: Path) -> None:
     house = make_house(tmp_path, PACKAGES)
     wheels = list((house.path / "wheels").iterdir())
     assert all(wheel.stat().st_nlink == 1 and not wheel.is_symlink() for wheel in wheels)
+
+
+def test_big_wheels_are_the_stored_files_themselves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wheelhouse.house.LINKED", 1)
+    contents = make_contents(tmp_path, PACKAGES)
+    (tmp_path / "house").mkdir()
+    assemble(contents, tmp_path / "house")
+    for wheel in contents.wheels:
+        mine = tmp_path / "house" / "wheels" / wheel.facts.filename
+        assert mine.samefile(wheel.path)
+        assert not mine.is_symlink()
+
+
+def test_big_wheels_are_copied_from_another_file_system(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+
+    contents = make_contents(tmp_path, PACKAGES)
+    monkeypatch.setattr("wheelhouse.house.LINKED", 1)
+    linked, copied = tmp_path / "linked", tmp_path / "copied"
+    for folder in (linked, copied):
+        folder.mkdir()
+    assemble(contents, linked)
+    monkeypatch.setattr(os, "link", refuse)
+    assemble(contents, copied)
+    assert contents_of(linked) == contents_of(copied)
+    for one, other in zip(sorted(linked.rglob("*")), sorted(copied.rglob("*")), strict=True):
+        assert one.stat().st_mode == other.stat().st_mode
+    assert all(each.stat().st_nlink == 1 for each in (copied / "wheels").iterdir())
 
 
 def test_sha256sum_agrees(tmp_path: Path) -> None:

@@ -290,6 +290,8 @@ def test_a_page_without_files_is_a_project_without_files() -> None:
         '<form action="/login"><input name="user"></form>',
         '<a href="/login">Please log in</a>',
         '<script>location = "/login"</script>',
+        '<meta http-equiv="Refresh" content="0; url=/login">',
+        '<img src="hotel.png">Welcome',
     ],
 )
 def test_a_login_page_is_no_index_page(body: str) -> None:

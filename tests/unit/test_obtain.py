@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
+from unittest.mock import ANY
 
 import pytest
 from fakeengine import FakeContainer, FakeEngine, file_frame, frame
@@ -19,7 +20,7 @@ from wheelhouse.building.recipe import Recipe
 from wheelhouse.building.runner import Runner
 from wheelhouse.engine import Limits
 from wheelhouse.engine.cancellation import Cancellation
-from wheelhouse.errors import CheckError
+from wheelhouse.errors import CheckError, StorageError
 from wheelhouse.events import StepFinished
 from wheelhouse.fetch import Client, Fetcher
 from wheelhouse.locking.model import LockedBuild, LockedPackage
@@ -132,6 +133,31 @@ def test_a_flipped_bit_makes_a_reuse_a_build(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-1] + b"x")
     assert shop.obtain(again).sha256 == sha256
     assert len(shop.engine.started) == 2
+
+
+def test_a_record_that_leads_to_another_wheel_makes_a_reuse_a_build(tmp_path: Path) -> None:
+    shop = Shop(tmp_path, PURE, members())
+    first = shop.obtain(shop.step())
+    other = members(metadata="Metadata-Version: 2.1\nName: demo\nVersion: 2.0\n")
+    record = shop.store.record("build", KEY)
+    assert record is not None
+    for content in (zip_bytes(list(other.items())), b"no wheel at all"):
+        lie = {**record, "sha256": shop.store.add([content])}
+        shop.store.write_record("build", KEY, lie)
+        again = shop.step()
+        assert again.action == "reuse"
+        assert shop.obtain(again).sha256 == first.sha256
+        assert shop.store.record("build", KEY) == record | {"facts": ANY}
+    assert len(shop.engine.started) == 3
+
+
+def test_what_has_no_room_is_not_begun(tmp_path: Path) -> None:
+    shop = Shop(tmp_path, PURE, members())
+    step = shop.step()
+    huge = replace(step, action="fetch", file=replace(step.file, sha256="9" * 64, size=1 << 60))
+    with pytest.raises(StorageError, match="the disk is full: .* are to come"):
+        shop.obtain(huge)
+    assert shop.outcomes == []
 
 
 def test_the_wheel_of_another_project_is_refused_each_time(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -132,6 +133,15 @@ def test_a_wheelhouse_of_another_image_is_told_as_such(store: Store) -> None:
 def test_else_with_what_the_store_has(store: Store, built: Built, wheels: list[WheelFacts]) -> None:
     ((_, found),) = originals(store, *wheels).pairs([step(built)])
     assert (found.place, found.sha256) == ("store", built.sha256)
+
+
+def test_what_only_serves_builds_is_compared_with_the_store(store: Store, built: Built) -> None:
+    tool, other = step(built), replace(step(), key="o" * 64)
+    assert tool.recipe is not None
+    user = replace(step(), recipe=replace(tool.recipe, built=(tool, other)))
+    ((found, original),) = originals(store, facts("a" * 64)).tools([user, user])
+    assert found is tool
+    assert (original.sha256, original.tool) == (built.sha256, True)
 
 
 def test_what_was_never_built_is_told_with_what_to_do(store: Store) -> None:

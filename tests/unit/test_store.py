@@ -21,6 +21,7 @@ from wheelhouse.store import Store, default_root, digest_of, sha256_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
 DATA = b"some bytes of a wheel"
 SHA = hashlib.sha256(DATA).hexdigest()
@@ -145,11 +146,136 @@ def test_a_record_is_kept_and_replaced(store: Store) -> None:
     assert temporaries(store) == []
 
 
-@pytest.mark.parametrize("damage", [b"", b"{", b"\xff\xfe", b"[1]", b"null", b'{"a": 1} more'])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        *(b"", b"{", b"\xff\xfe", b"[1]", b"null", b'{"a": 1} more', b'{"value": {}}'),
+        *(b'{"sha256": 7, "value": {"a": 1}}', b'{"sha256": null, "value": [1]}'),
+        b"[" * 100_000,
+    ],
+)
 def test_a_damaged_record_is_none(store: Store, damage: bytes) -> None:
     store.write_record("build", "key", {"a": 1})
     (store.root / "records/build/key.json").write_bytes(damage)
     assert store.record("build", "key") is None
+
+
+def test_each_flipped_bit_of_a_record_is_found(store: Store) -> None:
+    """Most leave JSON, and some leave an answer that could be believed."""
+    value = {"filename": "a.whl", "count": 18, "is": True}
+    store.write_record("build", "key", value)
+    path = store.root / "records/build/key.json"
+    content = path.read_bytes()
+    for place in range(len(content)):
+        for bit in range(8):
+            flipped = bytearray(content)
+            flipped[place] ^= 1 << bit
+            path.write_bytes(flipped)
+            assert store.record("build", "key") in (None, value)
+    path.write_bytes(content.replace(b"18", b"19"))
+    assert store.record("build", "key") is None
+
+
+def test_a_record_answers_no_other_question(store: Store) -> None:
+    store.write_record("build", "one", {"a": 1})
+    (store.root / "records/build/one.json").rename(store.root / "records/build/other.json")
+    assert store.record("build", "other") is None
+
+
+def test_a_record_can_be_forgotten(store: Store) -> None:
+    store.write_record("build", "key", {"a": 1})
+    for _ in range(2):
+        store.forget("build", "key")
+        assert store.record("build", "key") is None
+
+
+# --- what does not belong there ---------------------------------------------------------------
+
+
+def _plant(kind: str, path: Path) -> None:
+    """Something that is no file, or one that is not ours."""
+    if path.exists():
+        path.unlink()
+    match kind:
+        case "folder":
+            path.mkdir()
+            (path / "file").touch()
+        case "FIFO":
+            os.mkfifo(path)
+        case "link to it":
+            (path.parent / "elsewhere").write_bytes(DATA)
+            path.symlink_to("elsewhere")
+        case "broken link":
+            path.symlink_to("nowhere")
+        case "endless link":
+            path.symlink_to("/dev/zero")
+        case "empty file":
+            path.touch()
+
+
+PLANTS = ["folder", "FIFO", "link to it", "broken link", "endless link", "empty file"]
+
+
+@pytest.mark.parametrize("kind", PLANTS)
+def test_what_stands_in_a_file_s_place_is_dropped(store: Store, kind: str) -> None:
+    store.add([DATA])
+    _plant(kind, store.blob(SHA))
+    assert store.verified(SHA) is None
+    assert not os.path.lexists(store.blob(SHA))
+    store.add([DATA], expected=SHA)
+    assert store.verified(SHA) is not None
+
+
+@pytest.mark.parametrize("kind", PLANTS)
+def test_what_stands_in_a_file_s_place_is_replaced(store: Store, kind: str) -> None:
+    store.add([DATA])
+    _plant(kind, store.blob(SHA))
+    store.add([DATA], expected=SHA)
+    assert store.verified(SHA) is not None
+
+
+@pytest.mark.parametrize("kind", PLANTS)
+def test_what_stands_in_a_record_s_place_is_replaced(store: Store, kind: str) -> None:
+    store.write_record("build", "key", {"a": 1})
+    _plant(kind, store.root / "records/build/key.json")
+    assert store.record("build", "key") is None
+    store.write_record("build", "key", {"a": 2})
+    assert store.record("build", "key") == {"a": 2}
+
+
+@pytest.mark.parametrize("kind", [kind for kind in PLANTS if kind != "folder"])
+def test_what_stands_in_a_folder_s_place_is_replaced(store: Store, kind: str) -> None:
+    _plant(kind, store.blob(SHA).parent)
+    assert store.verified(SHA) is None
+    store.add([DATA])
+    assert store.verified(SHA) is not None
+
+
+def test_a_corrupt_file_that_another_run_has_replaced_stays(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the look and the removal, that run has fetched it anew."""
+    store.add([DATA])
+    path = store.blob(SHA)
+    path.chmod(0o644)
+    path.write_bytes(b"rotten")
+    settling = Store._settling
+
+    def meanwhile(self: Store) -> AbstractContextManager[None]:
+        monkeypatch.setattr(Store, "_settling", settling)
+        Store(store.root).add([DATA])
+        return settling(self)
+
+    monkeypatch.setattr(Store, "_settling", meanwhile)
+    assert store.verified(SHA) is None
+    assert path.read_bytes() == DATA
+
+
+def test_whether_it_can_be_written_to(store: Store) -> None:
+    store.check(1)
+    with pytest.raises(StorageError, match="disk is full"):
+        store.check(1 << 60)
+    assert temporaries(store) == []
 
 
 def test_a_key_is_the_same_whatever_the_order_and_differs_by_type() -> None:
@@ -172,6 +298,12 @@ def test_cleaning_removes_what_the_dead_left_and_nothing_else(store: Store) -> N
     for folder in (dead, planted, huge):
         folder.mkdir()
         (folder / "file").write_bytes(DATA)
+    (store.root / "tmp" / "file").touch()
+    (store.root / "tmp" / "link").symlink_to(store.root)
+    os.mkfifo(store.root / "tmp" / "fifo")
+    mine_once = store.root / "tmp" / f"{os.getpid()}-left"
+    mine_once.mkdir()
+    os.utime(mine_once, (1, 1))  # by another process, that had this one's number
     with store.workspace() as mine:
         store.clean()
         assert temporaries(store) == [mine]

@@ -49,11 +49,12 @@ def _serve(hearing: socket.socket, channel: Channel) -> None:
         with contextlib.suppress(OSError):
             data, asker = hearing.recvfrom(DATAGRAM)
             place = wanted(data)
-            if data[: len(MARK)] != MARK and len(data) > HEADER:
-                hearing.sendto(answer(data), asker)
             if place.lower() not in own | told and len(told) < MOST:
                 told.add(place.lower())
                 channel.message({"type": "wanted", "place": place})
+            # Not before: who has its answer may fail, and end the job, at once.
+            if not data.startswith(MARK) and len(data) > HEADER:
+                hearing.sendto(answer(data), asker)
 
 
 def wanted(data: bytes) -> str:

@@ -441,10 +441,14 @@ END
 # --- The installation ----------------------------------------------------------------------------
 
 # pip as it is, whatever the environment and the configuration files of this machine want of it.
-# -I keeps the current folder and PYTHONPATH out of it.
+# -I keeps the current folder and PYTHONPATH out of it. --isolated is not enough: pip reads its
+# general options from the environment all the same, such as PIP_PYTHON and PIP_VERSION.
 run_pip() {
     pip_python=$1
     shift
+    for name in $(env | sed -n 's/^\(PIP_[A-Z_]*\)=.*/\1/p'); do
+        unset "$name"
+    done
     PIP_CONFIG_FILE=/dev/null "$pip_python" -I -m pip --isolated --no-input \
         --disable-pip-version-check --no-cache-dir "$@"
 }

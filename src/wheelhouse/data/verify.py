@@ -73,6 +73,9 @@ class Line:
         self.statement = statement
         self.subjects = [(each["name"], each["digest"]["sha256"]) for each in statement["subject"]]
         self.signatures = signatures
+        told = [part for subject in self.subjects for part in subject] + list(signatures)
+        if not all(isinstance(each, str) for each in told):
+            raise TypeError("a name is no text")
 
     @property
     def digest(self):
@@ -193,7 +196,7 @@ def look_into(folder):
 
 def refuse(error):
     # type: (OSError) -> None
-    raise WrongError("%s cannot be read: %s" % (error.filename, error.strerror))
+    raise WrongError("%s cannot be read: %s" % (error.filename, error.strerror)) from error
 
 
 def opened(path):
@@ -252,7 +255,7 @@ def read_lines(path):
 
 def read_line(text):
     # type: (str) -> Line
-    """What is in *text*: a statement, or an envelope around one. Raises ValueError and its like."""
+    """What is in *text*: a statement, or an envelope around one."""
     fields = json.loads(text, object_pairs_hook=once)
     signatures = {}
     if "payload" in fields:

@@ -224,6 +224,7 @@ class DockerEngine:
             "labels": self._labels(spec.purpose),
             "network_disabled": True,
             "stdin_open": True,
+            "stop_signal": "SIGKILL",  # an engine that is to end need not wait for it
             "tty": False,
             "user": spec.user,
             "hostname": spec.hostname,

@@ -9,13 +9,13 @@ from __future__ import annotations
 import contextlib
 import json
 import queue
-import tempfile
 import threading
 from typing import IO, TYPE_CHECKING, Any, Literal, TypeVar
 
 import requests
 from docker.errors import APIError, DockerException, NotFound
 
+from wheelhouse.durable import temporary_file
 from wheelhouse.engine import Image
 from wheelhouse.engine.docker_archive import write_archive
 from wheelhouse.errors import EngineError, ImageError
@@ -191,7 +191,7 @@ class DockerImages:
 
         Loaded, not imported: older engines import for their own platform only.
         """
-        with tempfile.TemporaryFile() as archive:
+        with temporary_file() as archive:
             write_archive(stream, archive, name=name, platform=platform, labels=labels)
             with _told():
                 self._load(archive)

@@ -35,7 +35,15 @@ main(root)
 #: The agent's modules that every kind of job goes through.
 COMMON_MODULES = frozenset(
     [
-        *("__init__.py", "asking.py", "channel.py", "environment.py", "errors.py", "init.py"),
+        *(
+            "__init__.py",
+            "archives.py",
+            "asking.py",
+            "channel.py",
+            "environment.py",
+            "errors.py",
+            "init.py",
+        ),
         *("limits.py", "main.py", "network.py"),
         *("regenerate.py", "search.py", "sources.py", "steady.py", "streams.py", "stricttar.py"),
         "strictzip.py",

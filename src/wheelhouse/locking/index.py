@@ -280,8 +280,8 @@ def _json_file(base: str, data: dict[str, Any]) -> IndexFile:
 def page_from_html(name: NormalizedName, url: str, content: bytes) -> ProjectPage:
     """Read a page of PEP 503 with the additions of PEP 592, 658, 700 and 792.
 
-    A page that has links, none of which is a file, is refused: a proxy's login page answers with
-    status 200 too. Raises FetchError.
+    A page that has links, none of which is a file, or that is made for people, is refused: a
+    proxy's login page answers with status 200 too. Raises FetchError.
     """
     from lxml import etree, html
 
@@ -293,12 +293,19 @@ def page_from_html(name: NormalizedName, url: str, content: bytes) -> ProjectPag
         files = tuple(file for file in linked if _may_lead_to(url, file.url))
     except (ValueError, etree.LxmlError) as error:
         raise _invalid(url, error) from error
-    if not files and (anchors or next(tree.iter("form", "script"), None) is not None):
+    if not files and (anchors or _is_for_people(tree)):
         raise FetchError(
             f"{redacted(url)} answers with a page that is no index page",
             hint="open it in a browser: it may be a login page of your network",
         )
     return ProjectPage(name=name, files=files, status=_html_status(tree))
+
+
+def _is_for_people(tree: Any) -> bool:
+    """Whether a page has what no index's has, and what sends a browser to where one signs in."""
+    if next(tree.iter("form", "script", "iframe", "img"), None) is not None:
+        return True
+    return any(meta.get("http-equiv", "").lower() == "refresh" for meta in tree.iter("meta"))
 
 
 def _html_files(base: str, anchors: list[Any]) -> Iterator[IndexFile]:

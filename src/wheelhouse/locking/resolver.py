@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from packaging.specifiers import Specifier
+
     from wheelhouse.targets import Interpreter
 
 #: What of the host's environment uv may see. Its own settings, pip's, and Python's are not among
@@ -129,6 +131,18 @@ def _run(command: Sequence[str], folder: Path, check: Callable[[], None]) -> tup
             raise
 
 
+#: Of what is in a project's metadata: the user's own lines were read before.
+_PLAIN_HINT = "pin another version of the project that asks for it"
+
+
+def _is_version(specifier: Specifier) -> bool:
+    try:
+        Version(specifier.version)
+    except ValueError:
+        return False
+    return True
+
+
 def _plain(lines: Iterable[str]) -> Iterable[str]:
     """*lines*, all of which are requirements of an index's projects.
 
@@ -139,9 +153,13 @@ def _plain(lines: Iterable[str]) -> Iterable[str]:
         try:
             requirement = Requirement(line)
         except InvalidRequirement as error:
-            raise LockError(f"{line[:200]!r} is no requirement") from error
+            raise LockError(f"{line[:200]!r} is no requirement", hint=_PLAIN_HINT) from error
         if requirement.url is not None:
-            raise LockError(f"{line[:200]!r} does not come from an index")
+            raise LockError(f"{line[:200]!r} does not come from an index", hint=_PLAIN_HINT)
+        if any(each.operator == "===" and not _is_version(each) for each in requirement.specifier):
+            raise LockError(
+                f"{line[:200]!r} wants what is no version", hint="write a version behind `==`"
+            )
         yield str(requirement)
 
 

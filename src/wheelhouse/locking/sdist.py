@@ -34,6 +34,17 @@ MAX_FILE = 4 << 20
 #: Characters of what is told of an archive: it chooses its names.
 LONGEST = 400
 
+#: Bytes of pyproject.toml, of which every few can make the parser set up a table.
+MAX_PYPROJECT = 512 << 10
+
+#: A key of so many parts that the parser takes too much time, or memory, for many of these.
+LONG_KEY = re.compile(
+    rb"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){20}""", re.ASCII
+)
+
+#: Characters of what is told of an archive: it chooses its names.
+LONGEST = 400
+
 #: Dots in one line of pyproject.toml: the parser takes quadratic time for a key of many parts.
 MAX_DOTS = 1000
 
@@ -164,8 +175,10 @@ def _pyproject(filename: str, content: bytes | None) -> dict[str, Any]:
 
 
 def _loads(content: bytes) -> dict[str, Any]:
-    if any(line.count(b".") > MAX_DOTS for line in content.split(b"\n")):
-        raise ValueError(f"a line has more than {MAX_DOTS:,} dots")
+    if len(content) > MAX_PYPROJECT:
+        raise ValueError(f"it has {len(content):,} bytes")
+    if LONG_KEY.search(content):
+        raise ValueError("a key of it has very many parts")
     return tomllib.loads(content.decode("utf-8"))
 
 

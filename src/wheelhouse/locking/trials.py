@@ -141,7 +141,7 @@ class Trials:
         operators = {each.operator for each in line.requirement.specifier}
         below = above = None
         if limits and operators.intersection(_LOWER):
-            below = self._solve(rest.and_asking(_limited(line, f"<={limits[0]}")))
+            below = self._solve(rest.and_asking(_limited(line, f"<={limits[0].public}")))
         if limits and operators.intersection(_UPPER):
             above = self._above(rest, line, limits[-1], finding)
         there = [each for each in (below, above) if each and line.name in each]
@@ -170,7 +170,7 @@ class Trials:
         likely = finding and self._first_likely(line, limit, finding)
         if likely and (found := self._solve(rest.and_asking(_limited(line, f"=={likely}")))):
             return found
-        highest = self._solve(rest.and_asking(_limited(line, f">={limit}")))
+        highest = self._solve(rest.and_asking(_limited(line, f">={limit.public}")))
         if highest is None or line.name not in highest:
             return None
         if self._stocks.of(line.name).above(limit)[:1] == [highest[line.name]]:
@@ -181,7 +181,7 @@ class Trials:
             else each
             for each in rest.asked
         )
-        between = _limited(line, f">={limit},<={highest[line.name]}")
+        between = _limited(line, f">={limit.public},<={highest[line.name].public}")
         fixed = Lines(asked=(*pinned, between), constraints=rest.constraints)
         return self._solve(fixed, lowest=True) or highest
 
@@ -270,4 +270,5 @@ def _named(line: Asked) -> str:
 
 
 def _limited(line: Asked, specifier: str) -> Asked:
+    """*line* with another *specifier*, in which only ``==`` may have a local version."""
     return asking(line, f"{_named(line)}{specifier}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from wheelhouse.durable import storage_errors
@@ -16,7 +16,7 @@ from wheelhouse.text import counted
 from wheelhouse.wording import listed, shown_path
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from wheelhouse.manifest import Manifest, WheelFacts
@@ -34,6 +34,7 @@ class Original:
 
     :ivar path: its file, which has another name in the store.
     :ivar place: who has it.
+    :ivar tool: whether it only serves other builds.
     :ivar seconds: how long it took, if that is known.
     :ivar same_inputs: whether it was built from what the lock and the images have now; in a
         wheelhouse of another machine it may not be.
@@ -44,6 +45,7 @@ class Original:
     sha256: str
     place: Literal["wheelhouse", "store"]
     same_inputs: bool = True
+    tool: bool = False
     seconds: float = 0.0
 
     def copied(self, folder: Path) -> Path:
@@ -96,6 +98,15 @@ class Originals:
             raise self._never_built(missing)
         return [(step, original) for step, original in found if original is not None]
 
+    def tools(self, steps: Sequence[Step]) -> list[tuple[Step, Original]]:
+        """The builds of build requirements that *steps* take, with what the store has of each.
+
+        In a wheelhouse of another machine they are not: those are left out.
+        """
+        tools = {each.key: each for each in _tools(steps)}
+        pairs = [(tool, self._in_store(tool)) for tool in tools.values()]
+        return [(tool, replace(found, tool=True)) for tool, found in pairs if found is not None]
+
     def _in_house(self, step: Step) -> Original | None:
         facts = self.house.get(step.package.name)
         if facts is None or facts.version != str(step.package.version):
@@ -134,6 +145,13 @@ class Originals:
 
 def _seconds(built: Built | None) -> float:
     return sum(built.facts["seconds"].values()) if built else 0.0
+
+
+def _tools(steps: Iterable[Step]) -> Iterator[Step]:
+    for step in steps:
+        if step.recipe is not None:
+            yield from _tools(step.recipe.built)
+            yield from step.recipe.built
 
 
 def _built(manifest: Manifest) -> dict[str, WheelFacts]:

@@ -80,7 +80,7 @@ class Rebuilt:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RebuiltTarget:
-    """What came of building a target's wheels again, in the lock's order."""
+    """What came of building a target's wheels again: first those that serve other builds."""
 
     target: str
     wheels: tuple[Rebuilt, ...]
@@ -107,7 +107,7 @@ def rebuild_target(
         names = wanted(planned)
         originals = Originals.of(run, planned)
         steps = [each for each in planned.plan.steps if each.recipe and each.package.name in names]
-        pairs = originals.pairs(steps)
+        pairs = [*originals.tools(steps), *originals.pairs(steps)]
         with phase(run, target, "wheels", total=len(pairs)):
             futures = [
                 run.scheduler.submit(
@@ -143,7 +143,7 @@ def _rebuild(
 def _compared(
     run: Run, target: Target, step: Step, original: Original, folder: Path, keep: Path | None
 ) -> Rebuilt:
-    package = str(step.package)
+    package = f"{step.package} (for builds)" if original.tool else str(step.package)
     try:
         made, otherwise = _made(run, target, step, folder)
         read_wheel(made.path, filename=made.path.name)

@@ -310,7 +310,7 @@ class _Reading:
 
     def _check_scripts(self, info: str) -> None:
         path = f"{info}/entry_points.txt"
-        data = self._text(path, self._limits.text) if path in self._entries else None
+        data = self._text(path, self._limits.scripts) if path in self._entries else None
         if data is not None:
             self._problems += script_problems(data)
 

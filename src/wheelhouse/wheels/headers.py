@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 
     from packaging.metadata import RawMetadata
 
-#: Bytes of the fields of one file, and their number; the text after them does not count.
-MAX_BYTES = 2 << 20
+#: Bytes of the fields of one file, those of one line, and the number of fields; the text after
+#: them does not count.
+MAX_BYTES = 1 << 20
+MAX_LINE = 1 << 16
 MAX_FIELDS = 4096
 
 _END = re.compile(rb"(?:\A|\r?\n)\r?\n")
@@ -48,6 +50,8 @@ def fields_of(data: bytes) -> bytes:
     head = data[: end.start()] if end else data
     if len(head) > MAX_BYTES:
         raise HeaderProblem(f"its fields have {len(head)} bytes; at most {MAX_BYTES} are read")
+    if len(max(head.split(b"\n"), key=len)) > MAX_LINE:
+        raise HeaderProblem(f"it has a line of more than {MAX_LINE} bytes")
     if sum(1 for _ in _FIELD.finditer(head)) > MAX_FIELDS:
         raise HeaderProblem(f"it has more than {MAX_FIELDS} fields")
     if _BARE_RETURN.search(head) or b"\0" in head:

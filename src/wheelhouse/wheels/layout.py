@@ -56,7 +56,8 @@ class ArchiveLimits:
     :ivar unpacked: bytes of all its files.
     :ivar ratio: unpacked bytes per packed byte; looked at above *ratio_from* unpacked bytes.
     :ivar record: bytes of RECORD.
-    :ivar text: bytes of each of its other files about itself.
+    :ivar text: bytes of METADATA, and of WHEEL.
+    :ivar scripts: bytes of entry_points.txt.
     :ivar elf_steps: what is looked at in all its ELF files; see :class:`wheels.elf.Steps`.
     """
 
@@ -66,7 +67,8 @@ class ArchiveLimits:
     ratio_from: int = 64 * MIB
     record: int = 32 * MIB
     text: int = 16 * MIB
-    elf_steps: int = 20_000_000
+    scripts: int = MIB
+    elf_steps: int = 4_000_000
 
 
 def file_name_problem(filename: str) -> str | None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 #: With the bytes of a digest of each.
 ALGORITHMS = {"sha256": 32, "sha384": 48, "sha512": 64}
 
+_LONGEST_LINE = 1 << 16
 _SIZE = re.compile(r"[0-9]{1,15}")
 
 
@@ -43,14 +44,16 @@ class Content:
 
 def parse_record(text: str, *, max_lines: int) -> tuple[dict[str, Line], list[str]]:
     """The lines of a RECORD by path, and what is wrong with it."""
+    if text.count("\n") > max_lines:
+        return {}, [f"RECORD has more than {max_lines} lines"]
+    if len(max(text.split("\n"), key=len)) > _LONGEST_LINE:
+        return {}, [f"RECORD has a line of more than {_LONGEST_LINE} characters"]
     lines: dict[str, Line] = {}
     problems: list[str] = []
     try:
         for row in csv.reader(io.StringIO(text, newline=""), strict=True):
             if not row:
                 continue
-            if len(lines) + len(problems) >= max_lines:
-                return {}, [f"RECORD has more than {max_lines} lines"]
             line = _line(row)
             if isinstance(line, str):
                 problems.append(f"RECORD, {row[0]!r}: {line}")

@@ -6,6 +6,7 @@ Guide.
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 _WHEEL_VERSION = re.compile(r"1\.\d{1,9}")
 _METADATA_VERSION = re.compile(r"[12]\.\d{1,9}")
 _PURELIB = {"true": True, "false": False}
+
+#: Tags of one wheel; the names of files have no room for more than some hundreds.
+_MOST_TAGS = 4096
 
 #: The older names of platforms that have a name by their glibc, too (PEP 600).
 _ALIASES = {
@@ -130,6 +134,8 @@ def _shown(values: list[str]) -> str:
 
 def _compare(lines: list[str], tags: frozenset[Tag]) -> tuple[bool, list[str]]:
     """Whether the file name's *tags* are those of WHEEL in a narrower form; else what is wrong."""
+    if sum(map(_number, lines)) > _MOST_TAGS:
+        return False, [f"WHEEL has more than {_MOST_TAGS} tags"]
     try:
         said = frozenset(tag for line in lines for tag in parse_tag(line))
     except ValueError as error:
@@ -139,6 +145,11 @@ def _compare(lines: list[str], tags: frozenset[Tag]) -> tuple[bool, list[str]]:
     if said and _is_narrowed(said, tags):
         return True, []
     return False, [f"WHEEL has the tags {_list_tags(said)}; its file name says {_list_tags(tags)}"]
+
+
+def _number(line: str) -> int:
+    """How many tags *line* stands for: three parts, of which each may have several."""
+    return math.prod(part.count(".") + 1 for part in line.split("-"))
 
 
 def _meant(tags: Iterable[Tag]) -> set[Tag]:

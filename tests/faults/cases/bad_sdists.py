@@ -7,9 +7,10 @@ import os
 import shutil
 import stat
 import tarfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from faults.badsdists import FILENAME, GOOD, STATED, TOP, bad_sdists, entry, gz
+from faults.badsdists import FILENAME, GOOD, STATED, TOP, bad_sdists, entry, gz, large_sdists
 from faults.case import Case
 from faults.world import refused
 from projects import LocalIndex, ProjectSdist, serving
@@ -19,7 +20,7 @@ from wheelhouse.errors import BuildError
 from wheelhouse.locking.sdist import read_sdist
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterable
 
     from faults.badsdists import BadSdist
     from faults.world import World
@@ -72,33 +73,36 @@ def _is_tame(folder: Path) -> bool:
     return True
 
 
-def _group(group: int, *, heavy: bool) -> Case:
+def _group(group: int) -> Case:
     def attempt(world: World) -> None:
-        outside, path, there = (world.root / name for name in ("outside", "sdist", "there"))
-        before = {each.name for each in world.root.iterdir()}
-        wrong = []
-        for bad in bad_sdists(str(outside)):
-            if bad.group != group or bad.heavy is not heavy:
-                continue
-            path.write_bytes(bad.content)
-            said = [reading(path, bad)]
-            if not bad.unpacks:
-                said.append(unpacking(path, there))
-            world.figures.judge(REFUSED, OURS, good=None not in said)
-            wrong += [(bad.name, each) for each in said if each is None or bad.words not in each]
-            left = {each.name for each in world.root.iterdir()} - before - {"sdist"}
-            world.figures.add("escaped files", len(left))
-            assert not left, (bad.name, left)
-        assert not wrong, wrong
+        _try(world, bad_sdists(group, str(world.root / "outside")))
 
-    few = ", many files" if heavy else ""
     return Case(
-        group=group,
-        name=f"sdists {GROUPS[group]}{few}",
-        attempt=attempt,
-        engine=False,
-        everyday=not heavy,
+        group=group, name=f"sdists {GROUPS[group]}", attempt=attempt, engine=False, everyday=True
     )
+
+
+def _try(world: World, sdists: Iterable[BadSdist], *, unpacks: bool = True) -> None:
+    path, there = world.root / "sdist", world.root / "there"
+    path.touch()
+    before = {each.name for each in world.root.iterdir()}
+    wrong = []
+    for bad in sdists:
+        path.write_bytes(bad.content)
+        said = [reading(path, bad)]
+        if unpacks and not bad.unpacks:
+            said.append(unpacking(path, there))
+        world.figures.judge(REFUSED, OURS, good=None not in said)
+        wrong += [(bad.name, each) for each in said if each is None or bad.words not in each]
+        left = {each.name for each in world.root.iterdir()} - before
+        world.figures.add("escaped files", len(left))
+        assert not left, (bad.name, left)
+    assert not wrong, wrong
+
+
+def _large(world: World) -> None:
+    """The host refuses them first, so the agent is not given them."""
+    _try(world, large_sdists(), unpacks=False)
 
 
 def _stripped(world: World) -> None:
@@ -109,7 +113,7 @@ def _stripped(world: World) -> None:
     ]
     path.write_bytes(gz(GOOD, *members))
     top = unpack(str(path), str(there))
-    modes = {name: stat.S_IMODE(os.lstat(f"{top}/{name}").st_mode) for name in os.listdir(top)}
+    modes = {each.name: stat.S_IMODE(each.lstat().st_mode) for each in Path(top).iterdir()}
     assert {modes[f"f{mode:o}"] for mode in (0o4755, 0o2755, 0o7777)} == {0o755}
     assert modes["f666"] == 0o644
 
@@ -173,8 +177,8 @@ def _broken_pyproject(world: World) -> None:
 
 
 CASES = [
-    *(_group(group, heavy=False) for group in GROUPS),
-    _group(2, heavy=True),
+    *map(_group, GROUPS),
+    Case(group=2, name="sdists of too many files", attempt=_large, engine=False),
     Case(group=1, name="setuid is stripped", attempt=_stripped, engine=False, everyday=True),
     Case(
         group=1,

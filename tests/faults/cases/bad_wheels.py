@@ -6,6 +6,7 @@ import random
 import zipfile
 from typing import TYPE_CHECKING
 
+from faults import competitors
 from faults.badwheels import CODE, FILENAME, GOOD, families, flipped, plain, recorded
 from faults.case import Case
 from faults.world import refused, succeeded
@@ -107,6 +108,15 @@ def _at_every_start(world: World) -> None:
     assert "demo.pth" not in told.said
 
 
+def _others(world: World) -> None:
+    """What other tools do with them: only a figure."""
+    folder = world.root / "others"
+    folder.mkdir()
+    for who, refusals in competitors.judge(folder).items():
+        for good in refusals:
+            world.figures.judge(REFUSED, who, good=good)
+
+
 CASES = [
     *map(_family, families()),
     Case(
@@ -123,6 +133,7 @@ CASES = [
         engine=False,
         everyday=True,
     ),
+    Case(group=5, name="bad wheels in other tools", attempt=_others, engine=False, index=True),
     Case(group=5, name="a bad wheel on the index", attempt=_on_the_index, everyday=True),
     Case(group=5, name="a .pth is told, unless allowed", attempt=_at_every_start),
 ]

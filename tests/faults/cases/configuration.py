@@ -36,7 +36,6 @@ FAULTS = {
     'system = "x"': "packages.demo.system: must be a list, not a string",
     'env = ["A"]': "packages.demo.env: must be a table, not a list",
     'allow-pure = "yes"': "packages.demo.allow-pure: must be true or false, not a string",
-    'builder = "cibuild"': 'did you mean "cibuildwheel"?',
     "config-setings = {}": 'unknown key; did you mean "config-settings"?',
     '[packages."no name!"]': "is not a valid name of a Python package",
     'source = "any"': None,

@@ -271,5 +271,5 @@ CASES = [
         engine=False,
         everyday=True,
     ),
-    Case(group=26, name="mutations of each kind of file", attempt=_mutations(1000), engine=False),
+    Case(group=26, name="mutations of each kind of file", attempt=_mutations(300), engine=False),
 ]

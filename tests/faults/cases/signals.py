@@ -20,7 +20,7 @@ from wheelhouse.store import Store
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from faults.world import Finished, World
+    from faults.world import World
 
 #: Seconds from a signal to the end of the command.
 LIMIT = 10.0
@@ -55,8 +55,7 @@ def _stop(
     process: subprocess.Popen[str],
     *numbers: int,
     to_all: bool = False,
-    expected: int | None = None,
-) -> Finished:
+) -> None:
     """Send *process* the signals, which must end it as they should."""
     began = time.monotonic()
     for number in numbers:
@@ -65,13 +64,12 @@ def _stop(
     done = world.ended(process, timeout=4 * LIMIT)
     seconds = time.monotonic() - began
     world.figures.sample(SECONDS, seconds)
-    wanted = 128 + numbers[-1] if expected is None else expected
+    wanted = 128 + numbers[-1]
     assert done.status == wanted, f"exit status {done.status}, not {wanted}: {done.said}"
     assert seconds < LIMIT, f"it took {seconds:.1f} s: {done.said}"
     assert "error[interrupted]" in done.said, done.said
     left = [*world.store.glob("tmp/*"), *world.dist.glob(".*"), *world.project.glob(".*")]
     assert not left, f"left behind: {left}"
-    return done
 
 
 # -- at any moment -------------------------------------------------------------------------------
@@ -98,7 +96,7 @@ def _one(world: World, moments: random.Random, *, to_all: bool) -> None:
     except subprocess.TimeoutExpired:
         _stop(world, process, moments.choice(signals), to_all=to_all)
         return
-    world.ended(process)
+    succeeded(world.ended(process))
     world.replaces = True  # it was faster
 
 
@@ -198,16 +196,18 @@ def _held(world: World, pattern: str) -> Iterator[None]:
         yield
 
 
-def _in(name: str, attempt: Callable[..., None], *details: object) -> Case:
-    return Case(group=18, name=name, attempt=lambda world: attempt(world, *details))
+def _in(name: str, attempt: Callable[..., None], *details: object, everyday: bool = False) -> Case:
+    return Case(
+        group=18, name=name, attempt=lambda world: attempt(world, *details), everyday=everyday
+    )
 
 
 CASES = [
     _in(f"{TRIES} signals at random moments of a build", _at_any_moment),
-    _in("Ctrl-C in the middle of a build", _in_a_build, signal.SIGINT),
+    _in("Ctrl-C in the middle of a build", _in_a_build, signal.SIGINT, everyday=True),
     _in("Ctrl-C twice in the middle of a build", _in_a_build, signal.SIGINT, signal.SIGINT),
-    _in("TERM in the middle of a build", _in_a_build, signal.SIGTERM),
-    _in("HUP in the middle of a build", _in_a_build, signal.SIGHUP),
+    _in("TERM in the middle of a build", _in_a_build, signal.SIGTERM, everyday=True),
+    _in("HUP in the middle of a build", _in_a_build, signal.SIGHUP, everyday=True),
     _in("Ctrl-C while a download hangs", _while_a_file_hangs, Answer(hang=HANG)),
     _in("Ctrl-C while a download drips", _while_a_file_hangs, Answer(body=bytes(99), pause=1)),
     _in("Ctrl-C while a page hangs, of a build", _while_a_page_hangs, "build", "--plain"),
