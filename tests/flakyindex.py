@@ -147,7 +147,9 @@ class _Handler(BaseHTTPRequestHandler):
             else:
                 self._answer(answer)
 
-    do_CONNECT = do_GET  # as a proxy is asked
+    def do_CONNECT(self) -> None:
+        """As a proxy is asked."""
+        self.do_GET()
 
     def _answer(self, answer: Answer) -> None:
         body, status, extra = answer.body, answer.status, dict(answer.headers)

@@ -340,7 +340,8 @@ NAMES: dict[str, bytes] = {
 
 def _names(outside: str) -> Iterator[BadWheel]:
     def bad(name: str, content: bytes) -> BadWheel:
-        return BadWheel(family="names", name=name, content=content)
+        deep = name == "a thousand folders"  # which not even every tool can remove
+        return BadWheel(family="names", name=name, content=content, heavy=deep)
 
     for name, raw in NAMES.items():
         yield bad(name, _extra(raw))

@@ -146,7 +146,7 @@ def test_the_most_alike_of_the_last_builds_is_found(tmp_path: Path) -> None:
 
     def found(version: Version, place: Any) -> str | None:
         last = last_build(store, NAME, version, place)
-        return last and last.key[:1]
+        return last.key[:1] if last else None
 
     assert found(one, here) is None
     for letter, version, place in (("a", one, here), ("b", two, here), ("c", one, there)):

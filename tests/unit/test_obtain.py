@@ -155,7 +155,7 @@ def test_what_has_no_room_is_not_begun(tmp_path: Path) -> None:
     shop = Shop(tmp_path, PURE, members())
     step = shop.step()
     huge = replace(step, action="fetch", file=replace(step.file, sha256="9" * 64, size=1 << 60))
-    with pytest.raises(StorageError, match="the disk is full: .* are to come"):
+    with pytest.raises(StorageError, match=r"the disk is full: .* are to come"):
         shop.obtain(huge)
     assert shop.outcomes == []
 

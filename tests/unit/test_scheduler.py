@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from wheelhouse.errors import BuildError, InterruptedRunError
-from wheelhouse.scheduler import NotStartedError, Scheduler
+from wheelhouse.errors import BuildError, InternalError, InterruptedRunError, SeveralErrors
+from wheelhouse.scheduler import NotStartedError, Scheduler, gather
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -130,6 +130,23 @@ def test_a_failure_stops_only_what_depends_on_it_and_says_why() -> None:
             assert isinstance(error, NotStartedError)
             assert isinstance(error.cause, BuildError)  # the root, not the link between
             assert str(error) == "broken"
+
+
+def test_what_nobody_foresaw_is_one_failure_among_others() -> None:
+    def unforeseen() -> None:
+        raise KeyError("x")
+
+    def foreseen() -> None:
+        raise BuildError("b")
+
+    with Scheduler(containers=1) as scheduler:
+        futures = [scheduler.submit("containers", each) for each in (unforeseen, foreseen)]
+        with pytest.raises(SeveralErrors) as told:
+            gather(futures)
+    first, second = told.value.errors
+    assert isinstance(first, InternalError)
+    assert "(KeyError: 'x')" in first.message
+    assert isinstance(second, BuildError)
 
 
 def test_a_cancelled_task_counts_as_failed() -> None:

@@ -132,6 +132,24 @@ def test_a_built_wheel_is_too_new_for_one_reason_and_has_a_way_out() -> None:
     assert {each.rule for each in findings(built)} == {"tags", "symbol-version"}
 
 
+@pytest.mark.parametrize(
+    ("member", "level", "told"),
+    [
+        (FAST, 3, True),
+        (FAST, 2, False),
+        ("demo.libs/glibc-hwcaps/x86-64-v3/libfast.so.1", 3, False),
+    ],
+)
+def test_a_cpu_that_not_all_have(member: str, level: int, told: bool) -> None:
+    found = [
+        each
+        for each in findings(wheel(binaries=(binary(member, cpu_level=level),)))
+        if each.rule == "cpu-level"
+    ]
+    assert bool(found) == told
+    assert all("x86-64-v3" in each.message and each.hint for each in found)
+
+
 def test_versions_of_a_library_that_comes_along_are_its_own() -> None:
     runtime = binary("demo.libs/libstdc++.so.6", soname="libstdc++.so.6")
     user = binary(needed=("libstdc++.so.6",), versions=(("libstdc++.so.6", "GLIBCXX_3.4.99"),))

@@ -51,6 +51,8 @@ def supervise() -> None:
             os.dup2(nothing.fileno(), 0)
         return
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # which process 1 of a container does not feel
+    if os.getpid() != 1:
+        signal.signal(signal.SIGTERM, lambda *_: _end(128 + signal.SIGTERM))
     threading.Thread(target=_watch_input, daemon=True).start()
     _end(_bury_until(worker, before))
 

@@ -80,7 +80,7 @@ def _check_known(plans: Sequence[Planned], names: Sequence[NormalizedName]) -> N
         [
             ConfigError(
                 f"nothing is done for {name} in {targets}{did_you_mean(name, sorted(known))}",
-                hint="`wheelhouse plan` lists the packages; `wheelhouse why` tells who asks for one",
+                hint="`wheelhouse plan` lists what there is",
             )
             for name in names
             if name not in known

@@ -62,10 +62,22 @@ def unwatch() -> None:
     """From now on, signals end this process at once: there is nothing to be put in order."""
 
     def leave(number: int, frame: FrameType | None) -> None:
-        os._exit(128 + number)
+        os._exit(told(Stopped(number)))
 
     for number in _heeded():
         signal.signal(number, leave)
+
+
+def told(error: KeyboardInterrupt) -> int:
+    """Tell, where nothing else can do so yet or any more, what has ended the command; its status.
+
+    :param error: what a signal has raised.
+    """
+    number = number_of(error)
+    text = f"error[interrupted]: stopped by {signal.Signals(number).name}\n"
+    with suppress(OSError):
+        os.write(2, text.encode() + b"  hint: run the command again\n")
+    return 128 + number
 
 
 def _heeded() -> list[signal.Signals]:

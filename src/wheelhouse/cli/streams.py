@@ -20,12 +20,24 @@ _STDOUT = "standard output"
 _STREAMS = {"stdin": "r", "stdout": "w", "stderr": "w"}
 
 
-class _Named(io.FileIO):
+class _Named(io.RawIOBase):
     """Standard output, the errors of which say that they are its own."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._file = io.FileIO(descriptor, "w", closefd=False)
+
+    def fileno(self) -> int:
+        return self._file.fileno()
+
+    def isatty(self) -> bool:
+        return self._file.isatty()
+
+    def writable(self) -> bool:
+        return True
 
     def write(self, data: ReadableBuffer, /) -> int | None:
         try:
-            return super().write(data)
+            return self._file.write(data)
         except OSError as error:
             raise OSError(error.errno, error.strerror, _STDOUT) from error
 
@@ -44,7 +56,7 @@ def open_streams() -> None:
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(descriptor, mode, closefd=False))
     sys.stdout = io.TextIOWrapper(
-        io.BufferedWriter(_Named(sys.stdout.fileno(), "w", closefd=False)),
+        io.BufferedWriter(_Named(sys.stdout.fileno())),
         encoding=sys.stdout.encoding,
         errors=sys.stdout.errors,
         line_buffering=sys.stdout.isatty(),
@@ -53,7 +65,7 @@ def open_streams() -> None:
 
 def is_of_stdout(error: OSError) -> bool:
     """Whether *error* came of writing to standard output."""
-    return error.filename == _STDOUT
+    return bool(error.filename == _STDOUT)
 
 
 def give_up_streams() -> None:

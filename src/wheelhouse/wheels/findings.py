@@ -24,6 +24,7 @@ Rule = Literal[
     "extension-abi",
     "machine",
     "symbol-version",
+    "cpu-level",
     "missing-library",
     "libpython",
     "driver",
@@ -36,7 +37,9 @@ Rule = Literal[
 
 #: What a tag promises: Python, ABI, architecture and libc. A wheel that breaks one of these is of
 #: no use to the target, whatever else the house has; another file of its project may be.
-TAG_RULES: frozenset[Rule] = frozenset({"tags", "extension-abi", "machine", "symbol-version"})
+TAG_RULES: frozenset[Rule] = frozenset(
+    {"tags", "extension-abi", "machine", "symbol-version", "cpu-level"}
+)
 
 _SHOWN_ERRORS = 20
 

@@ -152,7 +152,7 @@ def _password_in_the_address(world: World) -> None:
     """It is sent to its index, and is in no file, message or lock."""
     world.own_store()
     with FlakyIndex() as index:
-        path = offer_with_metadata(index, Answer(status=404))
+        offer_with_metadata(index, Answer(status=404))
         url = index.url("/simple", user=f"me:{TOKEN}")
         world.configure(f"--index-url {url}\ndemo\n")
         succeeded(world.run("lock", "--plain"))
@@ -208,6 +208,5 @@ CASES = [
         group=12,
         name="a password in the address of an index",
         attempt=_password_in_the_address,
-        everyday=True,
     ),
 ]

@@ -20,6 +20,26 @@ if TYPE_CHECKING:
 NONE = ("evil 1.0 cannot be built", "wants the network", "builds have none")
 
 #: What a build does, and what of it is told.
+URLLIB = "import urllib.request; urllib.request.urlopen('http://%s/' % {!r}, timeout=2)"
+
+GETENT = """
+    import subprocess
+    if subprocess.run(["getent", "hosts", "tools.example.com"]).returncode:
+        sys.exit("could not get the tools")
+"""
+
+DATAGRAM = """
+    import socket
+    socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"x", ("203.0.113.9", 9))
+"""
+
+PIP = """
+    import subprocess
+    subprocess.check_call([sys.executable, "-m", "ensurepip"], stdout=subprocess.DEVNULL)
+    url = "https://files.example.org/x-1.0.tar.gz"
+    subprocess.check_call([sys.executable, "-m", "pip", "download", "--retries", "0", url])
+"""
+
 WISHES = {
     "a name, by its resolver": (
         "import socket; socket.getaddrinfo('updates.example.com', 443)",
@@ -29,34 +49,14 @@ WISHES = {
         "import socket; socket.create_connection(tuple(['198.51.100.7', 8443]), timeout=2)",
         "198.51.100.7:8443",
     ),
-    "the cloud's metadata": (
-        "import urllib.request; where = '169.254.169.254'\n"
-        "urllib.request.urlopen('http://%s/latest/meta-data/' % where, timeout=2)",
-        "169.254.169.254:80",
-    ),
+    "the cloud's metadata": (URLLIB.format("169.254.169.254"), "169.254.169.254:80"),
     "the cloud's metadata by name": (
-        "import urllib.request\n"
-        "urllib.request.urlopen('http://metadata.google.internal/', timeout=2)",
+        URLLIB.format("metadata.google.internal"),
         "metadata.google.internal",
     ),
-    "a name, by a program that does not say it": (
-        "import subprocess\n"
-        "if subprocess.run(['getent', 'hosts', 'tools.example.com']).returncode:\n"
-        "    sys.exit('could not get the tools')",
-        "tools.example.com",
-    ),
-    "a datagram to a stranger": (
-        "import socket\n"
-        "socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'x', ('203.0.113.9', 9))",
-        "203.0.113.9:9",
-    ),
-    "packages, by pip": (
-        "import subprocess, sys\n"
-        "subprocess.check_call([sys.executable, '-m', 'ensurepip'], stdout=subprocess.DEVNULL)\n"
-        "subprocess.check_call([sys.executable, '-m', 'pip', 'download', '--retries', '0',"
-        " 'https://files.example.org/x-1.0.tar.gz'])",
-        "files.example.org",
-    ),
+    "a name, by a program that does not say it": (GETENT, "tools.example.com"),
+    "to send a datagram to a stranger": (DATAGRAM, "203.0.113.9:9"),
+    "packages, by pip": (PIP, "files.example.org"),
 }
 
 
