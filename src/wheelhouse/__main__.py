@@ -8,15 +8,19 @@ import sys
 
 def main() -> None:
     """Run the command line and exit with its status."""
+    _own_modules_first()
+    from wheelhouse.cli.interrupts import told, unwatch, watch  # noqa: TID251
+
+    watch()
     try:
-        _own_modules_first()
         from wheelhouse.cli.app import run  # noqa: TID251  (this is the command line's entrance)
         from wheelhouse.cli.streams import open_streams  # noqa: TID251
 
         open_streams()
         status = run(sys.argv[1:])
-    except KeyboardInterrupt:  # before there was anything to stop
-        status = 130
+    except KeyboardInterrupt as error:  # before there was anything to stop
+        status = told(error)
+    unwatch()
     sys.exit(status)
 
 

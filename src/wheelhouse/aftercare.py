@@ -25,6 +25,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+#: How a companion begins: with this package, and with nothing that lies about.
+BEGINNING = """
+import sys
+sys.path.append(sys.argv[1])
+from wheelhouse.aftercare import main
+main(sys.argv[2:])
+"""
+
 #: What a run that ends in good order says.
 GOOD = b"."
 
@@ -54,7 +62,8 @@ def companion(engine: str, store: Path, output: Path, project: Path) -> Iterator
 
 def _started(*arguments: str) -> subprocess.Popen[bytes] | None:
     """None where none can be started: it is no part of the work."""
-    command = [sys.executable, "-P", "-m", __name__, str(os.getpid()), *arguments]
+    folder = str(Path(__file__).parents[1])
+    command = [sys.executable, "-I", "-c", BEGINNING, folder, str(os.getpid()), *arguments]
     with contextlib.suppress(OSError):
         return subprocess.Popen(
             command,
@@ -112,7 +121,3 @@ def _end_processes(folders: Path) -> None:
         with contextlib.suppress(OSError):  # it has ended, or is another user's
             if str((process / "cwd").readlink()).startswith(str(folders)):
                 os.kill(int(process.name), signal.SIGKILL)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

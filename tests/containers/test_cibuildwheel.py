@@ -12,8 +12,8 @@ import pytest
 from conftest import wait_for
 
 from projects import LocalIndex, ProjectSdist, write_project
-from wheelhouse.engine.docker_connect import connect
 from wheelhouse.engine.docker_command import LABEL as COMMAND
+from wheelhouse.engine.docker_connect import connect
 
 if TYPE_CHECKING:
     from conftest import Workplace

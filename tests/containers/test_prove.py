@@ -84,12 +84,11 @@ def prove_packages(
     )
     return prove(
         make_house(tmp_path, packages, debian12()),
-        engine,
+        Attempts(engine, SilentReporter(), cancellation or Cancellation()),
         images,
         limits=limits or Limits(memory=1024 * MIB, deadline=300),
         skip_imports=skip or {},
         listener=log or Log(),
-        cancellation=cancellation or Cancellation(),
     )
 
 
@@ -444,12 +443,11 @@ def test_a_wheel_that_was_changed(engine: Engine, tmp_path: Path) -> None:
     with pytest.raises(ProofError, match="is changed: wheels/demo"):
         prove(
             house,
-            engine,
+            Attempts(engine, SilentReporter(), Cancellation()),
             images,
             limits=Limits(),
             skip_imports={},
             listener=Log(),
-            cancellation=Cancellation(),
         )
 
 

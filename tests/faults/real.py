@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.workloads import WORKLOADS
 from packaging.utils import canonicalize_name, parse_sdist_filename, parse_wheel_filename
 from packaging.version import Version
 
-from bench.workloads import WORKLOADS
 from wheelfactory import cpython311
 from wheelhouse.agent.errors import JobError
 from wheelhouse.agent.sources import unpack

@@ -110,9 +110,11 @@ def test_a_signal_while_there_is_no_run(number: int, when: str) -> None:
     try:
         signal.raise_signal({number:d})
     except KeyboardInterrupt as error:
-        sys.exit(128 + interrupts.number_of(error))
+        sys.exit(interrupts.told(error))
     """
-    assert status_of(code) == 128 + number
+    name = signal.Signals(number).name
+    told = f"error[interrupted]: stopped by {name}\n  hint: run the command again\n"
+    assert status_of(code, told) == 128 + number
 
 
 @pytest.mark.parametrize("what", ["watch()", "unwatch()", "stoppable(cancellation).__enter__()"])

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from fakeengine import RESULT, FakeContainer, FakeEngine, file_frame, frame
 
-from wheelhouse.agent.init import CONTAINER_FULL, MACHINE_FULL
+from wheelhouse.agent.init import ABANDONED, CONTAINER_FULL, MACHINE_FULL
 from wheelhouse.engine import ContainerSpec, Exit, Limits
 from wheelhouse.engine.cancellation import Cancellation
 from wheelhouse.engine.frames import FrameReader, JobDiedError, ProtocolError
@@ -387,6 +387,7 @@ def test_who_forks_without_end_is_late_for_that(tmp_path: Path) -> None:
         (Exit(status=137), "killed", "status 137"),
         (Exit(status=0), "killed", "status 0"),
         (Exit(status=None), "engine", "engine stopped"),
+        (Exit(status=ABANDONED), "engine", "engine stopped"),
     ],
 )
 def test_without_an_answer_the_end_is_explained(

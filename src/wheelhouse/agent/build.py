@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import subprocess
 import sys
 import time
@@ -107,7 +108,8 @@ def only_wheel(folder: str, who: str) -> str:
     if len(names) != 1:
         raise JobError("build", f"{who} left {len(names)} wheels instead of one")
     path = os.path.join(folder, names[0])
-    if os.path.islink(path) or not os.path.isfile(path):
+    mode = os.lstat(path).st_mode
+    if not stat.S_ISREG(mode) or mode & (stat.S_ISUID | stat.S_ISGID):
         raise JobError("build", f"{who} left {names[0]}, which is no regular file")
     return path
 

@@ -25,9 +25,10 @@ PR_SET_DUMPABLE = 4
 PR_SET_CHILD_SUBREAPER = 36
 
 #: Exit statuses of a container whose worker was killed for want of memory: of its own, or of the
-#: machine's. Nothing else that ends a worker has them.
+#: machine's; and of one whose other end is gone. Nothing else that ends a worker has them.
 CONTAINER_FULL = 201
 MACHINE_FULL = 202
+ABANDONED = 203
 
 BLOCK = 1 << 20
 
@@ -68,7 +69,7 @@ def _watch_input() -> None:
     with contextlib.suppress(OSError, ValueError):
         while sys.stdin.buffer.read(BLOCK):
             pass
-    _end(0)
+    _end(ABANDONED)
 
 
 def _bury_until(worker: int, before: Counters) -> int:

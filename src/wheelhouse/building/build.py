@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from wheelhouse.agent.strictzip import ZipProblem
 from wheelhouse.building import cibuildwheel
 from wheelhouse.building.diagnosis import diagnose
 from wheelhouse.building.durations import Pace
 from wheelhouse.building.failed import FailedBuildError
 from wheelhouse.building.history import BUILD, remember_build
+from wheelhouse.building.leftout import left_out
 from wheelhouse.building.recipe import Files, Supply
-from wheelhouse.building.runner import Failure, Made
+from wheelhouse.building.runner import Failure, Made, tail
 from wheelhouse.errors import BuildError
 from wheelhouse.plan import Built
 from wheelhouse.sources.location import shown
+from wheelhouse.wheels.peek import peek
 from wheelhouse.wheels.policy import repair_policy
 from wheelhouse.wheels.sboms import grafted, read_sboms
 
@@ -204,6 +207,8 @@ def in_container(
             log=log,
         )
     (path,) = reply.files.values()
+    if not step.may_be_pure:
+        _check_extensions(path, log)
     return Made(
         path=path,
         repaired=reply.message.get("repaired") is True,
@@ -211,6 +216,20 @@ def in_container(
         log=log,
         varied=_names(reply.message.get("varied")),
     )
+
+
+def _check_extensions(wheel: Path, log: Path) -> None:
+    """Raise Failure if the build has begun an extension that *wheel* does not have."""
+    try:
+        with peek(wheel) as archive:
+            files = list(archive.members)
+    except (ZipProblem, OSError):
+        return  # the check that follows will tell what is wrong with it
+    with log.open("rb") as lines:
+        lost = left_out(lines, files)
+    if lost:
+        told = f"its C extension was left out, although the build succeeded ({', '.join(lost[:3])})"
+        raise Failure("extension", told, log, tail(log))
 
 
 def _seconds(told: object) -> dict[str, float]:

@@ -194,13 +194,14 @@ class _Watch:
     def _failure(self, command: EngineCommand, log: Path) -> Failure:
         text = tail(log)
         if self._why == "output":
-            return Failure("output", "it is larger than [limits] result allows", log, text)
+            return Failure("output", "it has more than the limit", log, text)
         if self._why:
-            return Failure(self._why, "did not end in time", log, text)
+            told = f"did not end within {self._runner.limits.deadline:.0f} s"
+            return Failure(self._why, told, log, text)
         if any(each in text for each in PURE):
             return Failure("pure", "cibuildwheel refuses it", log, text)
         if command.out_of_memory():
-            return Failure("memory", "the kernel ended a process for want of memory", log, text)
+            return Failure("memory", "ran out of memory", log, text)
         with log.open(encoding="utf-8", errors="replace") as lines:
             where = failed_step(lines)
         if wants_network(text) and not self._order.network:

@@ -6,7 +6,13 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from wheelhouse.building.answers import against_fix, env_fix, requires_fix, system_fix
+from wheelhouse.building.answers import (
+    against_fix,
+    env_fix,
+    limits_fix,
+    requires_fix,
+    system_fix,
+)
 from wheelhouse.building.guesses import guesses
 from wheelhouse.building.limitations import LIMITS, of_disk, of_network
 from wheelhouse.building.symptomage import AGE
@@ -19,6 +25,7 @@ from wheelhouse.building.symptoms import Diagnosis, Log, quoted, read
 from wheelhouse.building.symptomsystem import SYSTEM
 from wheelhouse.building.symptomtools import TOOLS
 from wheelhouse.missing import Missing
+from wheelhouse.text import exact_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,10 +86,14 @@ def _unknown(failure: Failure, package: str) -> Diagnosis:
 
 
 def _output(failure: Failure, package: str, limits: Limits) -> Diagnosis:
+    large = "more than the limit" in failure.message
     return Diagnosis(
         kind="result-refused",
         cause=f"its result was refused: {failure.message}",
-        hint="read the log",
+        hint="raise `result` under [limits] in wheelhouse.toml, if that is as it should be"
+        if large
+        else "read the log",
+        fix=limits_fix("result", f'"{exact_size(2 * limits.result)}"') if large else None,
     )
 
 

@@ -144,11 +144,17 @@ class DockerImages:
 
     def pull(self, reference: str, platform: str, on_line: Callable[[str], None]) -> Image:
         """See :class:`wheelhouse.imagestore.ImageStore`."""
-        with _told():
-            # Without a tag the SDK would ask for every tag of the repository.
-            tag = None if "@" in reference or ":" in reference.rpartition("/")[2] else "latest"
-            events = self._api.pull(reference, tag, platform=platform, stream=True, decode=True)
-            _events(events, on_line)
+        try:
+            with _told():
+                # Without a tag the SDK would ask for every tag of the repository.
+                tag = None if "@" in reference or ":" in reference.rpartition("/")[2] else "latest"
+                events = self._api.pull(reference, tag, platform=platform, stream=True, decode=True)
+                _events(events, on_line)
+        except ImageError as error:
+            if other := self._other_platform(reference):
+                told = f"{reference} is here, but for {other} instead of {platform}"
+                raise ImageError(f"{told}; {error.message}") from error
+            raise
         image = self.find(reference, platform)
         if image is None:
             raise ImageError(f"The registry has no {platform} image for {reference}")
@@ -210,6 +216,14 @@ class DockerImages:
             if not response.ok:
                 raise ImageError(f"The engine refused the image: {response.text.strip()}")
             _events(map(json.loads, response.text.splitlines()), lambda _: None)
+
+    def _other_platform(self, name: str) -> str | None:
+        """The platform of the image called *name*; None if there is none."""
+        try:
+            data = self._inspect(name)
+        except (DockerException, requests.exceptions.RequestException):
+            return None
+        return f"{data['Os']}/{data['Architecture']}"
 
     def _inspect(self, name: str) -> dict[str, Any]:
         data: dict[str, Any] = self._api.inspect_image(name)  # type: ignore[no-untyped-call]

@@ -110,7 +110,9 @@ class FrameReader:
         if not _is_file_name(name) or name in self.files:
             raise ProtocolError(f"it sent a file by the name {name[:300]!r}")
         if size > self.max_bytes:
-            raise JobDiedError("output", f"{name} has {size:,} bytes, more than the limit")
+            raise JobDiedError(
+                "output", f"{name} has {size:,} bytes, more than the limit of {self.max_bytes:,}"
+            )
         if self.folder is None:
             raise ProtocolError(f"it sent the file {name}, which nobody asked for")
         self.max_bytes -= size

@@ -275,8 +275,13 @@ class LocalContainer:
         return Exit(status=ended.si_status if exited else -ended.si_status)
 
     def kill(self) -> None:
-        """End it, which ends all it ever started; kill its process group if it does not obey."""
-        if not self._killed.is_set():
+        """Kill its process group; with namespaces, all it ever started.
+
+        Without, its first process ends the rest, for which it has some time.
+        """
+        if self._engine.isolation:
+            self._signal(os.killpg, signal.SIGKILL)
+        elif not self._killed.is_set():
             self._signal(os.kill, signal.SIGTERM)
             last = threading.Timer(OBEDIENCE, self._signal, (os.killpg, signal.SIGKILL))
             last.daemon = True

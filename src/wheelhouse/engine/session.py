@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from wheelhouse.agent.init import CONTAINER_FULL, MACHINE_FULL
+from wheelhouse.agent.init import ABANDONED, CONTAINER_FULL, MACHINE_FULL
 from wheelhouse.engine import Container, ContainerSpec, Engine, Exit
 from wheelhouse.engine.capping import Capped
 from wheelhouse.engine.frames import FrameReader, JobDiedError
@@ -200,7 +200,7 @@ class _Session:
             cause: DeathCause = "crowded" if self.crowded else "deadline"
             told = f"did not end within {self.limits.deadline:.0f} s"
             return JobDiedError(cause, told, tuple(self.wanted))
-        if ending.status is None:
+        if ending.status in {None, ABANDONED}:  # neither the job nor anybody here has ended it
             return JobDiedError("engine", "the container engine stopped while it ran")
         if ending.out_of_memory or ending.status == CONTAINER_FULL:
             return JobDiedError("memory", "ran out of memory")

@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import lzma
-import zipfile
-import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from wheelhouse.agent.strictzip import ZipProblem
 from wheelhouse.text import sanitize
+from wheelhouse.wheels.peek import peek
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,12 +30,6 @@ MOST, LARGEST = 32, 4 << 20
 
 #: The longest name, version or address that is taken over from one, and how many parts are.
 LONGEST, PARTS = 1000, 10_000
-
-#: What `zipfile` raises for a file that is none, or a broken one.
-UNREADABLE = (
-    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError),
-    *(EOFError, OSError, RuntimeError, ValueError),
-)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,17 +65,16 @@ class Sbom:
 def read_sboms(wheel: Path) -> tuple[Sbom, ...]:
     """The lists in the file *wheel*, by their names. None of what is no wheel."""
     try:
-        with zipfile.ZipFile(wheel) as archive:
-            members = [
-                info
-                for info in archive.infolist()
-                if FOLDER in info.filename
-                and info.filename.count("/") == FOLDER.count("/")
-                and 0 < info.file_size <= LARGEST
+        with peek(wheel) as archive:
+            names = [
+                name
+                for name, entry in archive.members.items()
+                if FOLDER in name
+                and name.count("/") == FOLDER.count("/")
+                and 0 < entry.size <= LARGEST
             ]
-            members.sort(key=lambda info: info.filename)
-            return tuple(_sbom(info.filename, archive.read(info)) for info in members[:MOST])
-    except UNREADABLE:
+            return tuple(_sbom(name, archive.read(name, LARGEST)) for name in sorted(names)[:MOST])
+    except (ZipProblem, OSError):
         return ()
 
 

@@ -148,7 +148,7 @@ def _on_the_index(world: World) -> None:
 
 def _unknown_backend(world: World) -> None:
     for backend, words in {
-        "no_such_backend": "No module named 'no_such_backend'",
+        "no_such_backend": "Cannot find module 'no_such_backend'",
         "module:no_such_object": "no_such_object",
     }.items():
         text = f'[build-system]\nrequires = []\nbuild-backend = "{backend}"\nbackend-path = ["."]\n'
@@ -156,7 +156,7 @@ def _unknown_backend(world: World) -> None:
             index.add(ProjectSdist(name="evil", files={"pyproject.toml": text}))
             world.configure("evil==1.0\n", index=index.url)
             done = world.build()
-        refused(done, 4, "its build backend cannot be imported", words)
+        refused(done, 4, "its build backend ", words)
 
 
 def _no_pkg_info(world: World) -> None:

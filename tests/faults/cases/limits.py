@@ -248,9 +248,10 @@ CASES = [
         for place in ("/build/tmp/big", "/tmp/big")
     ),
     _case(
-        *(15, "sends a sparse wheel of 10 TB"),
-        after("os.truncate(directory + '/' + filename, 10 << 40)"),
-        *('result = "1MiB"', "more than the limit"),
+        *(15, "sends a wheel that is larger than its limit"),
+        after("os.truncate(directory + '/' + filename, 2 << 20)"),
+        *('result = "1MiB"', "has 2,097,152 bytes, more than the limit of 1,048,576"),
+        *("raise `result` under [limits]", 'result = "2MiB"'),
     ),
     _case(
         *(15, "prints 300 MB", FLOOD, 'output = "1MiB"', "the real cause"),

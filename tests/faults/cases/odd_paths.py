@@ -46,7 +46,8 @@ def _works(world: World, name: str) -> None:
     """The folder of the project, the store, the output and the requirements are called *name*."""
     world.project = world.root / name
     world.store = world.root / f"{name} store"
-    settings = f"output = {json.dumps(name)}\nrequirements = [{json.dumps(f'{name}.txt')}]\n"
+    output, file = (json.dumps(each, ensure_ascii=False) for each in (name, f"{name}.txt"))
+    settings = f"output = {output}\nrequirements = [{file}]\n"
     with serving(LocalIndex()) as index:
         index.add(ProjectSdist(name="alpha", native=True))
         _configure(world, settings, {f"{name}.txt": "alpha\n"}, index=index.url)

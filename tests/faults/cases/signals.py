@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faults.case import Case
@@ -72,6 +73,14 @@ def _stop(
     assert not left, f"left behind: {left}"
 
 
+def _until(world: World, process: subprocess.Popen[str], seen: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not seen():
+        assert process.poll() is None, world.ended(process).said
+        assert time.monotonic() < deadline, "what was waited for did not happen"
+        time.sleep(0.01)
+
+
 # -- at any moment -------------------------------------------------------------------------------
 
 
@@ -91,8 +100,8 @@ def _one(world: World, moments: random.Random, *, to_all: bool) -> None:
     signals = (signal.SIGINT, signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     process = world.start("build", "--plain", "--again")
     try:
-        # Before that time Python itself is starting, which is no business of ours.
-        process.wait(moments.uniform(0.2, LATEST))
+        _until(world, process, lambda: _heeds_signals(process.pid))  # Python itself has started
+        process.wait(moments.uniform(0, LATEST))
     except subprocess.TimeoutExpired:
         _stop(world, process, moments.choice(signals), to_all=to_all)
         return
@@ -100,15 +109,14 @@ def _one(world: World, moments: random.Random, *, to_all: bool) -> None:
     world.replaces = True  # it was faster
 
 
+def _heeds_signals(pid: int) -> bool:
+    """Whether the process *pid* has a way with TERM, which ends one that has just begun."""
+    told = Path(f"/proc/{pid}/status").read_text()
+    caught = next(line for line in told.splitlines() if line.startswith("SigCgt:"))
+    return bool(int(caught.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
+
+
 # -- where it waits for something ----------------------------------------------------------------
-
-
-def _until(world: World, process: subprocess.Popen[str], seen: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not seen():
-        assert process.poll() is None, world.ended(process).said
-        assert time.monotonic() < deadline, "what was waited for did not happen"
-        time.sleep(0.05)
 
 
 def _in_a_build(world: World, *numbers: int) -> None:
