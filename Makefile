@@ -4,14 +4,14 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test unit faults check fix bench natives locks constraints clean
+.PHONY: help quickstart test unit faults kills real check fix bench natives locks constraints clean
 
 bin := .venv/bin
 example := examples/webapp
 inputs := pyproject.toml scripts/venv scripts/constraints.txt
 
-# More options of `make test`, `make bench`, `make natives` and `make locks`, as in
-# PYTEST="-k lock", BENCH="--runs 5", NATIVES="--target debian12" or LOCKS="--kind uv".
+# More options of `make test`, `make faults`, `make bench`, `make natives` and `make locks`, as in
+# PYTEST="-k lock", BENCH="--runs 5", NATIVES="--target debian12", LOCKS="--kind uv" or FAULTS="--group 8".
 PYTEST ?=
 BENCH ?=
 NATIVES ?=
@@ -43,6 +43,14 @@ faults: .venv/developing ## The fault suite, with its figures
 	@scripts/engine
 	@scripts/images debian12
 	PYTHONPATH=tests $(bin)/python -m faults $(FAULTS)
+
+kills: .venv/developing ## kill -9 at 200 random moments of builds
+	@scripts/engine
+	@scripts/images debian12
+	PYTHONPATH=tests $(bin)/python -m faults.kills --kills 200
+
+real: .venv/developing ## The gate on archives that people use, of which it may refuse none
+	PYTHONPATH=tests:. $(bin)/python -m faults.real
 
 check: .venv/developing ## Style and types
 	$(bin)/ruff check .

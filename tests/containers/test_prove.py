@@ -14,9 +14,11 @@ import pytest
 
 from housefactory import IMAGES, Package, debian12, make_house
 from wheelhouse import prove as prove_module
+from wheelhouse.building.attempts import Attempts
 from wheelhouse.engine import MIB, Image, Limits
 from wheelhouse.engine.cancellation import Cancellation
 from wheelhouse.errors import InterruptedRunError, ProofError, WheelhouseError
+from wheelhouse.events import SilentReporter
 from wheelhouse.house import read_house
 from wheelhouse.missing import Missing
 from wheelhouse.proofreport import Finding, Proof, explain, hidden_requirement
@@ -454,12 +456,10 @@ def test_a_wheel_that_was_changed(engine: Engine, tmp_path: Path) -> None:
 def test_memory_runs_out(engine: Engine, tmp_path: Path) -> None:
     packages = [module("bytearray(2 << 30)[::4096] = bytes(1 << 19)")]
     limits = Limits(memory=300 * MIB, deadline=300)
-    try:
-        (finding,) = prove_packages(engine, tmp_path, packages, limits=limits).failures
-    except ProofError as error:
-        assert "out of memory" in error.message
-    else:
-        assert "signal 9" in finding.message
+    with pytest.raises(ProofError, match="ran out of memory") as caught:
+        prove_packages(engine, tmp_path, packages, limits=limits)
+    assert "(limit: 300MiB)" in caught.value.message
+    assert caught.value.fix == '[limits]\nmemory = "600MiB"'
 
 
 def test_it_ends_in_time(engine: Engine, tmp_path: Path) -> None:

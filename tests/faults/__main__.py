@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from faults.case import Case, all_cases
+from faults.case import Case, LeftOut, all_cases
 from faults.report import Outcome, failed, lines
 from faults.shop import Shop
 
@@ -47,12 +47,22 @@ def chosen(options: argparse.Namespace) -> list[Case]:
 def attempt(shop: Shop, case: Case) -> Outcome:
     """Run *case*; every exception is a problem of it."""
     began = time.monotonic()
-    problem = None
+    problem = left_out = None
     try:
         shop.attempt(case)
+    except LeftOut as reason:
+        left_out = str(reason)
     except Exception as error:
         problem = f"{type(error).__name__}: {error}"
-    return Outcome(case=case, seconds=time.monotonic() - began, problem=problem)
+    seconds = time.monotonic() - began
+    return Outcome(case=case, seconds=seconds, problem=problem, left_out=left_out)
+
+
+def mark(outcome: Outcome) -> str:
+    """Four characters for the list of cases."""
+    if outcome.problem is not None:
+        return "FAIL"
+    return "ok  " if outcome.left_out is None else "-   "
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -68,8 +78,7 @@ def main(arguments: Sequence[str]) -> int:
         for case in cases:
             outcome = attempt(shop, case)
             outcomes.append(outcome)
-            mark = "ok  " if outcome.problem is None else "FAIL"
-            print(f"{mark} {outcome.seconds:6.1f} s  {case}", flush=True)
+            print(f"{mark(outcome)} {outcome.seconds:6.1f} s  {case}", flush=True)
             if outcome.problem is not None:
                 print(f"     {outcome.problem[:SHOWN]}", flush=True)
     print()

@@ -15,13 +15,17 @@ if TYPE_CHECKING:
     from faults.world import World
 
 
+class LeftOut(Exception):  # noqa: N818  (neither passed nor failed)
+    """Raised by a case that this machine cannot have: why."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Case:
     """Something bad, and the proof that it ends as it must.
 
     :ivar group: the row of docs/faults.md.
     :ivar name: what is injected, in a few words; unique in its group.
-    :ivar attempt: injects it, and raises AssertionError unless what must happen does.
+    :ivar attempt: injects it, and raises AssertionError unless what must happen does; or LeftOut.
     :ivar engine: whether it takes a container engine.
     :ivar index: whether it takes the package index.
     :ivar everyday: whether it is part of `make test` too: what is quick, or tested nowhere else.

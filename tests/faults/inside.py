@@ -10,13 +10,14 @@ import socket
 import stat
 import subprocess
 import time
+from collections.abc import Callable
 from typing import Any
 
 #: A port of the machine outside; whoever appends this file to a backend says which.
 PORT = 0
 
 #: What takes a right that a build does not have (numbers are those of x86-64).
-SYSCALLS_WITHOUT_RIGHT = {
+SYSCALLS_WITHOUT_RIGHT: dict[str, Callable[[Any], int]] = {
     "mount": lambda c: c.mount(b"x", b"/build", b"tmpfs", 0, None),
     "unshare a user namespace": lambda c: c.unshare(0x10000000),
     "unshare a network": lambda c: c.unshare(0x40000000),

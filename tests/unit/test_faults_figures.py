@@ -52,6 +52,11 @@ def test_the_report_counts_what_failed() -> None:
     assert failed([bad]) == [bad]
 
 
+def test_what_could_not_happen_is_neither_passed_nor_failed() -> None:
+    told = list(lines([Outcome(case=CASE, seconds=1.0, left_out="no root")], Figures()))
+    assert told[-2:] == ["cases passed: 0 of 0", "cases left out: 1 (no root)"]
+
+
 def test_names_of_cases_are_unique() -> None:
     assert len(all_cases()) == len({str(case) for case in all_cases()})
 

@@ -35,6 +35,9 @@ BLOCK = 1 << 20
 #: Seconds in which what is killed may start something new, where there is no container to end.
 STRUGGLE = 2.0
 
+#: Taken by who ends this process.
+_ENDING = threading.Lock()
+
 
 def supervise() -> None:
     """Return in a new process, which does the job; this one only sees to its end.
@@ -53,9 +56,14 @@ def supervise() -> None:
         return
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # which process 1 of a container does not feel
     if os.getpid() != 1:
-        signal.signal(signal.SIGTERM, lambda *_: _end(128 + signal.SIGTERM))
+        signal.signal(signal.SIGTERM, _end_by_signal)
     threading.Thread(target=_watch_input, daemon=True).start()
     _end(_bury_until(worker, before))
+
+
+def _end_by_signal(number: int, frame: object) -> None:
+    if not _ENDING.locked():  # else this thread may be the one that is at it
+        _end(128 + number)
 
 
 def _prctl(option: int, value: int) -> None:
@@ -94,7 +102,12 @@ def _told(code: int, before: Counters) -> int:
 
 
 def _end(status: int) -> None:
-    """End this process, and all that it has started."""
+    """End this process, and all that it has started; once, with the status it is first told.
+
+    Who comes later, such as for the worker that is killed here, has nothing to do but wait.
+    """
+    while not _ENDING.acquire(blocking=False):
+        time.sleep(STRUGGLE)
     if os.getpid() != 1:
         _kill_descendants()
     os._exit(status)

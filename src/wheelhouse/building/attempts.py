@@ -44,13 +44,16 @@ ALONE = ", also with nothing beside it and one CPU"
 
 
 class Attempts:
-    """Does jobs on one engine, for one run. Its methods may be called from several threads."""
+    """Does jobs on one engine, for one run. Its methods may be called from several threads.
+
+    :ivar room: where whatever else has containers takes its place, too.
+    """
 
     def __init__(self, engine: Engine, reporter: Reporter, cancellation: Cancellation) -> None:
         self.engine = engine
         self.cancellation = cancellation
         self._reporter = reporter
-        self._room = Room(cancellation.check)
+        self.room = Room(cancellation.check)
 
     def run(
         self,
@@ -72,7 +75,7 @@ class Attempts:
         """
         attempt = _Attempt(self, job, target, listener, results)
         try:
-            with self._room.shared():
+            with self.room.shared():
                 return attempt.on_a_lasting_engine(spec)
         except (JobFailedError, JobDiedError) as error:
             if stage_of(error) not in MEMORY:
@@ -80,7 +83,7 @@ class Attempts:
             told = f"{spec.purpose} {error.message}: it waits until nothing runs beside it, and is "
             self.tell(target, f"{told}done once more with one CPU")
         attempt.start_over("once more, with nothing beside it and one CPU")
-        with self._room.alone():
+        with self.room.alone():
             try:
                 return attempt.on_a_lasting_engine(_frugal(spec))
             except (JobFailedError, JobDiedError) as error:

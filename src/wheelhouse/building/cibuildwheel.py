@@ -82,7 +82,7 @@ def build(step: Step, target: Target, runner: Runner, files: Files, folder: Path
     :param folder: empty; everything is done below it.
     :raises Failure: the recipe failed, or was stopped.
     :raises BuildError: the sdist cannot be unpacked, or its recipe has a wrong form.
-    :raises EngineError: there is no command to drive the engine.
+    :raises EngineError: there is no command to drive the engine, or that stopped.
     """
     recipe = step.recipe
     assert recipe is not None
@@ -93,6 +93,7 @@ def build(step: Step, target: Target, runner: Runner, files: Files, folder: Path
     _pack(step, target, source / LUGGAGE, files)
     runner.cancellation.check()
     with (
+        runner.attempts.room.shared(),
         runner.listening(target.name, step.package.name) as (listener, log),
         runner.engine.command(step.package.name, runner.limits, network=terms.network) as command,
     ):

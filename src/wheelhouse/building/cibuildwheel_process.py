@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wheelhouse.agent.build import NO_ELF
+from wheelhouse.building.attempts import stopped
 from wheelhouse.building.cibuildwheel_config import failed_step, wants_network
 from wheelhouse.building.runner import Failure, tail
+from wheelhouse.engine.capping import Capped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from wheelhouse.building.runner import Runner
     from wheelhouse.engine import EngineCommand
     from wheelhouse.engine.session import LineListener
+    from wheelhouse.errors import EngineError
 
 BLOCK = 1 << 16
 
@@ -82,6 +85,7 @@ def run(
     :param command: how it makes containers.
     :param listener: hears its output, which goes to the file *log*.
     :raises Failure: it failed, had to be ended, or gave something else.
+    :raises EngineError: the engine stopped.
     :raises InterruptedRunError: the run is being stopped.
     """
     process = _start(order, command, runner.limits.result)
@@ -162,16 +166,15 @@ class _Watch:
     def _read(self) -> None:
         limits = self._runner.limits
         deadline = time.monotonic() + limits.deadline
-        logged = 0
+        kept = Capped(limits.output)
         for data in self._blocks():
-            kept = data[: max(0, limits.output - logged)]
-            logged += len(data)
-            if kept:
-                self._listener.output(kept)
+            if now := kept.take(data):
+                self._listener.output(now)
             if time.monotonic() > deadline:
                 self._end("deadline")
             elif _size(self._order.output) > limits.result:
                 self._end("output")
+        self._listener.output(kept.rest())
 
     def _end(self, why: str) -> None:
         self._why = self._why or why
@@ -191,8 +194,10 @@ class _Watch:
                 else:
                     return
 
-    def _failure(self, command: EngineCommand, log: Path) -> Failure:
+    def _failure(self, command: EngineCommand, log: Path) -> Failure | EngineError:
         text = tail(log)
+        if not self._why and not self._runner.engine.answers():  # all else is the echo of that
+            return stopped(self._order.package.name)
         if self._why == "output":
             return Failure("output", "it has more than the limit", log, text)
         if self._why:

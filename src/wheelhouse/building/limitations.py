@@ -117,7 +117,8 @@ def of_network(found: Diagnosis, wanted: Sequence[str], package: str) -> Diagnos
     if not wanted or found.kind not in _VAGUE | _OF_NETWORK:
         return found
     if found.kind in _OF_NETWORK:
-        unnamed = not any(place.rpartition(":")[0] in found.cause for place in wanted)
+        hosts = (place.rpartition(":")[0] or place for place in wanted)
+        unnamed = not any(host in found.cause for host in hosts)
         told = f"{found.cause} (it looked for {_listed(wanted)})" if unnamed else found.cause
         return replace(found, cause=told)
     return replace(

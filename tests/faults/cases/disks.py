@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from faults.case import Case
+from faults.case import Case, LeftOut
 from faults.mixture import HEAVY, REQUIREMENTS, mixture
 from faults.mounts import can_mount, fill, mounted, remount, use_up_inodes
 from faults.world import digests, refused, succeeded
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 
 #: Of a small disk.
 SMALL = "size=50m,nr_inodes=20k"
-
-#: What is counted where this machine cannot have one.
-LEFT_OUT = "cases left out, since mounting takes root"
 
 FULL = "the disk is full:"
 
@@ -129,10 +126,9 @@ def _where_mounting_works(
     attempt: Callable[..., None], *details: object
 ) -> Callable[[World], None]:
     def attempted(world: World) -> None:
-        if can_mount():
-            attempt(world, *details)
-        else:
-            world.figures.add(LEFT_OUT)
+        if not can_mount():
+            raise LeftOut("mounting takes root")
+        attempt(world, *details)
 
     return attempted
 

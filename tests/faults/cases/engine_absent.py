@@ -121,7 +121,7 @@ def _refused(world: World, *words: str, **variables: str) -> None:
     with serving(LocalIndex()) as index:
         index.add(ProjectSdist(name="alpha"))
         world.configure("alpha==1.0\n", index=index.url)
-        done = refused(world.build(**variables), 6, *words)
+        done = refused(world.ended(world.start("build", "--plain", **variables)), 6, *words)
         assert not index.requests, "before any work"
     assert done.err.count("error[") == 1, done.err
 

@@ -141,7 +141,7 @@ def _damaged_elf(world: World) -> None:
     """Numbers of an ELF file replaced: it is read or broken, whatever they are."""
     whole, chance = _library(), random.Random(1)
     places = _headers(whole)
-    for _ in range(1_500):
+    for _ in range(600):
         damaged = bytearray(whole)
         for _ in range(chance.choice([1, 1, 2, 8])):
             damaged[chance.choice(places)] = chance.choice([0, 1, 0x7F, 0x80, 0xFF])

@@ -11,6 +11,7 @@ from projects import LocalIndex, ProjectSdist, serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from faults.world import Finished, World
 
@@ -53,7 +54,7 @@ def _case(
     return Case(group=group, name=name, attempt=attempt, everyday=everyday)
 
 
-def _logs_are_bounded(world: World, before: set[object]) -> None:
+def _logs_are_bounded(world: World, before: set[Path]) -> None:
     for log in set(world.store.glob("logs/*")) - before:
         assert log.stat().st_size <= (64 << 20) + WORDS, log
 

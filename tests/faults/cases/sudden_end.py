@@ -9,6 +9,7 @@ import socket
 import subprocess
 import time
 from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,9 +21,9 @@ from wheelhouse.engine.docker import LABEL, OWNER
 from wheelhouse.engine.docker_connect import connect
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
-    from faults.world import World
+    from faults.world import Finished, World
 
 #: How often, and how many seconds a build may live on each time.
 TIMES = 5
@@ -64,7 +65,7 @@ def _containers(world: World) -> None:
         for _ in range(TIMES):
             process = _asleep(world)
             _kill(process)
-            _gone(world, "a container", lambda number=process.pid: _containers_of(number))
+            _gone(world, "a container", partial(_containers_of, process.pid))
 
 
 def _local(world: World, *, namespaces: bool) -> None:
@@ -81,12 +82,16 @@ def _local(world: World, *, namespaces: bool) -> None:
             _gone(world, "all", lambda: _processes(world))
         limits = '[limits]\ndeadline = "4s"\n'
         world.configure("stubborn==1.0\n", index=index.url, more=limits)
-        refused(world.build("--engine", "local", **variables), 4, "did not end within 4 s")
+        refused(_local_build(world, variables), 4, "did not end within 4 s")
         _gone(world, "all", lambda: _processes(world))
         index.add(ProjectSdist(name="mild", extra=STUBBORN.partition("print(")[0]))
         world.configure("mild==1.0\n", index=index.url)
-        succeeded(world.build("--engine", "local", **variables))
+        succeeded(_local_build(world, variables))
         _gone(world, "all", lambda: _processes(world))
+
+
+def _local_build(world: World, variables: Mapping[str, str]) -> Finished:
+    return world.ended(world.start("build", "--plain", "--engine", "local", **variables))
 
 
 def _asleep(world: World, *options: str, **variables: str) -> subprocess.Popen[str]:
