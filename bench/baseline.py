@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from bench.contender import RunFailedError
 from bench.measure import BASELINE, Measured, spans
 from bench.workloads import TARGET, Workload
-from wheelhouse.engine.docker import connect
+from wheelhouse.engine.docker_connect import connect
 from wheelhouse.engine.docker_images import DockerImages
 from wheelhouse.fetch import Client, Fetcher
 from wheelhouse.images import TargetImageMaker

@@ -240,9 +240,7 @@ def _check(
     if untrue := _untrue(obtained, findings, target):
         raise UntrueTagsError(as_errors(findings), untrue)
     for finding in findings:
-        if finding.level == "warning" and not (
-            finding.rule == "pth" and finding.wheel in expected
-        ):
+        if finding.level == "warning" and not (finding.rule == "pth" and finding.wheel in expected):
             reporter.emit(
                 Notice(
                     target=target.name,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from packaging.utils import canonicalize_name
 
+from wheelhouse.agent.limits import DISK
 from wheelhouse.building.answers import more_memory
 from wheelhouse.building.attempts import MEMORY, stage_of
 from wheelhouse.engine import ContainerSpec
@@ -65,12 +66,15 @@ def prove(
     :raises EngineError: the engine failed.
     :raises InterruptedRunError: the run was cancelled.
     """
+    files = house.size * (UNPACKED + 1)
+    in_memory = files < limits.memory // 2
     spec = ContainerSpec(
         image=images.runtime.id,
         argv=(images.runtime_python, "-I", "-c", BOOTSTRAP, ROOT),
         purpose=f"prove {house.manifest.target.name}",
         limits=limits,
-        scratch="memory" if house.size * (UNPACKED + 1) < limits.memory // 2 else "disk",
+        environment={} if in_memory else {DISK: str(2 * files + limits.memory)},
+        scratch="memory" if in_memory else "disk",
     )
     job = make_job(
         *(house, images.runtime_python, skip_imports),
@@ -146,6 +150,12 @@ def _explain_failure(house: House, error: JobFailedError, limits: Limits) -> Pro
     said = "\n".join(sanitize_lines(error.message))
     if error.stage in MEMORY:
         return _want_of_memory(target, error, limits)
+    if error.stage == "disk":
+        return ProofError(
+            f"{target}: importing what is in the wheelhouse fills the disk: {said}",
+            hint="the log tells which import it was; what may be used grows with `memory` under "
+            "[limits] in wheelhouse.toml",
+        )
     if error.stage == "install":
         return ProofError(
             f"{target}: the wheelhouse does not install in a clean container:\n{said}",

@@ -462,6 +462,28 @@ def test_memory_runs_out(engine: Engine, tmp_path: Path) -> None:
     assert caught.value.fix == '[limits]\nmemory = "600MiB"'
 
 
+def test_what_is_too_large_for_memory_is_proven_on_a_disk(engine: Engine, tmp_path: Path) -> None:
+    files = {"demo/__init__.py": b"", "demo/data.bin": os.urandom(12 << 20)}
+    limits = Limits(memory=128 * MIB, deadline=300)
+    packages = [Package(name="demo", files=files)]
+    assert not prove_packages(engine, tmp_path, packages, limits=limits).failures
+
+
+def test_the_disk_is_not_filled(engine: Engine, tmp_path: Path) -> None:
+    """It is everybody's, and no limit of the container holds there."""
+    code = """
+number = 0
+while True:
+    number += 1
+    with open(str(number), "wb") as file:
+        file.write(bytes(1 << 20))
+"""
+    files = {"demo/__init__.py": code.encode(), "demo/data.bin": os.urandom(12 << 20)}
+    limits = Limits(memory=128 * MIB, deadline=300)
+    with pytest.raises(ProofError, match="fills the disk"):
+        prove_packages(engine, tmp_path, [Package(name="demo", files=files)], limits=limits)
+
+
 def test_it_ends_in_time(engine: Engine, tmp_path: Path) -> None:
     packages = [module("import time; time.sleep(1000)")]
     with pytest.raises(ProofError, match="did not end within 8 s"):

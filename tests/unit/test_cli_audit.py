@@ -371,6 +371,15 @@ def test_a_user_name_in_an_address(here: Path, capsys: pytest.CaptureFixture[str
     assert "secret" not in err
 
 
+def test_a_folder_with_the_name_of_the_service(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "osv").mkdir()
+    _, err = audit(capsys, source="osv", status=2)
+    assert "osv is the name of a service, and of what lies in" in err
+    assert "hint: write ./osv for what lies there, or https://api.osv.dev for the service" in err
+
+
 def test_private_names_leave_by_no_door(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with OsvServer(*RECORDS) as server:
         found = data(capsys, source=server.url, status=8)

@@ -6,6 +6,7 @@ is refused behind any message. So the kernel's own counters are asked, of versio
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass
 
@@ -13,6 +14,9 @@ CGROUPS = "/sys/fs/cgroup"
 
 #: The share of its limit that a container has used at most when it was that limit that it met.
 NEAR = 0.98
+
+#: Bytes that files may take where they are on a disk, told by the host.
+DISK = "WHEELHOUSE_DISK"
 
 #: Where a job can put files besides its own folder.
 FOLDERS = ("/tmp", "/dev/shm")
@@ -55,6 +59,33 @@ def reached(before: Counters, root: str, folder: str = CGROUPS) -> dict[str, obj
         "processes": now.forks > before.forks,
         "files": _in_memory(root),
     }
+
+
+class Disk:
+    """The folder *root* on a disk that is shared with others, and has no limit of its own.
+
+    *allowed* is how many bytes its files may take.
+    """
+
+    def __init__(self, root: str, allowed: int) -> None:
+        self._root = root
+        self._allowed = allowed
+        self._before = _used(root)
+
+    def is_overfull(self) -> bool:
+        """Whether the files have more. They are only counted once the disk has as much more."""
+        return _used(self._root) - self._before > self._allowed and self._size() > self._allowed
+
+    def _size(self) -> int:
+        total, pending = 0, [self._root]
+        while pending:
+            with contextlib.suppress(OSError), os.scandir(pending.pop()) as entries:
+                for entry in entries:
+                    with contextlib.suppress(OSError):
+                        if entry.is_dir(follow_symlinks=False):
+                            pending.append(entry.path)
+                        total += entry.stat(follow_symlinks=False).st_blocks * 512
+        return total
 
 
 def _was_full(folder: str) -> bool:

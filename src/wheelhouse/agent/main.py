@@ -19,7 +19,7 @@ from . import network
 from .channel import Channel
 from .errors import JobError
 from .init import supervise
-from .limits import Counters, reached
+from .limits import DISK, Counters, Disk, reached
 
 JOBS = ("build", "distributions", "find", "installed", "metadata", "probe", "prove")
 
@@ -32,7 +32,8 @@ def main(root: str) -> None:
     supervise()
     channel, before = Channel(), Counters.read()
     network.listen(channel)
-    threading.Thread(target=_watch_limits, args=(channel, before), daemon=True).start()
+    disk = Disk(root, int(os.environ[DISK])) if DISK in os.environ else None
+    threading.Thread(target=_watch_limits, args=(channel, before, disk), daemon=True).start()
     try:
         with open(os.path.join(root, "job.json"), encoding="utf-8") as file:
             job = json.load(file)
@@ -50,8 +51,19 @@ def main(root: str) -> None:
     os._exit(0)
 
 
-def _watch_limits(channel: Channel, before: Counters) -> None:
-    """Tell at once of a fork that was refused: who forks without end may never end by itself."""
-    while Counters.read().forks <= before.forks:
+def _watch_limits(channel: Channel, before: Counters, disk: Disk | None) -> None:
+    """Tell at once of a fork that was refused: who forks without end may never end by itself.
+
+    And end the job when its files on a disk become too many, of which nothing else keeps it.
+    """
+    told = False
+    while not (told and disk is None):
+        if not told and Counters.read().forks > before.forks:
+            told = True
+            channel.message({"type": "crowded"})
+        if disk is not None and disk.is_overfull():
+            channel.message(
+                {"type": "failed", "stage": "disk", "message": "its files are too many"}
+            )
+            os._exit(1)
         time.sleep(PAUSE)
-    channel.message({"type": "crowded"})

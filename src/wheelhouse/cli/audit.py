@@ -144,6 +144,11 @@ def _source(place: str, base: Path) -> Source:
     from wheelhouse.fetch import Client
     from wheelhouse.fetcherrors import redacted
 
+    if place == OSV and (base / OSV).exists():  # a slip of the pen must not send any names
+        raise ConfigError(
+            f"{OSV} is the name of a service, and of what lies in {base}",
+            hint=f"write ./{OSV} for what lies there, or {PUBLIC} for the service",
+        )
     if place != OSV and not place.startswith(("https://", "http://")):
         return OfflineCopy(base / place)
     if "@" in place.partition("//")[2].partition("/")[0]:

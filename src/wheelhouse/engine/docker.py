@@ -55,6 +55,11 @@ if TYPE_CHECKING:
 LABEL = "dev.wheelhouse.run"
 OWNER = "dev.wheelhouse.owner"
 
+#: A new volume has the rights of what the image has in its place: everybody may write here, and not
+#: in a folder that no image has.
+TMP = "/tmp"  # noqa: S108  (the container's own)
+ON_DISK = f"{TMP}{ROOT}"
+
 #: The share of its memory that a container's files may take.
 FILES = 0.75
 
@@ -191,19 +196,14 @@ class DockerEngine:
         limits = spec.limits
         # A full disk is told as such; full memory is somebody killed. So files may not have all.
         tmpfs = f"rw,exec,nosuid,nodev,mode=1777,size={int(limits.memory * FILES)}"
-        mounts = {"/tmp": tmpfs}  # noqa: S108  (the container's own)
-        volumes: list[str] = []
-        if spec.scratch == "memory":
-            mounts[ROOT] = tmpfs
-        else:
-            volumes.append(ROOT)
+        in_memory = spec.scratch == "memory"
         host = self._client.create_host_config(
             auto_remove=True,
             network_mode="none",
             cap_drop=["ALL"],
             security_opt=["no-new-privileges"],
             read_only=True,
-            tmpfs=mounts,
+            tmpfs=dict.fromkeys((ROOT, TMP), tmpfs) if in_memory else {},
             pids_limit=limits.processes,
             mem_limit=limits.memory,
             memswap_limit=limits.memory,
@@ -217,7 +217,7 @@ class DockerEngine:
         )
         return {
             "image": spec.image,
-            "command": list(spec.argv),
+            "command": [part if in_memory or part != ROOT else ON_DISK for part in spec.argv],
             "entrypoint": [],
             "environment": dict(spec.environment),
             "host_config": host,
@@ -228,7 +228,7 @@ class DockerEngine:
             "tty": False,
             "user": spec.user,
             "hostname": spec.hostname,
-            "volumes": volumes,
+            "volumes": [] if in_memory else [TMP],
             "working_dir": "/",
         }
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from socketserver import ThreadingUnixStreamServer
 from typing import TYPE_CHECKING
 
-from faults.case import Case
+from faults.case import Case, LeftOut
 from faults.world import refused
 from projects import LocalIndex, ProjectSdist, serving
 from wheelhouse.engine.docker_connect import connect
@@ -133,8 +133,7 @@ def _without_engine(name: str, attempt: Callable[[World], None], *, everyday: bo
 def _no_permission(world: World) -> None:
     """Root may do everything, so another user asks."""
     if os.geteuid() != 0:
-        world.figures.add("cases that need root")
-        return
+        raise LeftOut("only root can be somebody else")
     path = SOCKETS / f"faults-{os.getpid()}-closed.sock"
     with closing(socket.socket(socket.AF_UNIX)) as closed:
         closed.bind(str(path))

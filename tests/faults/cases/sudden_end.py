@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from faults.case import Case
+from faults.case import Case, LeftOut
 from faults.cases.limits import before
 from faults.world import refused, succeeded
 from projects import LocalIndex, ProjectSdist, serving
@@ -70,8 +70,7 @@ def _containers(world: World) -> None:
 
 def _local(world: World, *, namespaces: bool) -> None:
     if not _machine_fits():
-        world.figures.add("cases that need Debian 12 with its Python as this machine")
-        return
+        raise LeftOut("this machine is no Debian 12 with its Python")
     variables = {} if namespaces else {"PATH": "/nowhere"}  # there is no `unshare`
     with serving(LocalIndex()) as index:
         index.add(ProjectSdist(name="stubborn", extra=STUBBORN))
