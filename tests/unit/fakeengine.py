@@ -58,6 +58,7 @@ class FakeContainer:
         self.killed = threading.Event()
         self.fed = bytearray()
         self.open = 0
+        self.asked = 0  # how often how it ended
 
     def __enter__(self) -> Container:
         self.open += 1
@@ -87,6 +88,7 @@ class FakeContainer:
             assert self.killed.wait(SOON), "nobody ended it"
 
     def wait(self) -> Exit:
+        self.asked += 1
         return self.exit or Exit(status=137)
 
     def kill(self) -> None:

@@ -409,6 +409,7 @@ def test_a_job_that_never_ends_is_ended(tmp_path: Path) -> None:
         run(container, tmp_path, deadline=0.05)
     assert told.value.cause == "deadline"
     assert container.killed.is_set()
+    assert not container.asked
     assert time.monotonic() - started < 2
 
 
@@ -452,6 +453,7 @@ def test_cancelling_kills_what_runs(tmp_path: Path) -> None:
     with pytest.raises(InterruptedRunError):
         run(container, tmp_path, cancellation=cancellation)
     assert container.killed.is_set()
+    assert not container.asked, "an engine may be long in telling what is known"
 
 
 def test_after_cancelling_nothing_starts(tmp_path: Path) -> None:
