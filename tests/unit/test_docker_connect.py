@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
+import warnings
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,10 +14,20 @@ from wheelhouse.engine.docker_connect import connect
 from wheelhouse.errors import EngineError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
-#: The SDK leaves a client that it could not make to the garbage collector, with its sockets.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+@pytest.fixture(autouse=True)
+def _left_to_the_collector() -> Iterator[None]:
+    """The SDK leaves a client that it could not make, with its sockets, to the garbage collector.
+
+    That comes now, and not in the middle of another test.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        yield
+        gc.collect()
 
 
 @pytest.fixture(autouse=True)

@@ -128,7 +128,7 @@ class _Session:
         sender.start()
         try:
             self._receive()
-            # Who has killed a container need not ask how it ended: the engine may be long in telling.
+            # Who has killed it need not ask how it ended: the engine may be long in telling.
             cancellation.check()
             known = self.frames.answer is not None or self.overdue.is_set()
             ending = Exit(status=0) if known else self.container.wait()

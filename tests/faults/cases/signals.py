@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from faults.case import Case
 from faults.mixture import REQUIREMENTS, mixture
-from faults.world import succeeded
+from faults.world import Finished, succeeded
 from flakyindex import Answer, FlakyIndex
 from projects import LocalIndex, ProjectSdist, serving
 from wheelhouse.store import Store
@@ -55,19 +55,25 @@ def _stop(
     world: World,
     process: subprocess.Popen[str],
     *numbers: int,
-    to_all: bool = False,
 ) -> None:
     """Send *process* the signals, which must end it as they should."""
-    began = time.monotonic()
     for number in numbers:
-        _send(process, number, to_all=to_all)
+        _send(process, number, to_all=False)
         time.sleep(0.1 if len(numbers) > 1 else 0)
-    done = world.ended(process, timeout=4 * LIMIT)
-    seconds = time.monotonic() - began
-    world.figures.sample(SECONDS, seconds)
-    wanted = 128 + numbers[-1]
+    _check_stopped(world, _ended(world, process), numbers[-1])
+
+
+def _ended(world: World, process: subprocess.Popen[str]) -> Finished:
+    """The end of *process*, which was sent a signal a moment ago."""
+    return world.ended(process, timeout=4 * LIMIT)
+
+
+def _check_stopped(world: World, done: Finished, number: int) -> None:
+    """The signal *number* must have ended *done* as it should."""
+    world.figures.sample(SECONDS, done.seconds)
+    wanted = 128 + number
     assert done.status == wanted, f"exit status {done.status}, not {wanted}: {done.said}"
-    assert seconds < LIMIT, f"it took {seconds:.1f} s: {done.said}"
+    assert done.seconds < LIMIT, f"it took {done.seconds:.1f} s: {done.said}"
     assert "error[interrupted]" in done.said, done.said
     left = [*world.store.glob("tmp/*"), *world.dist.glob(".*"), *world.project.glob(".*")]
     assert not left, f"left behind: {left}"
@@ -103,9 +109,14 @@ def _one(world: World, moments: random.Random, *, to_all: bool) -> None:
         _until(world, process, lambda: _heeds_signals(process.pid))  # Python itself has started
         process.wait(moments.uniform(0, LATEST))
     except subprocess.TimeoutExpired:
-        _stop(world, process, moments.choice(signals), to_all=to_all)
-        return
-    succeeded(world.ended(process))
+        _send(process, number := moments.choice(signals), to_all=to_all)
+        done = _ended(world, process)
+        if done.status:  # else it had done all, and Python was past heeding anything
+            _check_stopped(world, done, number)
+            return
+    else:
+        done = world.ended(process)
+    succeeded(done)
     world.replaces = True  # it was faster
 
 
