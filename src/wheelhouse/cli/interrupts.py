@@ -6,6 +6,7 @@ signal ends it at once, and so does its own patience.
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import socket
@@ -49,13 +50,23 @@ def interrupted(number: int, hint: str, kept: str = "") -> InterruptedRunError:
 
 
 def watch() -> None:
-    """From now on, signals raise :class:`Stopped` in the main thread."""
+    """From now on, signals raise :class:`Stopped` in the main thread.
+
+    While Python itself ends, which takes a moment, they do nothing: it lets go of its handlers
+    then, and a signal would change the exit status.
+    """
 
     def stop(number: int, frame: FrameType | None) -> None:
         raise Stopped(number)
 
     for number in _heeded():
         signal.signal(number, stop)
+    atexit.register(_ignore)
+
+
+def _ignore() -> None:
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def unwatch() -> None:
