@@ -64,6 +64,8 @@ class PackageSettings:
     :ivar runtime_system: the distribution's packages that the server must have for it; for all
         families of distributions, or by family. See :meth:`runtime_system_for`.
     :ivar index: the name of the index that it comes from, and from no other.
+    :ivar cuda: whether it has to do with CUDA: whether it is built with the target's toolkit, and
+        must agree with the target's version; None to find that out.
     :ivar bypass: another mechanism brings it to the server: it is locked, and not in the
         wheelhouse.
     """
@@ -83,6 +85,7 @@ class PackageSettings:
     runtime_system: tuple[str, ...] | Mapping[str, tuple[str, ...]] = ()
     index: str | None = None
     bypass: bool = False
+    cuda: bool | None = None
 
     def system_for(self, family: str) -> tuple[str, ...]:
         """The packages that its build needs on a distribution of *family*, such as ``debian``."""
@@ -115,6 +118,8 @@ class Project:
     :ivar jobs: containers at one time, or None to go by the engine's size.
     :ivar auto_system: what a build or a proof lacks of the distribution is added to it.
     :ivar auto_requires: a package that lacks an undeclared requirement gets it.
+    :ivar undeclared_libraries: a wheel that uses a library of another one, which it does not
+        require, is given that requirement (``add``), or is refused.
     :ivar exclude_newer: files that came to their index at this time or later are not used; or
         those younger than this.
     :ivar source: for packages whose settings say nothing: ``wheel`` never builds, ``sdist`` always.
@@ -135,6 +140,7 @@ class Project:
     captures: tuple[Path, ...] = ()
     auto_system: bool = True
     auto_requires: bool = False
+    undeclared_libraries: Literal["add", "error"] = "add"
     indexes: tuple[IndexSettings, ...] = ()
     exclude_newer: datetime | timedelta | None = None
     source: Literal["any", "wheel", "sdist"] = "any"

@@ -140,6 +140,6 @@ def _told(lesson: Lesson) -> Iterator[str]:
         yield f"the server must have {', '.join(packages)}; install.sh will ask for it"
     for added in lesson.added:
         yield (
-            f"{added.package} imports {added.module} and declares nothing that has it: "
+            f"{added.package} {added.use} and declares nothing that has it: "
             f"{added.requirement} is added"
         )

@@ -104,6 +104,12 @@ class PackageTable(Table):
         description="Packages that its build needs in the very version that is locked for the "
         'target, such as "torch".',
     )
+    cuda: bool | None = Field(
+        default=None,
+        description="Whether it has to do with CUDA, if its files do not tell: true builds it with "
+        "the toolkit of a target with `cuda`; false builds it without, and lets it be of another "
+        "version.",
+    )
     env: dict[Variable, VariableValue] = Field(
         default={},
         description="Environment variables for its build. They are recorded: put no secret here.",
@@ -256,6 +262,11 @@ class ProjectFile(Table):
         default=False,
         description="Whether a package that fails to import for want of a requirement that it "
         "does not declare gets it; if not, the requirement is only named.",
+    )
+    undeclared_libraries: Literal["add", "error"] = Field(
+        default="add",
+        description="What to do where a wheel that is built uses a shared library of another "
+        'package and does not require that: "add" the requirement, or call it an "error".',
     )
     platforms: dict[PlatformName, PlatformTable] = Field(
         default={}, description="Platforms of your own, by a name of your own."

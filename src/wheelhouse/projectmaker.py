@@ -6,8 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 from wheelhouse.config import PackageSettings, Project
+from wheelhouse.cuda import Cuda
 from wheelhouse.engine import Limits
 from wheelhouse.settings import (
     DEFAULT_INDEX,
@@ -64,6 +66,7 @@ def make_project(file: ProjectFile, path: Path, found: Found, platforms: Platfor
         jobs=file.jobs,
         auto_system=file.auto_system,
         auto_requires=file.auto_requires,
+        undeclared_libraries=file.undeclared_libraries,
         audit=_audit(file.audit),
     )
 
@@ -134,9 +137,20 @@ def _target(
         runtime_system=table.runtime_system,
         torch_backend=table.torch_backend or "",
         provided={canonicalize_name(name): way for name, way in table.provided.items()},
+        cuda=_cuda(table),
     )
     builder = platforms[table.builder] if table.builder else None
     return target if builder in (None, target.preset) else replace(target, builder=builder)
+
+
+def _cuda(table: TargetTable) -> Cuda | None:
+    if table.cuda is None:
+        return None
+    return Cuda(
+        version=Version(table.cuda),
+        arches=_sorted(table.cuda_arch or []),
+        libraries=_sorted(table.cuda_libraries),
+    )
 
 
 def _package(table: PackageTable, default: str) -> PackageSettings:
@@ -160,6 +174,7 @@ def _package(table: PackageTable, default: str) -> PackageSettings:
         runtime_system=_by_family(table.runtime_system),
         index=default if table.index == DEFAULT_INDEX else table.index,
         bypass=table.bypass,
+        cuda=table.cuda,
     )
 
 

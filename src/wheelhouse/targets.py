@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
     from datetime import date
 
+    from wheelhouse.cuda import Cuda
+
 #: Architectures as `platform.machine()` names them, and as container engines do.
 OCI_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
@@ -77,6 +79,8 @@ class Preset:
         further Pythons.
     :ivar toolchain: the packages that bring compilers, where they are not the family's.
     :ivar end_of_life: the last day with free updates; None where that cannot be said.
+    :ivar cuda: the version of the CUDA toolkit that its image has, in ``/usr/local/cuda``; None if
+        it has none.
     :ivar pythons: by ``MAJOR.MINOR``, with a ``t`` behind it for free-threaded ones.
     :ivar note: what else a person should know of it.
     """
@@ -91,6 +95,7 @@ class Preset:
     base: str | None = None
     toolchain: tuple[str, ...] | None = None
     end_of_life: date | None = None
+    cuda: Version | None = None
     arches: tuple[str, ...]
     pythons: Mapping[str, PresetPython] = field(hash=False)
     note: str | None = None
@@ -152,6 +157,7 @@ class Target:
         empty for whatever the index has.
     :ivar provided: how packages that bypass the wheelhouse come to the server, by their names:
         ``image``, ``system:PACKAGE`` or ``wheel``.
+    :ivar cuda: what its GPUs run; None if it has none.
     """
 
     name: str
@@ -163,6 +169,7 @@ class Target:
     runtime_system: bool = True
     torch_backend: str = ""
     provided: Mapping[str, str] = field(default_factory=dict, hash=False)
+    cuda: Cuda | None = None
 
     @property
     def place(self) -> Place:
@@ -273,6 +280,7 @@ def _preset(name: str, data: Mapping[str, Any]) -> Preset:
         base=data.get("base"),
         toolchain=tuple(data["toolchain"]) if "toolchain" in data else None,
         end_of_life=data.get("end-of-life"),
+        cuda=Version(data["cuda"]) if "cuda" in data else None,
         arches=tuple(data["arches"]),
         pythons={python: _python(each) for python, each in data["pythons"].items()},
         note=data.get("note"),

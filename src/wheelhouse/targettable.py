@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
+from packaging.version import Version
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 
+from wheelhouse.cuda import has_compiler
+from wheelhouse.cudavalues import CudaArch, CudaLibrary, CudaVersion, arches_hint, misfit_of_arch
 from wheelhouse.filevalues import (
     PLATFORM_NAME,
     Missing,
@@ -99,6 +102,20 @@ class TargetTable(Table):
         description="Whether packages of the distribution may be asked of the server, beside "
         "Python; if not, a package that cannot do without is refused.",
     )
+    cuda: CudaVersion | None = Field(
+        default=None,
+        description="What its GPUs run, as MAJOR.MINOR in quotes: builds have that toolkit, the "
+        "lock is held to that major version, and the server to a driver for it.",
+    )
+    cuda_arch: Annotated[list[CudaArch], Field(min_length=1)] | None = Field(
+        default=None,
+        description='Its GPUs, by their compute capabilities: "80" for an A100, "90" for an H100.',
+    )
+    cuda_libraries: list[CudaLibrary] = Field(
+        default=[],
+        description="Parts of the toolkit that builds need beyond its compiler and its run time, "
+        'such as "cublas".',
+    )
     torch_backend: TorchBackend | None = Field(
         default=None,
         description="What PyTorch is to be made for there, as its own indexes are called: "
@@ -154,6 +171,37 @@ class TargetTable(Table):
             check_builder(builder, Place(preset=preset, python=python, arch=arch), _known(info))
         return value
 
+    @field_validator("cuda")
+    @classmethod
+    def _check_cuda(cls, value: str | None, info: ValidationInfo) -> str | None:
+        preset = _preset(info)
+        if value is not None and preset is not None and preset.libc.family != "glibc":
+            raise Refusal(
+                f"NVIDIA has no CUDA for {preset.title}: it takes glibc",
+                hint="choose another platform, or leave it out",
+            )
+        return value
+
+    @field_validator("cuda_arch")
+    @classmethod
+    def _check_cuda_arch(cls, value: list[str] | None, info: ValidationInfo) -> list[str] | None:
+        version = _cuda_version("cuda-arch", value, info)
+        for arch in value or []:
+            if version is not None and (problem := misfit_of_arch(arch, version)):
+                raise Refusal(problem, hint=arches_hint(version))
+        return value
+
+    @field_validator("cuda_libraries")
+    @classmethod
+    def _check_cuda_libraries(cls, value: list[str], info: ValidationInfo) -> list[str]:
+        version = _cuda_version("cuda-libraries", value, info)
+        if value and version is not None and not has_compiler(version):
+            raise Refusal(
+                f"PyPI has no toolkit of CUDA {version} to take parts of",
+                hint="leave it out: the builder's image has what it has",
+            )
+        return value
+
     @field_validator("provided")
     @classmethod
     def _check_provided(cls, value: dict[str, str], info: ValidationInfo) -> dict[str, str]:
@@ -165,6 +213,14 @@ class TargetTable(Table):
                 hint="leave runtime-system out, or say how else they come there",
             )
         return value
+
+
+def _cuda_version(key: str, value: object, info: ValidationInfo) -> Version | None:
+    """The version that *key* is about, if there is nothing wrong with it."""
+    if value and "cuda" in info.data and info.data["cuda"] is None:
+        raise Refusal(f"{key} is given, but no `cuda`", hint='write such as cuda = "13.2" above it')
+    version = info.data.get("cuda")
+    return Version(version) if version else None
 
 
 def _known(info: ValidationInfo) -> Platforms:

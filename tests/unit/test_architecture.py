@@ -17,9 +17,10 @@ SOURCE = Path(__file__).parents[2] / "src" / "wheelhouse"
 
 #: From the bottom to the top. A module belongs where the longest name that fits it stands.
 LAYERS = (
-    "agent data.probe_server data.verify durable errors events locks moments targets text __init__",
-    """audittable capture config configchecks configerrors credentials engine fetch fetcherrors
-    filemeasures filevalues indextable indexvalues inputs.model locking.model locking.provision
+    """agent cuda data.probe_server data.verify durable errors events locks moments targets text
+    __init__""",
+    """audittable capture config configchecks configerrors credentials cudavalues engine fetch
+    fetcherrors filemeasures filevalues indextable indexvalues inputs.model locking.model locking.provision
     missing partials platformtable projectfile projectmaker projectpaths providers recipes reporting
     scheduler settings signing store tags targettable tomlsource toolbox torchindex wording""",
     """bootstrap building emulation engine.docker engine.docker_archive engine.docker_command

@@ -252,8 +252,7 @@ def lock_adding(
 def _unaddable(added: Iterable[AddedRequirement], error: LockError) -> LockError:
     """*error* with what it comes from: the resolver takes what is added for declared."""
     causes = "; ".join(
-        f"{each.package} imports {each.module}, so it was to get {each.requirement}"
-        for each in added
+        f"{each.package} {each.use}, so it was to get {each.requirement}" for each in added
     )
     return LockError(f"{causes}: {error.message}", hint=error.hint)
 

@@ -119,7 +119,9 @@ def _package(settings: PackageSettings) -> list[object]:
         "index": settings.index,
         "bypass": settings.bypass,
     }
-    more = {key: value for key, value in said.items() if value}
+    more: dict[str, object] = {key: value for key, value in said.items() if value}
+    if settings.cuda is not None:
+        more["cuda"] = settings.cuda
     return [
         *(settings.source, settings.system, dict(settings.env), dict(settings.config_settings)),
         *([more] if more else []),
@@ -140,7 +142,12 @@ def _place(target: Target) -> list[object]:
 
 
 def _more_of_target(target: Target) -> dict[str, object]:
-    said = {"torch-backend": target.torch_backend, "provided": dict(target.provided)}
+    cuda = target.cuda
+    said = {
+        "torch-backend": target.torch_backend,
+        "provided": dict(target.provided),
+        "cuda": [str(cuda.version), cuda.libraries] if cuda else [],
+    }
     return {key: value for key, value in said.items() if value}
 
 

@@ -124,7 +124,13 @@ def _provided_fields(package: LockedPackage) -> dict[str, Any]:
 
 
 def _added_fields(added: AddedRequirement) -> dict[str, Any]:
-    return {"package": added.package, "requirement": added.requirement, "module": added.module}
+    fields = {
+        "package": str(added.package),
+        "requirement": added.requirement,
+        "module": added.module,
+        "library": added.library,
+    }
+    return {name: value for name, value in fields.items() if value}
 
 
 #: What reading data of any other form raises.
@@ -222,7 +228,8 @@ def _added_requirement(own: Mapping[str, Any]) -> AddedRequirement:
     return AddedRequirement(
         package=canonicalize_name(text(own["package"]), validate=True),
         requirement=requirement(own["requirement"]),
-        module=text(own["module"]),
+        module=text(own.get("module", "")),
+        library=text(own.get("library", "")),
     )
 
 

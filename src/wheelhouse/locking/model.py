@@ -93,6 +93,7 @@ class LockedBuild:
     :ivar system: the distribution's packages its builder has in addition, where that is of the
         declared platform; a stand-in's may be called otherwise.
     :ivar provision: what it got beyond all that, and how *environment* was chosen.
+    :ivar cuda: whether its builder has the target's CUDA toolkit.
     """
 
     static: tuple[str, ...]
@@ -100,6 +101,7 @@ class LockedBuild:
     environment: tuple[BuildRequirement, ...]
     system: tuple[str, ...] = ()
     provision: Provision = NOTHING_MORE
+    cuda: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -120,16 +122,23 @@ class SystemRequirement:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AddedRequirement:
-    """A requirement that a package has and does not declare, as the proof has shown.
+    """A requirement that a package has and does not declare, as its proof or its wheel has shown.
 
     :ivar package: the locked package that needs it.
     :ivar requirement: such as ``setuptools<82``.
-    :ivar module: what it failed to import without it.
+    :ivar module: what it failed to import without it; or
+    :ivar library: the soname of the shared library that it uses.
     """
 
     package: NormalizedName
     requirement: str
-    module: str
+    module: str = ""
+    library: str = ""
+
+    @property
+    def use(self) -> str:
+        """What shows it, in words: ``imports pkg_resources``, ``uses libcudart.so.13``."""
+        return f"uses {self.library}" if self.library else f"imports {self.module}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -194,6 +203,7 @@ class Lock:
     :ivar added: requirements that earlier proofs have found to be missing.
     :ivar sources: the same as *inputs* in parts: short digests, by what a person calls each part.
     :ivar before: nothing was chosen that came to its index at this time or later.
+    :ivar toolkit: the wheels of the CUDA toolkit that builds have, if any of them needs it.
     """
 
     target: str
@@ -207,6 +217,7 @@ class Lock:
     added: tuple[AddedRequirement, ...] = ()
     sources: Mapping[str, str] = field(default_factory=dict)
     before: datetime | None = None
+    toolkit: tuple[BuildRequirement, ...] = ()
 
     @property
     def homes(self) -> Mapping[NormalizedName, str]:

@@ -1,0 +1,89 @@
+"""What `cuda`, `cuda-arch` and `cuda-libraries` may say in `wheelhouse.toml`.
+
+Pure; an import of pydantic, as :mod:`wheelhouse.projectfile`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Final
+
+from packaging.version import Version
+from pydantic import AfterValidator, WithJsonSchema
+
+from wheelhouse.cuda import is_known, release, releases, split, toolkit_libraries
+from wheelhouse.filevalues import Refusal
+from wheelhouse.wording import did_you_mean, listed, quoted
+
+VERSION: Final = r"^[1-9][0-9]\.[0-9]{1,2}$"
+ARCH: Final = "^[1-9][0-9]{1,2}[af]?$"
+
+
+def _version(value: str) -> str:
+    if not re.fullmatch(VERSION, value):
+        match = re.match(r"(?:cuda|cu)?[ -]?([1-9][0-9])\.?([0-9]{1,2})?", value.lower())
+        example = f"{match[1]}.{match[2]}" if match and match[2] else "13.2"
+        raise Refusal(
+            f"{quoted(value)} is not a version of CUDA of the form MAJOR.MINOR",
+            hint=f'write it as "{example}"',
+        )
+    if not is_known(Version(value)):
+        names = [str(version) for version in releases()]
+        raise Refusal(
+            f"unknown version of CUDA: {value}{did_you_mean(value, names)}",
+            hint=f"those are known: {listed(names)}",
+        )
+    return value
+
+
+def _arch(value: str) -> str:
+    if re.fullmatch(ARCH, value):
+        return value
+    match = re.fullmatch(r"(?:sm_|compute_|cc)?(\d+)\.?(\d[af]?)", value.lower())
+    raise Refusal(
+        f"{quoted(value)} is not a compute capability",
+        hint=f'write "{match[1]}{match[2]}"'
+        if match
+        else 'write it without the dot, such as "80" for 8.0 (an A100)',
+    )
+
+
+def misfit_of_arch(arch: str, version: Version) -> str | None:
+    """Why CUDA *version* makes no code for *arch*, in a sentence; None if it does."""
+    number, _ = split(arch)
+    known = release(version).arches
+    if str(number) in known:
+        return None
+    having = [str(each) for each, of in releases().items() if str(number) in of.arches]
+    if not having:
+        return f"there is no GPU of compute capability {number // 10}.{number % 10} that is known"
+    word = "no longer" if Version(having[-1]) < version else "not yet"
+    return f"CUDA {version} {word} makes code for {arch}; of those known, {having[-1]} does"
+
+
+def arches_hint(version: Version) -> str:
+    """Which there are."""
+    return f"CUDA {version} has {listed(list(release(version).arches))}"
+
+
+def _library(value: str) -> str:
+    known = list(toolkit_libraries())
+    if value in known:
+        return value
+    raise Refusal(
+        f"unknown part of the toolkit: {quoted(value)}{did_you_mean(value, known)}",
+        hint=f"there are {listed(known)}",
+    )
+
+
+CudaVersion = Annotated[
+    str, AfterValidator(_version), WithJsonSchema({"type": "string", "pattern": VERSION})
+]
+CudaArch = Annotated[
+    str, AfterValidator(_arch), WithJsonSchema({"type": "string", "pattern": ARCH})
+]
+CudaLibrary = Annotated[
+    str,
+    AfterValidator(_library),
+    WithJsonSchema({"type": "string", "enum": list(toolkit_libraries())}),
+]
