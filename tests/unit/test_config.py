@@ -704,7 +704,7 @@ def test_exit_status(folder: Folder) -> None:
             TARGET + "x = 1\n",
             (
                 "the keys here are captured, platform, python, arch, builder, runtime-system, "
-                "torch-backend, provided"
+                "cuda, cuda-arch, cuda-libraries, torch-backend, provided"
             ),
         ),
         ('requirements = "a.txt"\n' + TARGET, 'write ["a.txt"]'),

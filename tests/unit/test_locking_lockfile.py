@@ -405,6 +405,7 @@ DAMAGE: dict[str, Callable[[dict[str, Any]], object]] = {
     "a need of an option": lambda data: _needed(data).update(package="--force"),
     "a need of no form": lambda data: data["tool"]["wheelhouse"].update(system={"libgl1": 1}),
     "an addition without a module": lambda data: _added(data).pop("module"),
+    "an addition for two uses": lambda data: _added(data).update(library="libx.so.1"),
     "an addition to a path": lambda data: _added(data).update(package="../x"),
     "an addition that is none": lambda data: _added(data).update(requirement="a b"),
     "an addition of no form": lambda data: data["tool"]["wheelhouse"].update(added=["x"]),

@@ -225,6 +225,8 @@ def _system_requirement(own: Mapping[str, Any]) -> SystemRequirement:
 
 
 def _added_requirement(own: Mapping[str, Any]) -> AddedRequirement:
+    if ("module" in own) == ("library" in own):
+        raise ValueError("a requirement is added for a module or for a library")
     return AddedRequirement(
         package=canonicalize_name(text(own["package"]), validate=True),
         requirement=requirement(own["requirement"]),
