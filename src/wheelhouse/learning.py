@@ -12,6 +12,7 @@ from wheelhouse.locking.lockfile import lock_path
 from wheelhouse.locking.system import merged, server_system
 from wheelhouse.phases import phase
 from wheelhouse.planning import plan_with
+from wheelhouse.proofreport import lacking_driver, without_driver
 from wheelhouse.prove import prove
 from wheelhouse.proving import Terms, learn
 from wheelhouse.wheels import provided_sonames
@@ -23,9 +24,12 @@ if TYPE_CHECKING:
     from wheelhouse.locking.model import SystemRequirement
     from wheelhouse.obtain import Obtained
     from wheelhouse.plan import Planned
-    from wheelhouse.proofreport import Proof
+    from wheelhouse.proofreport import Finding, Proof
     from wheelhouse.proving import Lesson
     from wheelhouse.run import Run
+
+#: How many modules a notice names before it only counts them.
+SHOWN = 4
 
 
 def on_server(run: Run, planned: Planned) -> Planned:
@@ -85,10 +89,12 @@ def prove_once(
             listener=listener,
             provided=[each for each in wheels if each.step.package.provided],
         )
+        proof, waiting = without_driver(proof) if target.cuda else (proof, ())
         lesson = learn(house, proof, terms, finder)
         report.detail = f"not yet: it {lesson}" if lesson else str(proof)
     if not lesson:
         _tell_lacking(run, planned, proof)
+        _tell_waiting(run, planned, waiting)
     return lesson
 
 
@@ -101,6 +107,21 @@ def _tell_lacking(run: Run, planned: Planned, proof: Proof) -> None:
                 target=planned.target.name,
                 message=f"proven without {names}, which {platform} does not have by itself",
                 hint="install.sh asks the server for it; `--without NAME` lets it do without",
+            )
+        )
+
+
+def _tell_waiting(run: Run, planned: Planned, waiting: Sequence[Finding]) -> None:
+    if waiting:
+        names = ", ".join(f"{each.module} of {each.distribution}" for each in waiting[:SHOWN])
+        more = f" and {len(waiting) - SHOWN} more" if len(waiting) > SHOWN else ""
+        run.reporter.emit(
+            Notice(
+                target=planned.target.name,
+                message=f"proven without {names}{more}: that needs {lacking_driver(waiting[0])} of "
+                "the GPU's driver, which is on the server only",
+                hint=f"import it there; `wheelhouse doctor --target {planned.target.name}` tells "
+                "whether the driver will do",
             )
         )
 

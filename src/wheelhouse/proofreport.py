@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from packaging.version import Version
@@ -12,6 +12,7 @@ from wheelhouse.errors import ProofError
 from wheelhouse.missing import Missing
 from wheelhouse.providers import provider, removed_in
 from wheelhouse.text import sanitize_lines
+from wheelhouse.wheels.policy import DRIVER_SONAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -48,6 +49,9 @@ _NUMPY_AGES = (
         "1.24",
     ),
 )
+
+#: How glibc's linker names the file that it did not find.
+_NOT_THERE = re.compile(r"(?<![\w.+/-])([\w.+-]+\.so[\w.]*): cannot open shared object file")
 
 #: Lines of a traceback that an error shows; the last ones say most.
 SHOWN_LINES = 6
@@ -143,6 +147,22 @@ def _read(house: House, message: Mapping[str, Any]) -> Proof:
         install_seconds=float(message["seconds"]["install"]),
         import_seconds=float(message["seconds"]["import"]),
     )
+
+
+def without_driver(proof: Proof) -> tuple[Proof, tuple[Finding, ...]]:
+    """*proof* without what failed for want of the GPU's driver, and that by itself.
+
+    No container here has a driver, and no package can bring it: it is part of the server's kernel.
+    """
+    waiting = tuple(each for each in proof.failures if lacking_driver(each))
+    failures = tuple(each for each in proof.failures if each not in waiting)
+    return replace(proof, failures=failures), waiting
+
+
+def lacking_driver(finding: Finding) -> str | None:
+    """The library of the GPU's driver that was not there, if that is the cause of *finding*."""
+    match = _NOT_THERE.search(finding.message)
+    return match[1] if match and match[1] in DRIVER_SONAMES else None
 
 
 def _is_echo(finding: Finding, failures: Sequence[Finding]) -> bool:
@@ -337,6 +357,11 @@ def _explain_missing(house: House, finding: Finding, missing: str) -> tuple[str,
 
 
 def _library_hint(finding: Finding) -> str:
+    if lacking_driver(finding):
+        return (
+            'say which CUDA the server\'s GPU runs, such as `cuda = "13.2"` under the target: what '
+            f"only works beside its driver is left to the server then; {skip_hint(finding)}"
+        )
     if "cannot load library" in finding.message or "find_library" in finding.message:
         return (
             "it looks for that library by name while it runs, so its wheel cannot bring it along: "

@@ -24,10 +24,12 @@ from lockingfactory import (
     sha,
     target,
 )
+from packaging.version import Version
 
 from housefactory import Package, wheel_bytes
 from wheelhouse import learning, pipeline
 from wheelhouse.building.runner import Runner
+from wheelhouse.cuda import Cuda
 from wheelhouse.engine import Limits
 from wheelhouse.engine.cancellation import Cancellation
 from wheelhouse.errors import LockError, ProofError
@@ -71,6 +73,7 @@ def failed(kind: str, message: str, missing: str | None = None) -> dict[str, Any
 
 NO_PKG_RESOURCES = failed("missing", "No module named 'pkg_resources'", "pkg_resources")
 NO_GL = failed("library", GL)
+NO_DRIVER = failed("library", GL.replace("libGL.so.1", "libcuda.so.1"))
 
 
 def answer(*failures: dict[str, Any]) -> FakeContainer:
@@ -153,10 +156,11 @@ class World:
         self,
         *containers: FakeContainer,
         freshness: Freshness = Freshness.RENEW_IF_STALE,
+        cuda: Cuda | None = None,
         **settings: Any,
     ) -> House:
         with self.run(*containers, **settings) as run:
-            return pipeline.build_target(run, target(), freshness)
+            return pipeline.build_target(run, replace(target(), cuda=cuda), freshness)
 
     def present(self) -> Lock:
         lock = load_lock(lock_path(self.root, "web"))
@@ -265,6 +269,26 @@ def test_a_lock_that_is_required_stays_as_it_is(world: World) -> None:
         world.build(answer(NO_GL), freshness=Freshness.REQUIRE)
     assert "without --locked" in (told.value.hint or "")
     assert lock_path(world.root, "web").read_bytes() == before
+
+
+def test_the_driver_is_on_the_server_only(world: World) -> None:
+    world.build(answer(NO_DRIVER), cuda=Cuda(version=Version("13.2")))
+    assert world.notices == [
+        "proven without demo of demo: that needs libcuda.so.1 of the GPU's driver, which is on the "
+        "server only"
+    ]
+
+
+def test_a_server_of_which_no_gpu_is_told_has_no_driver(world: World) -> None:
+    with pytest.raises(ProofError, match=r"libcuda\.so\.1") as told:
+        world.build(answer(NO_DRIVER))
+    assert 'cuda = "13.2"' in (told.value.hint or "")
+
+
+def test_a_driver_excuses_nothing_else(world: World) -> None:
+    other = failed("import", "RuntimeError: no libcuda.so.1 here")
+    with pytest.raises(ProofError, match="RuntimeError"):
+        world.build(answer(other), cuda=Cuda(version=Version("13.2")))
 
 
 def test_both_at_once(world: World) -> None:
