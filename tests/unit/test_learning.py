@@ -273,10 +273,8 @@ def test_a_lock_that_is_required_stays_as_it_is(world: World) -> None:
 
 def test_the_driver_is_on_the_server_only(world: World) -> None:
     world.build(answer(NO_DRIVER), cuda=Cuda(version=Version("13.2")))
-    assert world.notices == [
-        "proven without demo of demo: that needs libcuda.so.1 of the GPU's driver, which is on the "
-        "server only"
-    ]
+    (notice,) = world.notices
+    assert notice.startswith("proven without demo of demo: that needs libcuda.so.1 of the GPU's")
 
 
 def test_a_server_of_which_no_gpu_is_told_has_no_driver(world: World) -> None:

@@ -210,6 +210,8 @@ def _facts(
     limit = f"up to GLIBCXX_{preset.glibcxx}" if preset.glibcxx else "no limit is known"
     yield "libstdc++", line(limit)
     yield "Architectures", line(", ".join(preset.arches))
+    if preset.cuda:
+        yield "CUDA", line(f"{preset.cuda}: its image has the toolkit")
     end = _end(preset, today)
     over = " (without free updates since)" if end.text.endswith(_OVER) else ""
     yield "Updates until", line(Span(end.text.removesuffix(_OVER), end.style), over)
@@ -270,6 +272,7 @@ def data_of(preset: Preset) -> dict[str, Any]:
         "libc": str(preset.libc),
         "glibcxx": str(preset.glibcxx) if preset.glibcxx else None,
         "arches": list(preset.arches),
+        "cuda": str(preset.cuda) if preset.cuda else None,
         "end_of_life": str(preset.end_of_life) if preset.end_of_life else None,
         "image": preset.image,
         "made_here": preset.is_made_here,
