@@ -53,31 +53,16 @@ def is_of_requirements(text: str, manifest: Manifest) -> bool:
 def pylock_text(manifest: Manifest) -> str:
     """``pylock.toml`` by PEP 751, with paths relative to itself."""
     import tomli_w
-    from packaging.pylock import Package, PackageWheel, Pylock
-    from packaging.specifiers import SpecifierSet
-    from packaging.utils import canonicalize_name
-    from packaging.version import Version
+    from packaging.pylock import Pylock
 
-    packages = [
-        Package(
-            name=canonicalize_name(wheel.name),
-            version=Version(wheel.version),
-            wheels=[
-                PackageWheel(
-                    name=wheel.filename,
-                    path=f"{WHEELS}/{wheel.filename}",
-                    size=wheel.size,
-                    hashes={"sha256": wheel.sha256},
-                )
-            ],
-        )
-        for wheel in manifest.wheels
-    ]
-    pylock = Pylock(
-        lock_version=Version("1.0"),
-        requires_python=SpecifierSet(f"=={manifest.target.environment['python_version']}.*"),
-        created_by="wheelhouse",
-        packages=packages,
+    python = manifest.target.environment["python_version"]
+    pylock = Pylock.from_dict(
+        {
+            "lock-version": "1.0",
+            "requires-python": f"=={python}.*",
+            "created-by": "wheelhouse",
+            "packages": [_package(wheel) for wheel in manifest.wheels],
+        }
     )
     return tomli_w.dumps(dict(pylock.to_dict()))
 
