@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test unit faults kills real check fix bench natives locks constraints clean
+.PHONY: help quickstart test unit faults kills real closures gpu check fix bench natives locks constraints clean
 
 bin := .venv/bin
 example := examples/webapp
@@ -12,11 +12,13 @@ inputs := pyproject.toml scripts/venv scripts/constraints.txt
 
 # More options of `make test`, `make faults`, `make bench`, `make natives` and `make locks`, as in
 # PYTEST="-k lock", BENCH="--runs 5", NATIVES="--target debian12", LOCKS="--kind uv" or FAULTS="--group 8".
+# GPU is the wheelhouse that `make gpu` takes, and the Python for it, if it does not find one.
 PYTEST ?=
 BENCH ?=
 NATIVES ?=
 LOCKS ?=
 FAULTS ?=
+GPU ?= examples/cuda/dist/gpu
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +54,14 @@ kills: .venv/developing ## kill -9 at 200 random moments of builds
 real: .venv/developing ## The gate on archives that people use, of which it may refuse none
 	PYTHONPATH=tests:. $(bin)/python -m faults.real
 
+closures: .venv/developing ## PyTorch and TensorFlow with all of CUDA, fetched and installed offline (7 GB)
+	@scripts/engine
+	@scripts/images debian12
+	WHEELHOUSE_TEST_CLOSURES=1 $(bin)/pytest -s tests/containers/test_cuda_closures.py $(PYTEST)
+
+gpu: ## On a machine with a GPU: the wheelhouse of examples/cuda, installed and computing
+	@scripts/gpu-check $(GPU)
+
 check: .venv/developing ## Style and types
 	$(bin)/ruff check .
 	$(bin)/ruff format --check .
@@ -83,7 +93,7 @@ constraints: .venv/installed ## Choose the newest versions of what .venv holds
 
 clean: ## Remove .venv, caches and the example's output; images and the store stay
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache build dist examples/*/dist
-	find src tests bench -name __pycache__ -prune -exec rm -rf {} +
+	find src tests bench examples -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/installed: $(inputs)
 	@scripts/venv

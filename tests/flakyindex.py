@@ -34,6 +34,7 @@ class Answer:
     :ivar ranges: whether a ``Range`` is honoured, if its ``If-Range`` is the ``ETag``.
     :ivar endless: the body comes again and again, and no length is told.
     :ivar reason: the server's own words for the status.
+    :ivar on_head: the status with which HEAD is answered, if that is another.
     :ivar raw: this is sent instead of any answer, and the connection closed.
     """
 
@@ -47,6 +48,7 @@ class Answer:
     ranges: bool = False
     endless: bool = False
     reason: str = ""
+    on_head: int = 0
     raw: bytes = b""
 
 
@@ -57,6 +59,7 @@ class Asked:
     path: str
     headers: Mapping[str, str]
     when: float
+    method: str = "GET"
 
 
 class _Server(ThreadingHTTPServer):
@@ -123,9 +126,10 @@ class FlakyIndex:
         """How often *path* was asked for."""
         return sum(each.path == path for each in self.asked)
 
-    def take(self, path: str, headers: Mapping[str, str]) -> Answer:
+    def take(self, path: str, headers: Mapping[str, str], method: str) -> Answer:
         """The answer to a request."""
-        self.asked.append(Asked(path=path, headers=headers, when=time.monotonic()))
+        asked = Asked(path=path, headers=headers, when=time.monotonic(), method=method)
+        self.asked.append(asked)
         answers = self._answers.get(path)
         if not answers:
             return Answer(status=404)
@@ -138,7 +142,7 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
-        answer = self.index.take(self.path, dict(self.headers))
+        answer = self.index.take(self.path, dict(self.headers), self.command)
         self.index.leaving.wait(answer.hang)
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             if answer.raw:
@@ -146,6 +150,10 @@ class _Handler(BaseHTTPRequestHandler):
                 self._slowly(answer, answer.raw)
             else:
                 self._answer(answer)
+
+    def do_HEAD(self) -> None:
+        """As GET, without the body."""
+        self.do_GET()
 
     def do_CONNECT(self) -> None:
         """As a proxy is asked."""
@@ -158,6 +166,8 @@ class _Handler(BaseHTTPRequestHandler):
         if answer.ranges and wanted and same:
             status, body, place = _part(body, wanted)
             extra = {"Content-Range": place, **extra}
+        if self.command == "HEAD" and answer.on_head:
+            status, body = answer.on_head, b""
         self.send_response(status, answer.reason or None)
         self.send_header("Content-Type", answer.kind)
         if not answer.endless and "Content-Length" not in extra:
@@ -165,7 +175,8 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in extra.items():
             self.send_header(name, value)
         self.end_headers()
-        self._body(answer, body)
+        if self.command != "HEAD":
+            self._body(answer, body)
 
     def _body(self, answer: Answer, body: bytes) -> None:
         if answer.cut is not None:

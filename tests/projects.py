@@ -142,7 +142,7 @@ class ProjectSdist:
 
 
 class LocalIndex:
-    """An index on loopback; *requests* are the paths that were asked for."""
+    """An index on loopback; *requests* are the paths whose content was asked for."""
 
     def __init__(self) -> None:
         self.files: dict[str, dict[str, bytes]] = {}
@@ -179,13 +179,19 @@ def serving(index: LocalIndex) -> Iterator[LocalIndex]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             index.requests.append(self.path)
+            self.wfile.write(self.head())
+
+        def do_HEAD(self) -> None:
+            self.head()
+
+        def head(self) -> bytes:
             content = index.answer(self.path)
             self.send_response(200 if content is not None else 404)
             kind = "application/vnd.pypi.simple.v1+json"
             self.send_header("Content-Type", kind if "/simple/" in self.path else "x/y")
             self.send_header("Content-Length", str(len(content or b"")))
             self.end_headers()
-            self.wfile.write(content or b"")
+            return content or b""
 
         def log_message(self, *args: object) -> None:
             pass

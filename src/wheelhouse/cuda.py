@@ -133,6 +133,11 @@ def library(soname: str) -> Library | None:
     return _libraries().get(soname)
 
 
+def sonames() -> frozenset[str]:
+    """Those of all its libraries."""
+    return frozenset(_libraries())
+
+
 @cache
 def _libraries() -> Mapping[str, Library]:
     return {

@@ -164,7 +164,7 @@ def check_writable(folder: Path) -> None:
 
     :raises StorageError: it cannot, or its disk is full.
     """
-    there = _existing(folder)
+    there = existing(folder)
     # The file has no name, so a kill leaves nothing.
     with storage_errors(there), tempfile.TemporaryFile(dir=there) as file:
         file.write(bytes(_PROBE))
@@ -177,18 +177,27 @@ def check_room(folder: Path, needed: int) -> None:
 
     :raises StorageError: they have not.
     """
+    free = free_room(folder)
+    if free is not None and needed > free:
+        raise no_room(folder, needed, free)
+
+
+def free_room(folder: Path) -> int | None:
+    """The bytes that have room in *folder*, which need not be there yet; None if none can tell."""
     try:
-        found = os.statvfs(_existing(folder))
+        found = os.statvfs(existing(folder))
     except OSError:
-        return  # whoever writes there is told what is wrong
-    free = found.f_bavail * found.f_frsize
-    if found.f_blocks and needed > free:  # some network file systems tell nothing of their size
-        raise full(
-            folder, f" has room for {human_size(free)}, and {human_size(needed)} are to come"
-        )
+        return None  # whoever writes there is told what is wrong
+    # Some network file systems tell nothing of their size.
+    return found.f_bavail * found.f_frsize if found.f_blocks else None
 
 
-def _existing(folder: Path) -> Path:
+def no_room(folder: Path, needed: int, free: int) -> StorageError:
+    """The error of a *folder* that has room for *free* bytes, of which *needed* are to come."""
+    return full(folder, f" has room for {human_size(free)}, and {human_size(needed)} are to come")
+
+
+def existing(folder: Path) -> Path:
     """*folder*, or the nearest of the folders it is to lie in that is there."""
     return next(
         (each for each in (folder, *folder.parents) if os.path.lexists(each)), folder.absolute()

@@ -66,6 +66,21 @@ class StepProgress(Event):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class DownloadsStarted(Event):
+    """A target begins to download wheels: *files* of them, with *size* bytes as far as is known.
+
+    *unknown* is the number of those whose length nobody knows. By its step, *sizes* has the bytes
+    of each of the others, and *come* how many of them are there already, from a run before.
+    """
+
+    files: int
+    size: int
+    unknown: int
+    sizes: Mapping[str, int]
+    come: Mapping[str, int]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class StepFinished(Event):
     """A step is over. *seconds* is its own time; *detail* is one short clause for people."""
 
@@ -133,12 +148,17 @@ class Step:
     def __init__(self, tell: Callable[[int, int | None], None]) -> None:
         self._tell = tell
         self._next = time.monotonic() + _PROGRESS
+        self._told: int | None = None
 
     def progress(self, done: int, total: int | None) -> None:
-        """*done* bytes are there, of *total*, if that is known. May be called at any rate."""
+        """*done* bytes are there, of *total*, if that is known. May be called at any rate.
+
+        Of what was told before, it is told, too, that all is there.
+        """
         now = time.monotonic()
-        if now >= self._next:
+        if now >= self._next or (self._told not in (None, done) and done == total):
             self._next = now + _PROGRESS
+            self._told = done
             self._tell(done, total)
 
 

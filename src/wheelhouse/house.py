@@ -29,7 +29,7 @@ from wheelhouse.wheels.sboms import read_sboms
 from wheelhouse.wholeness import SUMS, files_in, in_parallel, sums_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from wheelhouse.contents import HouseContents, HouseWheel
@@ -156,6 +156,14 @@ def _share(wheel: HouseWheel, destination: Path) -> None:
             f"{wheel.path}, the stored file of {wheel.facts.filename}, has been damaged",
             hint="run the command again: it has the file made or fetched anew",
         )
+
+
+def room_needed(sizes: Iterable[int], *, shared: bool) -> int:
+    """The bytes that wheels of these *sizes* take in a wheelhouse.
+
+    :param shared: whether the store is on the same file system, where big ones take none.
+    """
+    return sum(size for size in sizes if not (shared and size >= LINKED))
 
 
 def _linked(stored: Path, destination: Path) -> bool:

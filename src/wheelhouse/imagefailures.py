@@ -34,6 +34,9 @@ _VIRTUAL = re.compile(
     r"^Package (\S+) is a virtual package provided by:\n((?: +\S.*\n)+)", re.MULTILINE
 )
 
+#: What NVIDIA's header says of a host compiler that it does not know.
+_TOO_NEW = re.compile(r"unsupported GNU version! gcc versions later than (\d+)")
+
 _HINTS = {
     r"exec format error": (
         "The engine runs no programs of this architecture: `wheelhouse doctor` tells what to do."
@@ -117,6 +120,8 @@ def failure(step: Step, lines: Sequence[str], cause: str) -> ImageError:
                 hint=_where_to_look(step.place.origin),
             )
     text = "\n".join(lines)
+    if unsupported := _TOO_NEW.search(text):
+        return _too_new(step, unsupported[1])
     if virtual := _VIRTUAL.search(text):
         providers = [line.split()[0] for line in virtual[2].splitlines()]
         return ImageError(
@@ -129,6 +134,17 @@ def failure(step: Step, lines: Sequence[str], cause: str) -> ImageError:
     return ImageError(
         f"The image {step.title} cannot be built: {'; '.join(telling[-4:]) or cause}",
         hint=hint or "Those are the last lines that the step printed.",
+    )
+
+
+def _too_new(step: Step, newest: str) -> ImageError:
+    """Of a compiler that nvcc does not take, where no older one is beside it."""
+    preset = step.place.preset
+    return ImageError(
+        f"The compiler of {preset.title} is too new for CUDA {step.inputs['VERSION']}, which takes "
+        f"GCC up to {newest}",
+        hint="Build on a platform with an older one, by `builder` of the target, such as "
+        f'"portable"; or have g++-{newest} in the image of a platform of your own: it is used then.',
     )
 
 

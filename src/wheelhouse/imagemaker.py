@@ -9,7 +9,6 @@ import threading
 from collections import deque
 from typing import IO, TYPE_CHECKING
 
-from wheelhouse import toolbox
 from wheelhouse.bootstrap import DEFAULT_MIRROR, MIRROR_VARIABLE, checked_mirror, root_archive
 from wheelhouse.durable import temporary_file
 from wheelhouse.errors import ImageError, InterruptedRunError
@@ -17,6 +16,7 @@ from wheelhouse.imagefailures import clean, failure
 from wheelhouse.imagesteps import Kind, Step, family, root_name
 from wheelhouse.locks import locked
 from wheelhouse.targets import oci_platform
+from wheelhouse.wheelcontext import write_context, write_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from wheelhouse.engine import Image
     from wheelhouse.imagestore import ImageStore
     from wheelhouse.targets import Place
+    from wheelhouse.wheelcontext import PinnedWheel
 
 _PROXY = re.compile(r"(https?|ftp|all|no)_proxy", re.IGNORECASE)
 _KEPT_LINES = 200
@@ -51,7 +52,7 @@ class ImageMaker:
     def __init__(
         self,
         store: ImageStore,
-        fetch: Callable[[toolbox.Pin], Path],
+        fetch: Callable[[PinnedWheel], Path],
         lock_dir: Path,
         on_line: Callable[[str], None],
         *,
@@ -140,10 +141,10 @@ class ImageMaker:
 
     def _write_context(self, step: Step, context: IO[bytes]) -> None:
         if step.wheels:
-            toolbox.write_context(context, step.wheels, self._fetch, step.files)
+            write_context(context, step.wheels, self._fetch, step.files, step.layout)
             return
         with tarfile.open(fileobj=context, mode="w|") as archive:
-            toolbox.write_files(archive, step.files)
+            write_files(archive, step.files)
 
     def _arguments(self, step: Step) -> dict[str, str]:
         arguments = dict(step.inputs)

@@ -27,6 +27,7 @@ from wheelhouse.imagesteps import (
     builder_step,
     checked_packages,
     cibuildwheel_step,
+    cuda_step,
     index_step,
     packages_step,
     pinned,
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
     from wheelhouse.engine import Role
     from wheelhouse.imagestore import ImageStore
     from wheelhouse.targets import Target
+    from wheelhouse.toolkit import Toolkit
+    from wheelhouse.wheelcontext import PinnedWheel
 
 
 class _Bases(Protocol):
@@ -58,7 +61,7 @@ class _Bases(Protocol):
 class TargetImageMaker:
     """Has the images of targets ready: finds, fetches or makes them, each once.
 
-    :param fetch: gives the verified file of a toolbox pin; called from several threads.
+    :param fetch: gives the verified file of a pinned wheel; called from several threads.
     :param lock_dir: where runs on this machine wait for one another.
     :param on_line: receives what pulls and builds print, from several threads.
     :param building: entered with an image's title while it is built.
@@ -72,7 +75,7 @@ class TargetImageMaker:
     def __init__(
         self,
         store: ImageStore,
-        fetch: Callable[[toolbox.Pin], Path],
+        fetch: Callable[[PinnedWheel], Path],
         lock_dir: Path,
         on_line: Callable[[str], None],
         *,
@@ -108,18 +111,23 @@ class TargetImageMaker:
             lacking=lacking,
         )
 
-    def with_system(self, images: TargetImages, packages: tuple[str, ...]) -> Image:
-        """The builder among *images* with the distribution's *packages* in it.
+    def with_system(
+        self, images: TargetImages, packages: tuple[str, ...], toolkit: Toolkit | None = None
+    ) -> Image:
+        """The builder among *images* with *toolkit* and the distribution's *packages* in it.
 
         :raises ConfigError: what is asked for cannot be a package's name.
-        :raises ImageError: the distribution has no such package, or a step failed.
+        :raises FetchError: a wheel of the toolkit cannot be had.
+        :raises ImageError: the distribution has no such package, its compiler is none for the
+            toolkit, or a step failed.
         """
-        packages = checked_packages(packages)
+        packages, place = checked_packages(packages), images.build_place
+        builder = images.builder
+        if toolkit is not None:
+            builder = self._images.make(cuda_step(place, builder, toolkit))
         if not packages:
-            return images.builder
-        return self._images.make(
-            packages_step("system", images.build_place, images.builder, packages)
-        )
+            return builder
+        return self._images.make(packages_step("system", place, builder, packages))
 
     def with_runtime_system(self, images: TargetImages, packages: tuple[str, ...]) -> Image:
         """The runtime among *images* with the distribution's *packages* in it, and nothing else.
@@ -143,14 +151,17 @@ class TargetImageMaker:
         return self._images.make(index_step(place, self._base(place), self._toolbox(place.arch)))
 
     def for_cibuildwheel(
-        self, images: TargetImages, packages: tuple[str, ...], folder: str
+        self,
+        images: TargetImages,
+        packages: tuple[str, ...],
+        folder: str,
+        toolkit: Toolkit | None = None,
     ) -> Image:
         """The same with the target's Python in *folder*, where cibuildwheel looks for it.
 
-        :raises ConfigError: what is asked for cannot be a package's name.
-        :raises ImageError: the distribution has no such package, or a step failed.
+        Raises as :meth:`with_system` does.
         """
-        builder = self.with_system(images, packages)
+        builder = self.with_system(images, packages, toolkit)
         step = cibuildwheel_step(images.build_place, builder, images.builder_python, folder)
         return self._images.make(step)
 

@@ -9,8 +9,9 @@ server                runtime + packages of the distribution that a wheelhouse n
 toolchain             runtime + compilers and Python's headers
 toolbox               ``/opt/wheelhouse``, the same for all targets (:mod:`.toolbox`)
 builder               toolchain + toolbox
-system                builder + packages of the distribution that a build asked for
-cibuildwheel          either of those + the target's Python where cibuildwheel looks for it
+cuda                  builder + the CUDA toolkit of PyPI's wheels (:mod:`.toolkit`)
+system                either of those + packages of the distribution that a build asked for
+cibuildwheel          any of those + the target's Python where cibuildwheel looks for it
 index                 base + toolbox + which package of the distribution has which files
 ====================  ===========================================================
 
@@ -33,13 +34,17 @@ from typing import TYPE_CHECKING, Literal
 
 from wheelhouse import toolbox
 from wheelhouse.bootstrap import DEFAULT_MIRROR, Recipe
+from wheelhouse.cuda import release
 from wheelhouse.errors import ConfigError, ImageError
+from wheelhouse.toolkit import layout, version_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from wheelhouse.engine import Image
     from wheelhouse.targets import Place
+    from wheelhouse.toolkit import Toolkit
+    from wheelhouse.wheelcontext import Layout, PinnedWheel
 
 Kind = Literal[
     "base",
@@ -49,6 +54,7 @@ Kind = Literal[
     "toolchain",
     "toolbox",
     "builder",
+    "cuda",
     "system",
     "server",
     "cibuildwheel",
@@ -90,6 +96,7 @@ class Step:
 
     :ivar files: the build context.
     :ivar inputs: build arguments that make a difference; they are part of the name.
+    :ivar wheels: what else is in the context, unpacked as *layout* says.
     :ivar network: whether the recipe fetches anything.
     """
 
@@ -97,7 +104,8 @@ class Step:
     place: Place
     files: Mapping[str, bytes]
     inputs: Mapping[str, str]
-    wheels: tuple[toolbox.Pin, ...] = ()
+    wheels: tuple[PinnedWheel, ...] = ()
+    layout: Layout = toolbox.layout
     network: bool = False
     labels: Mapping[str, str] = field(default_factory=dict)
 
@@ -113,7 +121,7 @@ class Step:
                     for name, content in self.files.items()
                 },
                 "inputs": dict(self.inputs),
-                "wheels": [pin.sha256 for pin in self.wheels],
+                "wheels": [wheel.sha256 for wheel in self.wheels],
             },
         )
 
@@ -121,7 +129,12 @@ class Step:
     def title(self) -> str:
         """The step for a person, such as ``debian12 system (libpq-dev)``."""
         packages = self.inputs.get("PACKAGES")
-        more = {"system": packages, "server": packages, "python": self.place.python}.get(self.kind)
+        more = {
+            "system": packages,
+            "server": packages,
+            "python": self.place.python,
+            "cuda": self.inputs.get("VERSION"),
+        }.get(self.kind)
         return f"{subject(self.place)} {self.kind}" + (f" ({more})" if more else "")
 
 
@@ -309,6 +322,25 @@ def builder_step(place: Place, toolchain: Image, tools: Image) -> Step:
         place=place,
         files={"Dockerfile": _recipe("builder.Dockerfile")},
         inputs={"TOOLCHAIN": toolchain.id, "TOOLBOX": tools.id},
+    )
+
+
+def cuda_step(place: Place, builder: Image, toolkit: Toolkit) -> Step:
+    """The step that puts a CUDA *toolkit* into *builder*."""
+    newest = release(toolkit.version).gcc
+    return Step(
+        kind="cuda",
+        place=place,
+        files={
+            "Dockerfile": _recipe("cuda.Dockerfile"),
+            "cuda-check.cu": _recipe("cuda-check.cu"),
+            "cuda-finish.sh": _recipe("cuda-finish.sh"),
+            "toolkit/bin/nvcc": _recipe("cuda-nvcc.sh"),
+            "toolkit/version.json": version_file(toolkit),
+        },
+        inputs={"BUILDER": builder.id, "VERSION": str(toolkit.version), "GCC": str(newest)},
+        wheels=toolkit.wheels,
+        layout=layout,
     )
 
 

@@ -8,6 +8,8 @@ from importlib import resources
 from typing import TYPE_CHECKING
 
 from wheelhouse.imagesteps import INSTALL_COMMANDS, family
+from wheelhouse.needs import gpu_wanted
+from wheelhouse.wheels.policy import DRIVER_SONAMES
 
 if TYPE_CHECKING:
     from wheelhouse.manifest import Manifest, Needs
@@ -31,7 +33,7 @@ def installer_text(target: Target, manifest: Manifest, proven: Place) -> str:
         "free_threaded": "yes" if facts.free_threaded else "no",
         "arch": facts.arch,
         "libc": needs.libc,
-        "libraries": " ".join(needs.libraries),
+        "libraries": " ".join(_libraries(needs)),
         "programs": " ".join(needs.programs),
         "packages": " ".join(_packages(needs)),
         "stated": " ".join(_stated(needs)) if _is_own(target, proven) else "",
@@ -41,9 +43,35 @@ def installer_text(target: Target, manifest: Manifest, proven: Place) -> str:
         ),
         "package_fix": _package_fix(target, proven),
         "python_fix": _python_fix(target),
+        **_gpu(needs),
     }
-    text = resources.files("wheelhouse").joinpath(f"data/{FILENAME}").read_text("utf-8")
-    return re.sub(r"@(\w+)@", lambda match: shlex.quote(values[match[1]]), text)
+    quoted = {name: shlex.quote(value) for name, value in values.items()}
+    quoted["gpu_program"] = _data("gpu.py") if needs.gpu else ""
+    return re.sub(r"@(\w+)@", lambda match: quoted[match[1]], _data(FILENAME))
+
+
+def _data(name: str) -> str:
+    return resources.files("wheelhouse").joinpath(f"data/{name}").read_text("utf-8")
+
+
+def _libraries(needs: Needs) -> list[str]:
+    """What the machine must have by itself; the driver's are looked for only beside a GPU."""
+    return [name for name in needs.libraries if not (needs.gpu and name in DRIVER_SONAMES)]
+
+
+def _gpu(needs: Needs) -> dict[str, str]:
+    if needs.gpu is None:
+        names = ("cuda", "driver", "release_driver", "arches", "makes", "driver_libraries")
+        return dict.fromkeys(names, "")
+    wanted = gpu_wanted(needs, needs.gpu)
+    return {
+        "cuda": wanted.cuda,
+        "driver": wanted.driver,
+        "release_driver": wanted.release_driver,
+        "arches": " ".join(wanted.arches),
+        "makes": " ".join(wanted.makes),
+        "driver_libraries": " ".join(wanted.libraries),
+    }
 
 
 def _packages(needs: Needs) -> list[str]:

@@ -159,8 +159,4 @@ def _told(lesson: Lesson) -> Iterator[str]:
     if lesson.system:
         packages = [f"{each.package} ({', '.join(each.required_by)})" for each in lesson.system]
         yield f"the server must have {', '.join(packages)}; install.sh will ask for it"
-    for added in lesson.added:
-        yield (
-            f"{added.package} {added.use} and declares nothing that has it: "
-            f"{added.requirement} is added"
-        )
+    yield from map(str, lesson.added)

@@ -98,6 +98,24 @@ class SystemPackage(_Strict):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class GpuNeeds(_Strict):
+    """What a machine with an NVIDIA GPU must have where something is to be computed on that.
+
+    :ivar cuda: the version of CUDA that everything here was chosen and built for.
+    :ivar driver: the oldest driver that runs it, such as ``580.65.06``; empty if that is not known.
+    :ivar release_driver: the driver that came with that CUDA; an older one runs no code that is
+        there as PTX only. Empty if that is not known.
+    :ivar arches: the compute capabilities that packages were built for, such as ``80``; empty if
+        that was left to them.
+    """
+
+    cuda: str
+    driver: str
+    release_driver: str
+    arches: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Needs(_Strict):
     """What a machine must have; ``install.sh`` checks it before it touches anything.
 
@@ -105,12 +123,14 @@ class Needs(_Strict):
     :ivar libraries: sonames of shared libraries that no wheel brings along.
     :ivar programs: names of commands that wheels run.
     :ivar system: the distribution's packages that the proof was given, and what they are for.
+    :ivar gpu: what a GPU there must have; null if the target names no CUDA.
     """
 
     libc: str
     libraries: tuple[str, ...]
     programs: tuple[str, ...] = ()
     system: tuple[SystemPackage, ...] = ()
+    gpu: GpuNeeds | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -159,6 +179,20 @@ class FetchedStory(_Strict):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class SharedLibrary(_Strict):
+    """A library that a wheel uses of another one.
+
+    :ivar soname: the name that it asks for it by.
+    :ivar provider: the project of the wheel that has it.
+    :ivar folder: where that is installed, from site-packages on; empty for site-packages itself.
+    """
+
+    soname: str
+    provider: str
+    folder: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class BuiltStory(_Strict):
     """The wheel was built and repaired in a container.
 
@@ -173,6 +207,7 @@ class BuiltStory(_Strict):
     :ivar environment: environment variables that the user set for the build.
     :ivar config_settings: settings for the build backend, by PEP 517.
     :ivar grafted: shared libraries that were copied from the image into the wheel.
+    :ivar shared: shared libraries that it uses of other wheels, where they are.
     :ivar policy: the auditwheel policy that it was repaired for; empty for a pure wheel.
     :ivar builder: ``cibuildwheel`` if its maintainers' own recipe built it.
     :ivar network: whether that recipe had a network, so that what it fetched is not recorded.
@@ -191,6 +226,7 @@ class BuiltStory(_Strict):
     environment: dict[str, str] = field(default_factory=dict)
     config_settings: dict[str, str | tuple[str, ...]] = field(default_factory=dict)
     grafted: tuple[str, ...] = ()
+    shared: tuple[SharedLibrary, ...] = ()
     policy: str = ""
     builder: Literal["wheelhouse", "cibuildwheel"] = "wheelhouse"
     network: bool = False

@@ -5,12 +5,18 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from wheelhouse.manifest import Needs, SystemPackage
+from packaging.version import Version
+
+from wheelhouse.cuda import oldest_driver, release
+from wheelhouse.data.gpu import DRIVER, Wanted
+from wheelhouse.manifest import GpuNeeds, Needs, SystemPackage
 from wheelhouse.targets import Libc
+from wheelhouse.wheels.policy import DRIVER_SONAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from wheelhouse.cuda import Cuda
     from wheelhouse.locking.model import SystemRequirement
     from wheelhouse.manifest import WheelFacts
     from wheelhouse.targets import Target
@@ -43,6 +49,29 @@ def machine_needs(
             )
             for each in sorted(system, key=lambda each: each.package)
         ),
+        gpu=gpu_needs(target.cuda) if target.cuda else None,
+    )
+
+
+def gpu_needs(cuda: Cuda) -> GpuNeeds:
+    """What *cuda* needs of a machine with a GPU."""
+    return GpuNeeds(
+        cuda=str(cuda.version),
+        driver=oldest_driver(cuda.major) or "",
+        release_driver=release(cuda.version).driver or "",
+        arches=cuda.arches,
+    )
+
+
+def gpu_wanted(needs: Needs, gpu: GpuNeeds) -> Wanted:
+    """*gpu* in the form in which a machine is held against it, with what *needs* has of it."""
+    return Wanted(
+        cuda=gpu.cuda,
+        driver=gpu.driver,
+        release_driver=gpu.release_driver,
+        arches=gpu.arches,
+        makes=release(Version(gpu.cuda)).arches,
+        libraries=tuple(sorted({DRIVER, *DRIVER_SONAMES.intersection(needs.libraries)})),
     )
 
 

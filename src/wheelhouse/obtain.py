@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from wheelhouse.building.build import is_whole
 from wheelhouse.building.history import BUILD
 from wheelhouse.errors import CheckError, SeveralErrors
 from wheelhouse.events import Notice
 from wheelhouse.events import step as report_step
+from wheelhouse.joining import Joining, as_built
 from wheelhouse.locking.model import RefusedFile
 from wheelhouse.locking.refusal import limits
 from wheelhouse.scheduler import gather
@@ -19,7 +21,7 @@ from wheelhouse.wheels import Wheel, check_house, check_wheel, lost_extension, r
 from wheelhouse.wheels.findings import TAG_RULES, as_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from concurrent.futures import Future
     from contextlib import AbstractContextManager
     from pathlib import Path
@@ -33,20 +35,25 @@ if TYPE_CHECKING:
     from wheelhouse.fetch import Fetcher
     from wheelhouse.plan import Built, Plan, Step
     from wheelhouse.scheduler import Scheduler
-    from wheelhouse.store import Store
     from wheelhouse.targets import Interpreter, Target
+    from wheelhouse.weights import Weights
     from wheelhouse.wheels import Finding
+    from wheelhouse.wheels.sharing import Library
     from wheelhouse.workshop import Workshop
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Obtained:
-    """A wheel in the store whose archive is sound. *built* is None for a fetched one."""
+    """A wheel in the store whose archive is sound. *built* is None for a fetched one.
+
+    :ivar taken: the libraries that a built one uses of other wheels.
+    """
 
     step: Step
     wheel: Wheel
     sha256: str
     built: Built | None
+    taken: tuple[Library, ...] = ()
 
 
 class UntrueTagsError(SeveralErrors):
@@ -65,21 +72,26 @@ def obtain(
     target: Target,
     interpreter: Interpreter,
     *,
+    weights: Weights,
     workshop: Workshop,
     fetcher: Fetcher,
     scheduler: Scheduler,
     may_start: Collection[NormalizedName] = (),
+    any_cuda: Collection[NormalizedName] = (),
 ) -> list[Obtained]:
     """Do every step of *plan*, in parallel; a failed one stops no other.
 
+    :param weights: of *plan*.
     :param may_start: packages whose wheels may have files that run at every start of Python.
+    :param any_cuda: packages whose wheels may be made for another CUDA than the target's.
 
     What has been learned from failures is in *workshop* afterwards, and in the steps returned.
 
     :raises UntrueTagsError: wheels of the index are not what they say.
+    :raises UndeclaredError: built ones use libraries of projects that they do not require.
     :raises WheelhouseError: everything that failed, all at once.
     """
-    workshop.runner.store.check(_to_come(plan, workshop.runner.store))
+    workshop.runner.store.check()
     work = _Work(
         target=target,
         interpreter=interpreter,
@@ -98,17 +110,14 @@ def obtain(
             # Over in a moment, unless a bit has flipped in the store: then it is a build.
             futures.append(scheduler.submit("containers", partial(work.reuse, step), cost=math.inf))
         else:
-            futures.append(scheduler.submit("downloads", partial(work.fetch, step)))
+            # The longest first, or everybody waits for it in the end.
+            size = weights.size(step.file.sha256) or 0
+            futures.append(scheduler.submit("downloads", partial(work.fetch, step), cost=size))
     gathered: list[Any] = gather([*first.values(), *futures])
-    obtained: list[Obtained] = gathered[len(first) :]
-    _check(obtained, target, interpreter, workshop.runner.reporter, may_start)
+    joining = Joining(target, workshop.runner, scheduler, repair=work.repair, build=work.build)
+    obtained = joining.join(gathered[len(first) :])
+    _check(obtained, target, interpreter, workshop.runner.reporter, may_start, any_cuda)
     return obtained
-
-
-def _to_come(plan: Plan, store: Store) -> int:
-    """Bytes that are to be downloaded by *plan*, as far as the lock knows."""
-    files = (step.file for step in plan.steps if step.action == "fetch")
-    return sum(file.size or 0 for file in files if not store.has(file.sha256))
 
 
 def _build_first(plan: Plan, work: _Work, scheduler: Scheduler) -> dict[str | None, Future[Built]]:
@@ -142,17 +151,16 @@ class _Work:
             path = self.fetcher.fetch(
                 file.url, file.sha256, size=file.size, progress=report.progress
             )
-            wheel = read_wheel(path, filename=step.file.filename)
+            wheel = read_wheel(path, filename=step.file.filename, scratch=self.runner.store.scratch)
         return Obtained(step=step, wheel=wheel, sha256=step.file.sha256, built=None)
 
     def reuse(self, step: Step) -> Obtained:
         built = step.built
         assert built is not None
         store = self.runner.store
-        path = store.verified(built.sha256)
-        if path is None:
+        if not is_whole(built, store):
             return self.build(step)
-        wheel = _wheel_of(path, built, step)
+        wheel = _wheel_of(store.blob(built.sha256), built, step, store.scratch)
         if wheel is None:
             assert step.key is not None
             store.forget(BUILD, step.key)  # it leads to the wheel of another
@@ -162,14 +170,26 @@ class _Work:
             self._check_built(wheel, step)
         return Obtained(step=step, wheel=wheel, sha256=built.sha256, built=built)
 
-    def build(self, step: Step) -> Obtained:
+    def build(self, step: Step, offered: Collection[str] | None = None) -> Obtained:
+        """The wheel of *step*; *offered* is what other wheels have for it, once that is known."""
         with self._reporting(step, "build") as report:
-            done, built = self.workshop.build(step)
+            done, built = self.workshop.build(step, offered)
             report.detail = _told(built.facts["grafted"])
-            wheel = read_wheel(self.runner.store.blob(built.sha256), filename=built.filename)
-            _check_identity(wheel, done)
-            self._check_built(wheel, done)
-        return Obtained(step=done, wheel=wheel, sha256=built.sha256, built=built)
+            return self._finished(done, built)
+
+    def repair(self, step: Step, again: Callable[[], Built]) -> Obtained:
+        """What comes of the wheel of *step* when it is repaired *again*."""
+        with self._reporting(step, "repair"):
+            return self._finished(step, again())
+
+    def _finished(self, step: Step, built: Built) -> Obtained:
+        store = self.runner.store
+        path = store.blob(built.sha256)
+        wheel = read_wheel(path, filename=built.filename, scratch=store.scratch)
+        _check_identity(wheel, step)
+        self._check_built(wheel, step)
+        wheel = as_built(wheel, built)
+        return Obtained(step=step, wheel=wheel, sha256=built.sha256, built=built)
 
     def build_tool(self, step: Step) -> Built:
         """The wheel of a build requirement; it never enters the wheelhouse."""
@@ -193,14 +213,14 @@ class _Work:
         refuse(each for each in findings if each.rule in TAG_RULES)
 
 
-def _wheel_of(path: Path, built: Built, step: Step) -> Wheel | None:
+def _wheel_of(path: Path, built: Built, step: Step, scratch: Path) -> Wheel | None:
     """The wheel that *step* has given before, if *path* is it: a record can be of another file."""
     try:
-        wheel = read_wheel(path, filename=built.filename)
+        wheel = read_wheel(path, filename=built.filename, scratch=scratch)
         _check_identity(wheel, step)
     except CheckError:
         return None
-    return wheel
+    return as_built(wheel, built)
 
 
 def _told(grafted: Sequence[str]) -> str:
@@ -227,6 +247,7 @@ def _check(
     interpreter: Interpreter,
     reporter: Reporter,
     may_start: Collection[NormalizedName],
+    any_cuda: Collection[NormalizedName],
 ) -> None:
     expected = {each.wheel.filename for each in obtained if each.wheel.name in may_start}
     built = {each.wheel.filename for each in obtained if each.built is not None}
@@ -236,6 +257,7 @@ def _check(
         interpreter,
         built=built,
         system=target.captured.libraries if target.captured else (),
+        any_cuda=any_cuda,
     )
     if untrue := _untrue(obtained, findings, target):
         raise UntrueTagsError(as_errors(findings), untrue)

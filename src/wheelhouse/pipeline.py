@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from wheelhouse.events import Notice
-from wheelhouse.house import House, assemble
+from wheelhouse.house import House, assemble, room_needed
 from wheelhouse.learning import on_server, prove_once, take
 from wheelhouse.locking.current import AS_EVER
 from wheelhouse.locking.lockfile import lock_path
@@ -15,7 +14,8 @@ from wheelhouse.planning import locked, plan_one
 from wheelhouse.publish import check_output, clean_leftovers, publish, staging_folder
 from wheelhouse.sealing import is_signed, sign
 from wheelhouse.story import contents
-from wheelhouse.supplying import supply
+from wheelhouse.supplying import as_done, supply
+from wheelhouse.weighing import on_one_disk
 from wheelhouse.wording import shown_path
 
 if TYPE_CHECKING:
@@ -65,7 +65,9 @@ def _proven(
     target = planned.target
     planned, lock_sha256, wheels = supply(run, planned, freshness)
     there = on_server(run, planned)
-    with staging_folder(destination, sum(each.wheel.size for each in wheels)) as staging:
+    shared = on_one_disk(run.store.root, destination)
+    needed = room_needed((each.wheel.size for each in wheels), shared=shared)
+    with staging_folder(destination, needed) as staging:
         with phase(run, target, "assemble"):
             house = assemble(contents(run.project, there, lock_sha256, wheels), staging)
         with phase(run, target, "prove"):
@@ -94,18 +96,6 @@ def _sign(
                 hint=f"sign it: wheelhouse sign {shown_path(destination)} --key FILE",
             )
         )
-
-
-def as_done(before: Plan, after: Plan) -> Plan:
-    """*after*, with the builds of *before* told as such, and not as reused: it was the same run."""
-    built = {step.package.name for step in before.steps if step.action == "build"}
-    steps = (
-        replace(step, action="build")
-        if step.action == "reuse" and step.package.name in built
-        else step
-        for step in after.steps
-    )
-    return replace(after, steps=tuple(steps))
 
 
 def lock_target(run: Run, target: Target, freshness: Freshness, renewal: Renewal = AS_EVER) -> Lock:

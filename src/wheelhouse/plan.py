@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any, Literal
 from wheelhouse.building.changes import changes, in_short
 from wheelhouse.building.cibuildwheel_config import identifier, python_folder
 from wheelhouse.building.recipe import ByCibuildwheel, Recipe
+from wheelhouse.cuda import has_compiler
 from wheelhouse.errors import PlanError, WheelhouseError, raise_all
 from wheelhouse.locking.candidates import TagRanks
 from wheelhouse.locking.model import NOTHING_MORE, LockedPackage
 from wheelhouse.locking.provision import provision_fields
 from wheelhouse.sources.location import shown
+from wheelhouse.toolkit import NoCompiler, comes_with
 from wheelhouse.wheels.policy import repair_policy
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from wheelhouse.engine import Image, TargetImages
     from wheelhouse.locking.model import BuildRequirement, Lock, LockedFile
     from wheelhouse.targets import Interpreter, Target
+    from wheelhouse.toolkit import Toolkit
 
 Action = Literal["fetch", "build", "reuse"]
 
@@ -159,8 +162,9 @@ def _tools(steps: Iterable[Step]) -> dict[str, Step]:
 class Circumstances:
     """What a plan depends on besides the lock.
 
-    :ivar builder: gives the builder image with these system packages.
+    :ivar builder: gives the builder image with these system packages, and a CUDA toolkit.
     :ivar for_cibuildwheel: gives the same for cibuildwheel, the target's Python in this folder.
+    :ivar toolkit: that of CUDA for builds that need one; None if the builder has it, or none does.
     :ivar known: gives what an earlier run built under this key, if it did.
     :ivar last: gives the last build that is most like that of this project and version.
     :ivar versions: of our own parts that take part in a build; a change of them rebuilds.
@@ -171,13 +175,14 @@ class Circumstances:
     target: Target
     interpreter: Interpreter
     images: TargetImages
-    builder: Callable[[tuple[str, ...]], Image]
-    for_cibuildwheel: Callable[[tuple[str, ...], str], Image]
+    builder: Callable[[tuple[str, ...], Toolkit | None], Image]
+    for_cibuildwheel: Callable[[tuple[str, ...], str, Toolkit | None], Image]
     known: Callable[[str], Built | None]
     last: Callable[[NormalizedName, Version], Earlier | None]
     versions: Mapping[str, str]
     cibuildwheel: Callable[[], str]
     pace: Pace
+    toolkit: Toolkit | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -308,6 +313,25 @@ def _system(package: LockedPackage, project: Project, here: Circumstances) -> tu
     return tuple(sorted({*declared, *package.build.provision.system.get(preset.name, ())}))
 
 
+def _toolkit(package: LockedPackage, here: Circumstances) -> Toolkit | None:
+    """What has to be put into the builder of *package*, which is for CUDA; None if it is there.
+
+    :raises PlanError: it is neither there nor locked.
+    """
+    cuda = here.target.cuda
+    assert cuda is not None
+    if here.toolkit is None and not comes_with(here.images.build_place.preset, cuda):
+        if has_compiler(cuda.version):
+            raise PlanError(
+                f"{package} is built with the toolkit of {cuda}, which neither its builder nor "
+                "its lock has",
+                hint="lock it anew on this machine: `wheelhouse lock --upgrade`",
+            )
+        problem = NoCompiler(package=package, target=here.target, images=here.images)
+        raise PlanError(problem.message, hint=problem.hint)
+    return here.toolkit
+
+
 def recipe_of(
     package: LockedPackage, project: Project, here: Circumstances, *, plain: bool = False
 ) -> Recipe:
@@ -319,11 +343,13 @@ def recipe_of(
     assert package.build is not None
     settings = project.settings(package.name)
     system = _system(package, project, here)
+    cuda = here.target.cuda if package.build.cuda else None
+    toolkit = _toolkit(package, here) if cuda else None
     python, cibuildwheel = here.images.builder_python, None
     if settings.builder == "cibuildwheel" and not plain:
         tag = here.interpreter.tags[0]
         folder = python_folder(tag)
-        image, python = here.for_cibuildwheel(system, folder), f"{folder}/bin/python"
+        image, python = here.for_cibuildwheel(system, folder, toolkit), f"{folder}/bin/python"
         cibuildwheel = ByCibuildwheel(
             identifier=identifier(tag, here.interpreter.libc, here.target.arch),
             network=settings.network,
@@ -331,7 +357,7 @@ def recipe_of(
             version=here.cibuildwheel(),
         )
     else:
-        image = here.builder(system) if system else here.images.builder
+        image = here.builder(system, toolkit) if system or toolkit else here.images.builder
     environment = package.build.environment
     return Recipe(
         sdist=package.sdist,
@@ -347,6 +373,7 @@ def recipe_of(
         config_settings=settings.config_settings,
         cibuildwheel=cibuildwheel,
         system=system,
+        cuda=cuda,
         search=package.build.provision.search,
         regenerate=package.build.provision.regenerate,
         subdirectory=package.direct.subdirectory if package.direct else "",

@@ -31,7 +31,7 @@ def plan_with(
 ) -> Planned:
     """The plan for *lock*. Raises WheelhouseError."""
     with phase(run, target, "plan"):
-        here = circumstances(run.runner, target, images, interpreter)
+        here = circumstances(run.runner, target, images, interpreter, lock.toolkit)
         plan = plan_target(lock, run.project, here)
     return Planned(target=target, images=images, interpreter=interpreter, lock=lock, plan=plan)
 

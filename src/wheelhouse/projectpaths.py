@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlsplit
 
+from packaging.version import Version
+
 from wheelhouse.configchecks import Issue
 from wheelhouse.errors import ConfigError
 from wheelhouse.filevalues import Refusal
 from wheelhouse.settings import has_parts
 from wheelhouse.targets import Place
-from wheelhouse.targettable import check_builder
+from wheelhouse.targettable import check_builder, check_cuda
 from wheelhouse.wording import nearest, quoted, shown_path
 
 if TYPE_CHECKING:
@@ -206,6 +208,7 @@ class _Finder:
             self._refuse(key, f"cannot read {quoted(value)}: {error.strerror}", None)
             return None
         self._check_builder(name, table, captured.target)
+        self._check_cuda(name, table, captured.target)
         return captured
 
     def _check_builder(self, name: str, table: Mapping[str, Any], target: CapturedTarget) -> None:
@@ -218,6 +221,17 @@ class _Finder:
         try:
             if builder is not None:
                 check_builder(builder, place, self._platforms)
+        except Refusal as refusal:
+            self._refuse(key, refusal.message, refusal.hint)
+
+    def _check_cuda(self, name: str, table: Mapping[str, Any], target: CapturedTarget) -> None:
+        """Likewise."""
+        key = ("targets", name, "cuda")
+        if "cuda" not in table or key in self._flagged:
+            return
+        try:
+            builder = self._platforms.get(table.get("builder", ""))
+            check_cuda(Version(table["cuda"]), target.preset, builder)
         except Refusal as refusal:
             self._refuse(key, refusal.message, refusal.hint)
 

@@ -101,6 +101,7 @@ def _built(wheel: WheelFacts, story: BuiltStory, manifest: Manifest) -> dict[str
         },
         "internalParameters": {
             "policy": story.policy,
+            **({"shared": [asdict(each) for each in story.shared]} if story.shared else {}),
             "key": story.cache_key,
             "limits": asdict(manifest.limits),
         },

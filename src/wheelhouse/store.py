@@ -88,11 +88,15 @@ def digest_of(value: object) -> str:
 
 
 class Store:
-    """A store under *root*, which is made if it is not there."""
+    """A store under *root*, which is made if it is not there.
+
+    :ivar scratch: a folder for files without a name; see :meth:`workspace` for others.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.logs = root / "logs"
+        self.scratch = root / "tmp"
         with storage_errors(root):
             for name in FOLDERS:
                 (root / name).mkdir(parents=True, exist_ok=True)
@@ -107,10 +111,15 @@ class Store:
 
     def has(self, sha256: str) -> bool:
         """Whether the file is there. Its bytes are checked when it is read, not now."""
-        try:
-            return stat.S_ISREG(self.blob(sha256).lstat().st_mode)
-        except OSError:
-            return False
+        return self.size(sha256) is not None
+
+    def size(self, sha256: str) -> int | None:
+        """The bytes of the file with this hash, or None if it is not there."""
+        return _size(self.blob(sha256))
+
+    def begun(self, sha256: str) -> int:
+        """How many bytes have come of the file with this hash, if it is still coming."""
+        return _size(self._partial_path(sha256)) or 0
 
     def verified(self, sha256: str) -> Path | None:
         """The file with this hash after reading all of it, or None.
@@ -175,9 +184,12 @@ class Store:
         :raises ValueError: it is no SHA-256.
         :raises StorageError: the disk is full or not writable.
         """
-        path = self.root / "partial" / self.blob(sha256).name
+        path = self._partial_path(sha256)
         with storage_errors(self.root), partial_at(path, check) as partial:
             yield partial
+
+    def _partial_path(self, sha256: str) -> Path:
+        return self.root / "partial" / self.blob(sha256).name
 
     @contextmanager
     def nameless(self) -> Iterator[Partial]:
@@ -290,6 +302,15 @@ class Store:
                 for old in folder.iterdir():
                     if _age(old) > life:
                         _remove(old)
+
+
+def _size(path: Path) -> int | None:
+    """The bytes of the regular file at *path*, or None if there is none."""
+    try:
+        found = path.lstat()
+    except OSError:
+        return None
+    return found.st_size if stat.S_ISREG(found.st_mode) else None
 
 
 def _record_digest(kind: str, key: str, value: dict[str, Any]) -> str:

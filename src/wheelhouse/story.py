@@ -14,6 +14,7 @@ from wheelhouse.manifest import (
     Bypassed,
     FetchedStory,
     ImageFacts,
+    SharedLibrary,
     WheelFacts,
 )
 from wheelhouse.recipes import runtime_libraries, runtime_programs, skipped_imports
@@ -144,6 +145,10 @@ def _built_story(obtained: Obtained, project: Project, target: Target) -> BuiltS
         environment=dict(settings.env),
         config_settings=dict(settings.config_settings),
         grafted=tuple(built.facts["grafted"]),
+        shared=tuple(
+            SharedLibrary(soname=each.name, provider=each.project, folder=each.folder or "")
+            for each in obtained.taken
+        ),
         policy=repair_policy(target) if built.facts["repaired"] else "",
         builder="cibuildwheel" if recipe.cibuildwheel else "wheelhouse",
         network=recipe.cibuildwheel is not None and recipe.cibuildwheel.network,

@@ -3,28 +3,36 @@
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from dataclasses import replace
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
+from wheelhouse.building.answers import declared_fix
 from wheelhouse.building.circumstances import circumstances
+from wheelhouse.errors import CheckError, StaleLockError, raise_all
 from wheelhouse.events import Notice
-from wheelhouse.locking.current import Freshness, lock_learned, lock_without
+from wheelhouse.joining import UndeclaredError
+from wheelhouse.locking.current import Freshness, lock_adding, lock_learned, lock_without
 from wheelhouse.locking.lockfile import dump_lock, lock_path
 from wheelhouse.locking.refusal import told
 from wheelhouse.obtain import UntrueTagsError, obtain
 from wheelhouse.phases import phase
 from wheelhouse.planning import plan_with
 from wheelhouse.store import sha256_of
+from wheelhouse.weighing import tell_downloads, weighed
 from wheelhouse.workshop import Workshop
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from wheelhouse.locking.model import RefusedFile
+    from packaging.utils import NormalizedName
+
+    from wheelhouse.config import Project
+    from wheelhouse.locking.model import AddedRequirement, RefusedFile
     from wheelhouse.locking.requires import BuildInspector
     from wheelhouse.obtain import Obtained
-    from wheelhouse.plan import Planned
+    from wheelhouse.plan import Plan, Planned
     from wheelhouse.run import Run
 
 
@@ -39,7 +47,8 @@ def supply(
     """The plan that could be followed, the hash of its lock, and its wheels.
 
     A wheel of the index that is not what its tag says is refused, and all is planned without it.
-    A package that took more to build than its lock says is locked with that.
+    A package that took more to build than its lock says is locked with that. What has a library
+    that a built wheel uses becomes one of its requirements.
 
     :raises WheelhouseError: everything that failed.
     """
@@ -52,6 +61,9 @@ def supply(
         if not rounds:
             raise
         other = _plan_without(error.refused, run, planned, freshness)
+    except UndeclaredError as error:
+        planned = _remember(run, planned, workshop)
+        other = _plan_adding(error.added, run, planned, freshness, patient=rounds > 0)
     except BaseException:
         _remember(run, planned, workshop)  # others have failed; that is no reason to learn it again
         raise
@@ -60,7 +72,20 @@ def supply(
             planned = _remember(run, planned, workshop)
             lock_sha256 = hashlib.sha256(dump_lock(planned.lock).encode()).hexdigest()
         return planned, lock_sha256, wheels
-    return supply(run, other, freshness, rounds - 1)
+    done, lock_sha256, wheels = supply(run, other, freshness, rounds - 1)
+    return replace(done, plan=as_done(planned.plan, done.plan)), lock_sha256, wheels
+
+
+def as_done(before: Plan, after: Plan) -> Plan:
+    """*after*, with the builds of *before* told as such, and not as reused: it was the same run."""
+    built = {step.package.name for step in before.steps if step.action == "build"}
+    steps = (
+        replace(step, action="build")
+        if step.action == "reuse" and step.package.name in built
+        else step
+        for step in after.steps
+    )
+    return replace(after, steps=tuple(steps))
 
 
 def _workshop(run: Run, planned: Planned, freshness: Freshness) -> Workshop:
@@ -68,7 +93,7 @@ def _workshop(run: Run, planned: Planned, freshness: Freshness) -> Workshop:
     learning = freshness is not Freshness.REQUIRE
     return Workshop(
         run.project,
-        circumstances(run.runner, target, images, interpreter),
+        circumstances(run.runner, target, images, interpreter, planned.lock.toolkit),
         runner=run.runner,
         fetcher=run.fetcher,
         mender=run.locker.mender(target, images, learning=learning),
@@ -88,15 +113,20 @@ def _inspector(run: Run, planned: Planned, learning: bool) -> BuildInspector:
 
 
 def _wheels(run: Run, planned: Planned, workshop: Workshop) -> list[Obtained]:
+    load = weighed(run, planned, everything=False)
+    load.check()
     with phase(run, planned.target, "wheels", total=planned.plan.work):
+        tell_downloads(run.reporter, planned.target, load.weights)
         return obtain(
             planned.plan,
             planned.target,
             planned.interpreter,
+            weights=load.weights,
             workshop=workshop,
             fetcher=run.fetcher,
             scheduler=run.scheduler,
             may_start={name for name, own in run.project.packages.items() if own.allow_pth},
+            any_cuda={name for name, own in run.project.packages.items() if own.cuda is False},
         )
 
 
@@ -126,3 +156,63 @@ def _plan_without(
     for file in refused:
         run.reporter.emit(Notice(target=target.name, message=told(file, lock)))
     return plan_with(run, target, planned.images, planned.interpreter, lock)
+
+
+def _plan_adding(
+    added: Sequence[AddedRequirement],
+    run: Run,
+    planned: Planned,
+    freshness: Freshness,
+    *,
+    patient: bool,
+) -> Planned:
+    """The plan with requirements that wheels turned out to have.
+
+    :param patient: whether others may follow.
+    :raises CheckError: they are not to be added by themselves, or were and did not help.
+    :raises StaleLockError: the present lock is required.
+    """
+    target, path = planned.target, lock_path(run.project.root, planned.target.name)
+    known = {(each.package, each.requirement) for each in planned.lock.added}
+    in_vain = any((each.package, each.requirement) in known for each in added)
+    if run.project.undeclared_libraries == "error" or in_vain or not patient:
+        raise_all(_undeclared(added, run.project))
+    if freshness is Freshness.REQUIRE:
+        lacking = "; ".join(f"{each.package} {each.use}: {each.requirement}" for each in added)
+        raise StaleLockError(
+            f"{path.name} lacks what has libraries that built wheels use ({lacking})",
+            hint="run `wheelhouse build` without --locked, which adds it to the lock, and commit "
+            "that",
+        )
+    with phase(run, target, "lock"):
+        lock = lock_adding(added, run.locker, run.project, planned)
+    for each in added:
+        run.reporter.emit(
+            Notice(
+                target=target.name,
+                message=str(each),
+                hint=f"commit {path.name}, which now has it: then nobody has to find it out again",
+            )
+        )
+    return plan_with(run, target, planned.images, planned.interpreter, lock)
+
+
+def _undeclared(added: Sequence[AddedRequirement], project: Project) -> list[CheckError]:
+    """What is told of each package that uses libraries of what it does not require."""
+    by_package: defaultdict[NormalizedName, list[AddedRequirement]] = defaultdict(list)
+    for each in added:
+        by_package[each.package].append(each)
+    automatic = ""
+    if project.undeclared_libraries == "error":
+        automatic = ', or have it added by `undeclared-libraries = "add"`'
+    return [
+        CheckError(
+            f"{name} {' and '.join(each.use for each in found)}, and does not require what has it",
+            hint=f"declare it in its place{automatic}",
+            fix=declared_fix(
+                name,
+                sorted({*project.settings(name).requires, *(each.requirement for each in found)}),
+            ),
+        )
+        for name, found in by_package.items()
+    ]

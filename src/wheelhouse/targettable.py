@@ -175,11 +175,8 @@ class TargetTable(Table):
     @classmethod
     def _check_cuda(cls, value: str | None, info: ValidationInfo) -> str | None:
         preset = _preset(info)
-        if value is not None and preset is not None and preset.libc.family != "glibc":
-            raise Refusal(
-                f"NVIDIA has no CUDA for {preset.title}: it takes glibc",
-                hint="choose another platform, or leave it out",
-            )
+        if value is not None and preset is not None:
+            check_cuda(Version(value), preset, _known(info).get(info.data.get("builder") or ""))
         return value
 
     @field_validator("cuda_arch")
@@ -213,6 +210,27 @@ class TargetTable(Table):
                 hint="leave runtime-system out, or say how else they come there",
             )
         return value
+
+
+def check_cuda(version: Version, preset: Preset, builder: Preset | None) -> None:
+    """Check that what is built for CUDA *version* on *builder*, or on *preset* itself, runs there.
+
+    :raises Refusal: the platform has no CUDA, or what is built on has another toolkit.
+    """
+    if preset.libc.family != "glibc":
+        raise Refusal(
+            f"NVIDIA has no CUDA for {preset.title}: it takes glibc",
+            hint="choose another platform, or leave it out",
+        )
+    used = builder or preset
+    if used.cuda is not None and used.cuda.major != version.major:
+        key = "builder" if builder else "platform"
+        raise Refusal(
+            f"packages are built on {used.title}, and what its CUDA {used.cuda} makes does not run "
+            f"with CUDA {version}",
+            hint=f'write "{used.cuda}", or name as `{key}` one that has CUDA {version.major}'
+            + (" or none: PyPI has its toolkit" if has_compiler(version) else ""),
+        )
 
 
 def _cuda_version(key: str, value: object, info: ValidationInfo) -> Version | None:

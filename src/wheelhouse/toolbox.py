@@ -2,8 +2,8 @@
 
 It does not depend on the target: a private CPython with its own loader and libraries, `uv`,
 `patchelf`, and the Python packages that build and repair wheels. Which files those are is data
-(``data/toolbox.toml``), pinned by hash for each architecture. This module reads the pins and
-writes the build context of the image that ``images/toolbox.Dockerfile`` makes of them.
+(``data/toolbox.toml``), pinned by hash for each architecture. This module reads the pins, and
+says where their files go in the context of ``images/toolbox.Dockerfile``.
 
 ::
 
@@ -15,22 +15,17 @@ writes the build context of the image that ``images/toolbox.Dockerfile`` makes o
 
 from __future__ import annotations
 
-import io
 import re
-import tarfile
 import tomllib
-import zipfile
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from pathlib import Path, PurePosixPath
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from wheelhouse.errors import ImageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Mapping
 
 #: The Python that our own tools run on, in every builder image.
 TOOL_PYTHON = "/opt/wheelhouse/bin/python"
@@ -110,70 +105,7 @@ def pins(arch: str) -> tuple[Pin, ...]:
     return fitting
 
 
-def _destination(member: str) -> str | None:
-    """Where a wheel's *member* goes in the toolbox; None for a folder.
-
-    :raises ImageError: the name leads out of the wheel.
-    """
-    path = PurePosixPath(member)
-    if path.is_absolute() or ".." in path.parts:
-        raise ImageError(f"A wheel of the toolbox holds the path {member!r}")
-    if member.endswith("/"):
-        return None
+def layout(member: str) -> str | None:
+    """Where a wheel's *member* goes in the toolbox: programs into `bin`, all else into `site`."""
     script = _SCRIPTS.fullmatch(member)
     return f"bin/{script['name']}" if script else f"site/{member}"
-
-
-def _add(archive: tarfile.TarFile, name: str, size: int, content: IO[bytes]) -> None:
-    """Add a file whose entry depends on its name, its size and its content only."""
-    entry = tarfile.TarInfo(name)
-    entry.size = size
-    entry.mode = 0o755 if name.startswith("bin/") else 0o644
-    archive.addfile(entry, content)
-
-
-def _members(wheel: zipfile.ZipFile) -> Iterator[tuple[zipfile.ZipInfo, str]]:
-    for info in sorted(wheel.infolist(), key=lambda info: info.filename):
-        destination = _destination(info.filename)
-        if destination is not None:
-            yield info, destination
-
-
-def write_files(archive: tarfile.TarFile, files: Mapping[str, bytes]) -> None:
-    """Add *files* to *archive*, normalised."""
-    for name, content in sorted(files.items()):
-        _add(archive, name, len(content), io.BytesIO(content))
-
-
-def write_context(
-    output: IO[bytes],
-    wheels: Iterable[Pin],
-    fetch: Callable[[Pin], Path],
-    files: Mapping[str, bytes],
-) -> None:
-    """Write the build context of the toolbox image to *output*, as a tar archive.
-
-    The same input gives the same bytes.
-
-    :param fetch: gives the path of a pin's file, whose hash it has checked. Called from several
-        threads.
-    :param files: what else belongs into the context: the Dockerfile and what it runs.
-    :raises ImageError: a wheel is not a readable archive, or leads out of its folder.
-    """
-    wheels = tuple(wheels)
-    with ThreadPoolExecutor() as pool:
-        paths = tuple(pool.map(fetch, wheels))
-    with tarfile.open(fileobj=output, mode="w|", format=tarfile.GNU_FORMAT) as archive:
-        write_files(archive, files)
-        for pin, path in zip(wheels, paths, strict=True):
-            _write_wheel(archive, pin, path)
-
-
-def _write_wheel(archive: tarfile.TarFile, pin: Pin, path: Path) -> None:
-    try:
-        with zipfile.ZipFile(path) as wheel:
-            for info, destination in _members(wheel):
-                with wheel.open(info) as content:
-                    _add(archive, destination, info.file_size, content)
-    except (zipfile.BadZipFile, OSError) as error:
-        raise ImageError(f"Cannot unpack {pin.filename} for the toolbox: {error}") from error

@@ -6,11 +6,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from wheelhouse.building.build import build_wheel
+from wheelhouse.building.failed import check_located
 from wheelhouse.building.mending import NothingNewError, Subject
 from wheelhouse.plan import build_step
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from packaging.utils import NormalizedName
 
@@ -48,9 +49,11 @@ class Workshop:
         self._mender = mender
         self._inspector = inspector
 
-    def build(self, step: Step) -> tuple[Step, Built]:
+    def build(self, step: Step, offered: Collection[str] | None = None) -> tuple[Step, Built]:
         """The wheel of *step*, and the step that it was built by in the end.
 
+        :param offered: the sonames of libraries that other wheels have for it; None while nobody
+            knows that: what the builder lacks, they may have.
         :raises BuildError: it cannot be built, whatever it is given.
         :raises FetchError: the sdist or a build requirement cannot be had.
         """
@@ -68,7 +71,10 @@ class Workshop:
             if last.key in failed:
                 raise NothingNewError
             failed.add(last.key)  # it is over, unless it fails
-            return last, self.build_as_planned(last)
+            built = self.build_as_planned(last)
+            if offered is not None:
+                check_located(last, built, offered, self.runner.limits)
+            return last, built
 
         subject = Subject.of(package, step.recipe.system)
         done, built = self._mender.until_done(subject, package.build.provision, attempt)

@@ -508,6 +508,17 @@ def test_killed_and_run_again(tmp_path: Path, moment: str, there: bool) -> None:
     assert (tmp_path / ".venv/own").exists() is there
 
 
+def test_stopped_as_it_marked_a_venv_that_is_there(house: House, tmp_path: Path) -> None:
+    """Between making the mark and writing it: what was there before is kept."""
+    venv.create(tmp_path / ".venv", with_pip=True)
+    (tmp_path / ".venv/own").write_text("precious")
+    (tmp_path / ".venv/.wheelhouse-installing").touch()
+    done = install(house, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert value_of(tmp_path / ".venv/bin/python", "one") == "1"
+    assert (tmp_path / ".venv/own").read_text() == "precious"
+
+
 def test_a_target_stopped_halfway(house: House, tmp_path: Path) -> None:
     partial = tmp_path / ".site.wheelhouse-installing"
     partial.mkdir()

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from wheelhouse.engine import EngineCommand, Limits, Pipe, Role
     from wheelhouse.targets import Target
+    from wheelhouse.toolkit import Toolkit
 
 SOON = 5.0
 
@@ -121,8 +122,11 @@ class FakeEngine:
     def images(self, target: Target) -> TargetImages:
         raise AssertionError("not asked for in these tests")
 
-    def with_system(self, target: Target, packages: tuple[str, ...]) -> Image:
-        return Image(id=f"sha256:{'+'.join(packages)}", name="builder", origin="derived")
+    def with_system(
+        self, target: Target, packages: tuple[str, ...], toolkit: Toolkit | None = None
+    ) -> Image:
+        parts = [*packages, *([f"cuda-{toolkit.version}"] if toolkit else [])]
+        return Image(id=f"sha256:{'+'.join(parts)}", name="builder", origin="derived")
 
     def with_runtime_system(self, target: Target, packages: tuple[str, ...]) -> Image:
         return Image(id=f"sha256:{'+'.join(packages)}", name="server", origin="derived")
@@ -130,8 +134,14 @@ class FakeEngine:
     def index(self, target: Target, role: Role) -> Image | None:
         return self.indexed
 
-    def for_cibuildwheel(self, target: Target, packages: tuple[str, ...], folder: str) -> Image:
-        return self.with_system(target, (*packages, folder))
+    def for_cibuildwheel(
+        self,
+        target: Target,
+        packages: tuple[str, ...],
+        folder: str,
+        toolkit: Toolkit | None = None,
+    ) -> Image:
+        return self.with_system(target, (*packages, folder), toolkit)
 
     def command(self, purpose: str, limits: Limits, *, network: bool) -> EngineCommand:
         raise AssertionError("not asked for in these tests")

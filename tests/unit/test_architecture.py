@@ -17,29 +17,29 @@ SOURCE = Path(__file__).parents[2] / "src" / "wheelhouse"
 
 #: From the bottom to the top. A module belongs where the longest name that fits it stands.
 LAYERS = (
-    """agent cuda data.probe_server data.verify durable errors events locks moments targets text
-    __init__""",
+    """agent cuda data.gpu data.probe_server data.verify durable errors events locks moments targets
+    text __init__""",
     """audittable capture config configchecks configerrors credentials cudavalues engine fetch
     fetcherrors filemeasures filevalues indextable indexvalues inputs.model locking.model
     locking.provision missing partials platformtable projectfile projectmaker projectpaths providers
     recipes reporting scheduler settings signing store tags targettable
-    tomlsource toolbox torchindex wording""",
+    tomlsource toolbox toolkit torchindex wheelcontext wording""",
     """bootstrap building emulation engine.docker engine.docker_archive engine.docker_command
     engine.docker_connect engine.docker_container engine.docker_images engine.local
     engine.session imagefailures
     imagemaker images imagesteps imagestore inputs locking.candidates locking.flatindex
-    locking.index plan sources wheels""",
-    """advisories attestations contents export finding house installer locking manifest needs obtain
-    pins probe proofreport provenance prove proving publish sbom sealing serverneeds story
-    verification vouching wholeness workshop""",
-    "aftercare learning phases pipeline planning rebuilding run supplying uptodate",
+    locking.index plan sources weights wheels""",
+    """advisories alignment attestations contents export finding house installer joining locking
+    machine manifest needs obtain pins probe proofreport provenance prove proving publish sbom
+    sealing serverneeds story verification vouching wholeness workshop""",
+    "aftercare learning phases pipeline planning rebuilding run supplying uptodate weighing",
     "__main__ cli",
 )
 LAYER = {name: number for number, names in enumerate(LAYERS) for name in names.split()}
 
 #: What the toolbox has for the agent, whose Python these run on.
-ON_OUR_PYTHON = {"build", "cibuildwheel", "environment", "metadata"}
-TOOLBOX = {"packaging", "pyproject_hooks"}
+ON_OUR_PYTHON = {"build", "cibuildwheel", "environment", "grafting", "metadata", "repair"}
+TOOLBOX = {"auditwheel", "packaging", "pyproject_hooks"}
 
 #: The oldest Python of a target, which runs the rest of the agent; the host sends `packaging`.
 OLDEST = (3, 9)

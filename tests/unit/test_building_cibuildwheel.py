@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from cibuildwheel.options import BuildOptions, CommandLineArguments, compute_options
 
-from wheelhouse.agent.cibuildwheel import for_policy
+from wheelhouse.agent.cibuildwheel import for_target
 from wheelhouse.building import cibuildwheel_config
 from wheelhouse.building.cibuildwheel_config import (
     Surroundings,
@@ -261,17 +261,19 @@ def test_what_cibuildwheel_calls_a_python(
     [
         (
             "repair -w out a.whl",
-            "repair -w out a.whl --strip --plat manylinux_2_36_x86_64",
+            "repair -w out a.whl --strip --plat manylinux_2_36_x86_64 --exclude libcuda.so.1",
         ),
         (
             "-v repair --plat manylinux1_x86_64 a.whl",
-            "-v repair --plat manylinux1_x86_64 a.whl --strip --plat manylinux_2_36_x86_64",
+            "-v repair --plat manylinux1_x86_64 a.whl --strip --plat manylinux_2_36_x86_64 "
+            "--exclude libcuda.so.1",
         ),
         ("show a.whl", "show a.whl"),
     ],
 )
 def test_a_repair_is_for_the_target(arguments: str, made: str) -> None:
-    assert for_policy(arguments.split(), "manylinux_2_36_x86_64") == made.split()
+    found = for_target(arguments.split(), "manylinux_2_36_x86_64", ["libcuda.so.1"])
+    assert found == made.split()
 
 
 def test_what_a_container_has_locked_can_be_removed(tmp_path: Path) -> None:

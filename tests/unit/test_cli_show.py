@@ -24,6 +24,8 @@ from wheelhouse.locking.model import (
 )
 from wheelhouse.plan import Built, Circumstances, Planned, plan_target
 from wheelhouse.store import Store
+from wheelhouse.weighing import Load
+from wheelhouse.weights import Weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,8 +88,8 @@ def planned(
         target=target(),
         interpreter=interpreter(),
         images=images(),
-        builder=lambda names: Image(id="+".join(names), name="builder", origin="derived"),
-        for_cibuildwheel=lambda names, folder: Image(id=folder, name="x", origin="derived"),
+        builder=lambda names, _: Image(id="+".join(names), name="builder", origin="derived"),
+        for_cibuildwheel=lambda names, folder, _: Image(id=folder, name="x", origin="derived"),
         known=known,
         last=lambda name, version: None,
         versions={},
@@ -103,9 +105,14 @@ def planned(
     )
 
 
+def text(plan: Planned) -> str:
+    """The plan for a person, of files that nobody has weighed."""
+    return plan_text(plan, Load(weights=Weights(files=()), rooms=()))
+
+
 def test_what_was_learned_is_told_below_what_is_asked_for(tmp_path: Path) -> None:
     plan = planned(tmp_path, package("demo", sdist_build(provision=LEARNED)), package("pure", None))
-    assert plan_text(plan).splitlines() == [
+    assert text(plan).splitlines() == [
         "web: 2 packages (1 to build, 1 to fetch)",
         "  build  demo 1.0  demo-1.0.tar.gz",
         "                   no wheel on the index fits the target; with zlib1g-dev",
@@ -120,7 +127,7 @@ def test_what_was_learned_is_told_below_what_is_asked_for(tmp_path: Path) -> Non
 
 def test_what_a_wheel_would_have_needed_is_not_told(tmp_path: Path) -> None:
     fetched = package("pure", None)
-    assert "learned" not in plan_text(planned(tmp_path, fetched))
+    assert "learned" not in text(planned(tmp_path, fetched))
 
 
 def test_build_requirements_without_a_wheel_come_first(tmp_path: Path) -> None:
@@ -128,7 +135,7 @@ def test_build_requirements_without_a_wheel_come_first(tmp_path: Path) -> None:
     build = sdist_build(requirement("ninja", cmake))
     plan = planned(tmp_path, package("demo", build))
     assert [str(step.package) for step in plan.plan.first] == ["cmake 2.0", "ninja 2.0"]
-    assert plan_text(plan).splitlines() == [
+    assert text(plan).splitlines() == [
         "web: 1 package (1 to build; first 2 build requirements without a wheel)",
         "  build  cmake 2.0  cmake-2.0.tar.gz",
         f"                    {TOOL}; needed by the build of ninja",
@@ -143,7 +150,7 @@ def test_nothing_comes_before_what_is_there_already(tmp_path: Path) -> None:
     done = Built(filename="demo-1.0-py3-none-any.whl", sha256=sha("x"), facts={})
     build = sdist_build(requirement("ninja"))
     plan = planned(tmp_path, package("demo", build), known=lambda key: done)
-    assert plan_text(plan).splitlines()[0] == "web: 1 package (1 to reuse)"
+    assert text(plan).splitlines()[0] == "web: 1 package (1 to reuse)"
 
 
 @pytest.mark.parametrize("provision", [LEARNED, NOTHING_MORE], ids=["learned", "nothing more"])

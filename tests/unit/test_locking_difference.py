@@ -137,6 +137,16 @@ def test_files_of_a_version_that_stayed() -> None:
             "build requirements: cython 3.0 removed, pip 25 added, setuptools 80.1 → 80.2",
         ),
         (package("a"), built("a", build()), "is built from its source now"),
+        (
+            built("a", build()),
+            built("a", build(cuda=True)),
+            "is built with the CUDA toolkit now",
+        ),
+        (
+            built("a", build(cuda=True)),
+            built("a", build()),
+            "is built without the CUDA toolkit now",
+        ),
         (built("a", build()), package("a"), "has a wheel now, and is no longer built"),
         (
             built("a", build(provision=Provision(constraints=("setuptools<82",)))),
@@ -188,3 +198,12 @@ def test_what_was_learned() -> None:
         "the server needs libxml2",
         "a no longer gets setuptools<82",
     )
+
+
+def test_another_toolkit_is_told() -> None:
+    without = lock(package("a"))
+    old = replace(without, toolkit=build("nvcc-13.2.86", "cudart-13.2.86").environment)
+    new = replace(without, toolkit=build("nvcc-13.2.90", "cudart-13.2.86").environment)
+    assert difference(without, new).learned == ("builds have a CUDA toolkit now",)
+    assert difference(old, new).learned == ("the CUDA toolkit: nvcc 13.2.86 → 13.2.90",)
+    assert difference(new, without).learned == ("no build needs the CUDA toolkit any more",)

@@ -42,6 +42,13 @@ SETUPTOOLS = BuildRequirement(
     file=locked("setuptools-80.1-py3-none-any.whl", size=5, upload_time=UPLOADED),
 )
 
+NVCC = BuildRequirement(
+    name=canonicalize_name("nvidia-cuda-nvcc"),
+    version=Version("13.2.86"),
+    file=locked("nvidia_cuda_nvcc-13.2.86-py3-none-any.whl"),
+    index="https://nvidia.example/simple",
+)
+
 
 def built_first(name: str, environment: tuple[BuildRequirement, ...]) -> BuildRequirement:
     """A build requirement that has no wheel, and what it is built with."""
@@ -103,6 +110,7 @@ def learned() -> Lock:
     ninja = built_first("ninja", (SETUPTOOLS, built_first("cmake", (SETUPTOOLS,))))
     build = replace(
         demo.build,
+        cuda=True,
         environment=(ninja, SETUPTOOLS),
         provision=Provision(
             system={"debian12": ("libpq-dev", "zlib1g-dev"), "portable": ("libpq-dev",)},
@@ -134,6 +142,7 @@ def learned() -> Lock:
                 module="pkg_resources",
             ),
         ),
+        toolkit=(NVCC,),
     )
 
 
@@ -166,7 +175,7 @@ def test_an_empty_lock(tmp_path: Path) -> None:
 
 def test_what_nothing_is_known_of_is_left_out() -> None:
     own = tomllib.loads(dump_lock(a_lock()))["tool"]["wheelhouse"]
-    assert not {"system", "added"} & own.keys()
+    assert not {"system", "added", "toolkit"} & own.keys()
     build = own_build(tomllib.loads(dump_lock(a_lock())))
     assert build.keys() == {"requires", "requires-dynamic", "system", "environment"}
     assert build["environment"][0].keys() == {"name", "version", "wheel"}
@@ -356,6 +365,12 @@ def _added(data: dict[str, Any]) -> dict[str, Any]:
 
 
 DAMAGE: dict[str, Callable[[dict[str, Any]], object]] = {
+    "a toolkit of another kind": lambda d: d["tool"]["wheelhouse"].update(toolkit=[7]),
+    "a toolkit without a hash": lambda d: d["tool"]["wheelhouse"]["toolkit"][0]["wheel"].pop(
+        "hashes"
+    ),
+    "a toolkit without a file": lambda d: d["tool"]["wheelhouse"]["toolkit"][0].pop("wheel"),
+    "CUDA of another kind": lambda d: own_build(d).update(cuda="13.2"),
     "no version": lambda data: data["packages"][0].pop("version"),
     "no version that is one": lambda data: data["packages"][0].update(version="x.y"),
     "no name": lambda data: data["packages"][0].pop("name"),
@@ -433,3 +448,9 @@ def test_a_wheels_name_is_no_path(tmp_path: Path, filename: str) -> None:
     data = tomllib.loads(dump_lock(a_lock()))
     data["packages"][1]["wheels"][1]["name"] = filename
     told(write(tmp_path, tomli_w.dumps(data)))
+
+
+def test_the_toolkit_comes_from_where_it_was_locked(tmp_path: Path) -> None:
+    loaded = load_lock(write(tmp_path, dump_lock(learned())))
+    assert loaded is not None
+    assert loaded.homes[NVCC.name] == "https://nvidia.example/simple"

@@ -20,7 +20,7 @@ from wheelhouse.building.recipe import Recipe
 from wheelhouse.building.runner import Runner
 from wheelhouse.engine import Limits
 from wheelhouse.engine.cancellation import Cancellation
-from wheelhouse.errors import CheckError, StorageError
+from wheelhouse.errors import CheckError
 from wheelhouse.events import StepFinished
 from wheelhouse.fetch import Client, Fetcher
 from wheelhouse.locking.model import LockedBuild, LockedPackage
@@ -28,6 +28,7 @@ from wheelhouse.obtain import Obtained, obtain
 from wheelhouse.plan import Plan, Step
 from wheelhouse.scheduler import Scheduler
 from wheelhouse.store import Store
+from wheelhouse.weights import files, weigh
 from wheelhouse.workshop import Workshop
 
 if TYPE_CHECKING:
@@ -102,10 +103,12 @@ class Shop:
             inspector=_nobody,
         )
         with Scheduler(1) as scheduler:
+            plan = Plan(target="web", steps=(step,))
             (found,) = obtain(
-                Plan(target="web", steps=(step,)),
+                plan,
                 target(),
                 interpreter(),
+                weights=weigh(files(plan), {}, self.store),
                 workshop=workshop,
                 fetcher=fetcher,
                 scheduler=scheduler,
@@ -149,15 +152,6 @@ def test_a_record_that_leads_to_another_wheel_makes_a_reuse_a_build(tmp_path: Pa
         assert shop.obtain(again).sha256 == first.sha256
         assert shop.store.record("build", KEY) == record | {"facts": ANY}
     assert len(shop.engine.started) == 3
-
-
-def test_what_has_no_room_is_not_begun(tmp_path: Path) -> None:
-    shop = Shop(tmp_path, PURE, members())
-    step = shop.step()
-    huge = replace(step, action="fetch", file=replace(step.file, sha256="9" * 64, size=1 << 60))
-    with pytest.raises(StorageError, match=r"the disk is full: .* are to come"):
-        shop.obtain(huge)
-    assert shop.outcomes == []
 
 
 def test_the_wheel_of_another_project_is_refused_each_time(tmp_path: Path) -> None:

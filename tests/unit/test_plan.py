@@ -22,6 +22,8 @@ from wheelhouse.locking.model import BuildRequirement, Lock, LockedBuild, Locked
 from wheelhouse.plan import Built, Circumstances, Plan, Planned, Step, best_wheel, plan_target
 from wheelhouse.store import digest_of
 from wheelhouse.targets import Target, presets
+from wheelhouse.weighing import Load
+from wheelhouse.weights import Weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,8 +62,9 @@ def lock(*packages: LockedPackage) -> Lock:
     )
 
 
-def system_image(packages: tuple[str, ...]) -> Image:
-    return Image(id=f"sha256:{'+'.join(packages)}", name="builder", origin="derived")
+def system_image(packages: tuple[str, ...], toolkit: Toolkit | None = None) -> Image:
+    parts = [*packages, *([f"cuda-{toolkit.version}"] if toolkit else [])]
+    return Image(id=f"sha256:{'+'.join(parts)}", name="builder", origin="derived")
 
 
 class Slow:
@@ -82,7 +85,9 @@ def circumstances(**more: Any) -> Circumstances:
             "builder": system_image,
             "known": lambda _: None,
             "last": lambda name, version: None,
-            "for_cibuildwheel": lambda packages, folder: system_image((*packages, folder)),
+            "for_cibuildwheel": lambda packages, folder, toolkit: system_image(
+                (*packages, folder), toolkit
+            ),
             "versions": {"agent": "1"},
             "cibuildwheel": lambda: "4",
             "pace": Slow(),
@@ -358,20 +363,25 @@ def built(name: str = "demo") -> LockedPackage:
     return package(name, sdist=SDIST, build=build)
 
 
+def text(plan: Planned) -> str:
+    """The plan for a person, of files that nobody has weighed."""
+    return plan_text(plan, Load(weights=Weights(files=()), rooms=()))
+
+
 def test_emulated_builds_are_told_with_what_they_may_take(here: Project) -> None:
     plan = planned(plan_target(lock(built(), built("other")), here, circumstances()))
-    first, second, *_ = plan_text(plan).splitlines()
+    first, second, *_ = text(plan).splitlines()
     assert first == "web: 2 packages (2 to build; builds are emulated: about 2 min of work)"
     assert second.startswith("  build")
     native = replace(plan, plan=replace(plan.plan, emulated=False))
-    assert "emulated" not in plan_text(native)
+    assert "emulated" not in text(native)
 
 
 def test_a_plan_tells_of_the_stand_in(here: Project) -> None:
     plan = planned(plan_target(lock(built()), here, circumstances()))
     elsewhere = Target(name="web", preset=presets()["portable"], python="3.11").place
     lent = replace(plan.images, place=elsewhere, lacking="There is no image of it")
-    assert plan_text(replace(plan, images=lent)).splitlines()[1] == (
+    assert text(replace(plan, images=lent)).splitlines()[1] == (
         "  note: There is no image of it; so it is proven in Portable Linux (glibc 2.31), "
         "with glibc 2.31 instead of glibc 2.36"
     )

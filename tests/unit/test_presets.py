@@ -68,6 +68,7 @@ STAND_INS = {
     "almalinux9": {"3.9": "debian11", "3.11": "portable"},
     "rocky9": {"3.9": "debian11", "3.11": "portable"},
     "rhel9": {"3.9": "debian11", "3.11": "portable"},
+    "rocky9_cuda12_9": {"3.9": "debian11", "3.11": "portable"},
     "leap15.6": {"3.11": "debian12"},
     "leap16.0": {"3.13": "portable"},
     "python-slim": {"3.11": "debian12", "3.13": "debian13", "3.14": "portable"},

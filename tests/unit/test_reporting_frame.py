@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from wheelhouse.events import (
+    DownloadsStarted,
     Event,
     Outcome,
     PhaseStarted,
@@ -99,7 +100,12 @@ def test_a_frame_shows_targets_progress_and_steps() -> None:
 
 
 @pytest.mark.parametrize(
-    ("done", "total", "told"), [(412_000_000, 10**9, "412 MB of 1.0 GB"), (5000, None, "5.0 kB")]
+    ("done", "total", "told"),
+    [
+        (412_000_000, 10**9, "412 MB of 1.0 GB"),
+        (5000, None, "5.0 kB"),
+        (10**9, 10**9, "checking 1.0 GB"),
+    ],
 )
 def test_a_frame_shows_how_far_a_download_is(done: int, total: int | None, told: str) -> None:
     run = running(
@@ -109,6 +115,40 @@ def test_a_frame_shows_how_far_a_download_is(done: int, total: int | None, told:
     )
     (_, step) = [to_text(each) for each in frame(run, 9.0, 80, 9, lambda *_: "")]
     assert step.split(maxsplit=3) == ["fetching", "torch", "0:09", told]
+
+
+@pytest.mark.parametrize(
+    ("width", "told"),
+    [
+        (120, "900 MB of 3.0 GB, 60 MB/s, 35 s left · 1 fetched"),
+        (90, "900 MB of 3.0 GB, 60 MB/s, 35 s left"),
+        (50, "900 MB of 3.0 GB"),
+    ],
+)
+def test_a_frame_shows_how_far_all_downloads_are(width: int, told: str) -> None:
+    run = RunState(0.0)
+    steps = {"torch": 1_000_000_000, "cudnn": 1_900_000_000, "small": 100_000_000}
+    begun = DownloadsStarted(
+        target="gpu",
+        files=3,
+        size=3_000_000_000,
+        unknown=0,
+        sizes=steps,
+        come={"cudnn": 300_000_000},
+    )
+    for at, event in (
+        (0.0, PhaseStarted(target="gpu", phase="wheels", total=3)),
+        (0.0, begun),
+        (0.0, StepStarted(target="gpu", step="torch", phase="fetch")),
+        (0.0, StepProgress(target="gpu", step="torch", done=1, total=None)),
+        (4.0, StepProgress(target="gpu", step="torch", done=500_000_000, total=1_000_000_000)),
+        (5.0, StepFinished(target="gpu", step="small", phase="fetch", outcome="done", seconds=1.0)),
+    ):
+        run.apply(event, at)
+    head = to_text(frame(run, 12.0, width, 9, lambda *_: "")[0])
+    assert f"  {told}  " in head
+    assert head.endswith("0:12")
+    assert cell_width(head) <= width
 
 
 def test_what_does_not_fit_is_folded_and_counted() -> None:

@@ -21,6 +21,7 @@ import pytest
 
 from wheelhouse.errors import BuildError, ProofError, SeveralErrors, WheelhouseError
 from wheelhouse.events import (
+    DownloadsStarted,
     Event,
     LockCompared,
     Notice,
@@ -231,6 +232,37 @@ def test_plain_tells_how_far_a_long_download_is() -> None:
     assert stream.getvalue().splitlines() == [
         "[deb] still fetching torch, 11 s, 412 MB of 1.2 GB",
         "[deb] still fetching torch, 22 s, 412 MB of 1.2 GB",
+    ]
+
+
+def test_plain_tells_how_far_many_downloads_are_all_together() -> None:
+    stream = io.StringIO()
+    reporter = PlainReporter(stream)
+    names = ("torch", "cublas", "cudnn", "cufft")
+    sizes = dict.fromkeys(names, 500_000_000)
+    reporter.tick(0.0)
+    for second in range(0, 24, 2):
+        events: list[Event] = [
+            StepProgress(target="deb", step=name, done=second * 10_000_000, total=sizes[name])
+            for name in names
+        ]
+        if second == 0:
+            events = [
+                DownloadsStarted(
+                    target="deb", files=4, size=2_000_000_000, unknown=0, sizes=sizes, come={}
+                ),
+                *(start(name, "fetch") for name in names),
+                *events,
+            ]
+        for event in events:
+            reporter.run.apply(event, float(second))
+            reporter.tell(event, float(second), ())
+        reporter.tick(float(second))
+    assert stream.getvalue().splitlines() == [
+        "[deb] downloading: 400 MB of 2.0 GB, 40 MB/s, 40 s left; "
+        "torch 100 MB of 500 MB, cublas 100 MB of 500 MB, 2 more",
+        "[deb] downloading: 800 MB of 2.0 GB, 40 MB/s, 30 s left; "
+        "torch 200 MB of 500 MB, cublas 200 MB of 500 MB, 2 more",
     ]
 
 

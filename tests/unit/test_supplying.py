@@ -32,7 +32,7 @@ from wheelhouse.config import PackageSettings
 from wheelhouse.durable import replace_text
 from wheelhouse.engine import Limits
 from wheelhouse.engine.cancellation import Cancellation
-from wheelhouse.errors import InterruptedRunError
+from wheelhouse.errors import InterruptedRunError, StorageError
 from wheelhouse.fetch import Client, Fetcher
 from wheelhouse.locking import metadata as metadata_module
 from wheelhouse.locking.current import Freshness
@@ -173,6 +173,16 @@ def build_of(lock: Lock) -> LockedBuild:
 def mended(then: Callable[[], None] = lambda: None) -> tuple[FakeContainer, ...]:
     """A build that works once it has what it lacked; *then* happens meanwhile."""
     return (asked(), lacks_a_header(), installed(), asked(), works(then))
+
+
+def test_what_has_no_room_is_not_begun(world: World) -> None:
+    huge = index_file("wheel-0.47-py3-none-any.whl", size=1 << 60)
+    world.store.write_record(
+        metadata_module.KIND, str(huge.sha256), {"text": metadata("wheel", "0.47")}
+    )
+    world.index.pages[canonicalize_name("wheel")] = page("wheel", huge)
+    with pytest.raises(StorageError, match=r"the disk is full: .* are to come"):
+        world.supply(asked())
 
 
 def test_what_a_build_lacked_is_locked(world: World) -> None:

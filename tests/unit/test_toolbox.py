@@ -11,6 +11,7 @@ import pytest
 
 from wheelhouse import toolbox
 from wheelhouse.errors import ImageError
+from wheelhouse.wheelcontext import write_context
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,7 +36,9 @@ def make_wheel(folder: Path, name: str, files: Mapping[str, str]) -> toolbox.Pin
 
 def context(folder: Path, *pins: toolbox.Pin, files: Mapping[str, bytes] | None = None) -> bytes:
     output = io.BytesIO()
-    toolbox.write_context(output, pins, lambda pin: folder / pin.filename, files or {})
+    write_context(
+        *(output, pins, lambda wheel: folder / wheel.filename, files or {}), toolbox.layout
+    )
     return output.getvalue()
 
 

@@ -16,7 +16,8 @@ from wheelhouse.targets import Libc, Target, presets
 from wheelhouse.wheels.archive import Wheel, read_wheel
 from wheelhouse.wheels.check import check_house, check_wheel, lost_extension
 from wheelhouse.wheels.findings import refuse
-from wheelhouse.wheels.libraries import provided_sonames, system_needs
+from wheelhouse.wheels.libraries import system_needs
+from wheelhouse.wheels.sharing import provided_sonames
 from wheelhouse.wheels.statements import WheelMetadata
 
 if TYPE_CHECKING:
@@ -206,7 +207,7 @@ def test_own_library_of_another_machine_is_not_provided() -> None:
 
 def test_a_wheel_of_the_house_provides() -> None:
     user = wheel(binary(needed=("libcudart.so.13",)))
-    library = binary("nvidia/cu13/lib/libcudart.so.13")
+    library = binary("nvidia/cu13/lib/libcudart.so.13", soname="libcudart.so.13")
     runtime = wheel(library, filename="cudart-13.0-py3-none-manylinux_2_28_x86_64.whl")
     assert provided_sonames([user, runtime], TARGET)["libcudart.so.13"] == runtime.filename
     assert check_house([user, runtime], TARGET, PYTHON) == ()
@@ -215,7 +216,7 @@ def test_a_wheel_of_the_house_provides() -> None:
 
 
 def test_house_knows_which_were_built() -> None:
-    house = [wheel(binary(search=("/opt/build/lib",)))]
+    house = [wheel(binary(runpath=("/opt/build/lib",)))]
     assert check_house(house, TARGET, PYTHON) == ()
     assert [each.rule for each in check_house(house, TARGET, PYTHON, built={NATIVE})] == [
         "search-path"
@@ -234,30 +235,6 @@ def test_glibc_wheel_on_musl() -> None:
     assert "missing-library" in {each.rule for each in findings(wheel(binary()), target)}
     own = binary(needed=("libc.musl-x86_64.so.1",), versions=())
     assert findings(wheel(own), target) == []
-
-
-@pytest.mark.parametrize(
-    ("folder", "fetched", "built"),
-    [
-        ("$ORIGIN/../demo.libs", None, None),
-        ("/usr/lib64", None, None),
-        ("/build/demo/lib", None, "error"),
-        ("/home/me/lib", None, "error"),
-        ("/tmp/x/../lib", "error", "error"),
-        ("/tmpfoo", None, "error"),
-        ("", "warning", "error"),
-        ("demo.libs", "warning", "error"),
-    ],
-)
-def test_search_paths(folder: str, fetched: str | None, built: str | None) -> None:
-    each = wheel(binary(search=(folder,)))
-    for origin, level in (("fetched", fetched), ("built", built)):
-        found = [(f.rule, f.level) for f in findings(each, origin=origin)]  # type: ignore[arg-type]
-        assert found == ([("search-path", level)] if level else [])
-
-
-def test_an_empty_search_path_is_explained() -> None:
-    assert "in the current folder," in only(wheel(binary(search=("",)))).message
 
 
 def test_executable_stack_is_refused_where_the_loader_refuses_it() -> None:

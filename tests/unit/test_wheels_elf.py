@@ -10,7 +10,8 @@ import pytest
 
 from wheelfactory import compile_library, members, write_wheel
 from wheelhouse.wheels.archive import read_wheel
-from wheelhouse.wheels.elf import BrokenElfError, _sysv_hash, read_binary
+from wheelhouse.wheels.elf import read_binary
+from wheelhouse.wheels.elfimage import BrokenElfError, _sysv_hash
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,6 +60,50 @@ def test_needs_of_a_library(extension: bytes) -> None:
     assert ("libhelper.so.1", "HELPER_2.0") in binary.versions
     assert binary.interpreter is None
     assert binary.executable_stack
+
+
+def test_a_long_list_of_folders_is_read_to_its_end(tmp_path: Path) -> None:
+    folders = [f"$ORIGIN/../nvidia/library_{number}/lib" for number in range(600)]
+    search = ":".join(folders)
+    assert len(search) > 20_000
+    library = compile_library(tmp_path, "far.so", "int far;\n", f"-Wl,-rpath,{search}")
+    assert read(library).search == tuple(folders)
+
+
+@pytest.mark.parametrize(
+    ("flag", "old"), [("--disable-new-dtags", True), ("--enable-new-dtags", False)]
+)
+def test_both_kinds_of_search_path(tmp_path: Path, flag: str, old: bool) -> None:
+    folders = ("$ORIGIN/a", "", "/b")
+    options = (f"-Wl,-rpath,{':'.join(folders)}", f"-Wl,{flag}")
+    binary = read(compile_library(tmp_path, "a.so", "int a;\n", *options))
+    assert (binary.rpath, binary.runpath) == ((folders, ()) if old else ((), folders))
+    assert binary.search == binary.heeded == folders
+
+
+def test_versions_that_a_library_has(tmp_path: Path, extension: bytes) -> None:
+    helper = (tmp_path / "libhelper.so").read_bytes()
+    assert read(helper).defines == ("HELPER_2.0",)
+    assert read(extension).defines == ()
+    (tmp_path / "script").write_text("ONE_1 { a; }; ONE_2 { b; } ONE_1;\n")
+    source = "int a(void) { return 1; }\nint b(void) { return 2; }\n"
+    options = ("-Wl,-soname,libone.so.1", "-Wl,--version-script=script")
+    assert read(compile_library(tmp_path, "libone.so", source, *options)).defines == (
+        "ONE_1",
+        "ONE_2",
+    )
+
+
+def test_what_is_defined_is_unknown_where_it_cannot_be_read(tmp_path: Path) -> None:
+    """A list of definitions that goes on where the file has nothing."""
+    (tmp_path / "script").write_text("ONE_1 { a; };\n")
+    source = "int a(void) { return 1; }\n"
+    data = bytearray(compile_library(tmp_path, "one.so", source, "-Wl,--version-script=script"))
+    definition = data.index(struct.pack("<L", _sysv_hash(b"ONE_1"))) - 8
+    number = data.index(struct.pack("<QQ", 0x6FFFFFFD, 2))  # DT_VERDEFNUM
+    data[number + 8 : number + 16] = struct.pack("<Q", 1 << 40)
+    data[definition + 16 : definition + 20] = struct.pack("<L", 1 << 30)  # vd_next
+    assert read(bytes(data)).defines == ()
 
 
 def test_what_a_version_is_needed_for(extension: bytes, tmp_path: Path) -> None:

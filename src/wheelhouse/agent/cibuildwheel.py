@@ -15,7 +15,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from . import environment
-from .build import TOO_NEW, run_auditwheel
+from .repair import TOO_NEW, excluding, run_auditwheel
 
 if TYPE_CHECKING:
     import subprocess
@@ -97,22 +97,26 @@ def _clear(path: str) -> None:
 def auditwheel(arguments: Sequence[str], job_file: str) -> int:
     """The recipe's ``auditwheel``: ours, and a repair is for the target, whatever it was told.
 
-    A wheel that is too new for the target is repaired for what it fits; see :mod:`.build`.
+    A wheel that is too new for the target is repaired for what it fits; see :mod:`.repair`.
     Returns the exit status.
     """
     with open(job_file, encoding="utf-8") as file:
         job = json.load(file)
-    done = _auditwheel(job, for_policy(arguments, str(job["policy"])))
+    exclude = job["exclude"]
+    done = _auditwheel(job, for_target(arguments, str(job["policy"]), exclude))
     if TOO_NEW in done.stdout:
-        done = _auditwheel(job, for_policy(arguments, "auto"))
+        done = _auditwheel(job, for_target(arguments, "auto", exclude))
     return done.returncode
 
 
-def for_policy(arguments: Sequence[str], policy: str) -> list[str]:
-    """auditwheel's *arguments*, a repair's held to *policy*. Of two platforms the last counts."""
+def for_target(arguments: Sequence[str], policy: str, exclude: Sequence[str]) -> list[str]:
+    """auditwheel's *arguments*; a repair's are held to *policy* and copy nothing of *exclude*.
+
+    Of two platforms the last counts.
+    """
     if "repair" not in arguments:
         return list(arguments)
-    return [*arguments, "--strip", "--plat", policy]
+    return [*arguments, "--strip", "--plat", policy, *excluding(exclude)]
 
 
 def _auditwheel(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pyproject_hooks import BackendUnavailable, BuildBackendHookCaller, HookMissing
 
-from . import asking, otherwise, search, steady
+from . import asking, otherwise, search, steady, toolkit
 from .errors import JobError
 
 if TYPE_CHECKING:
@@ -52,13 +52,14 @@ def create(job: Mapping[str, Any], root: str) -> Environment:
     _run([*_uv(job, root), "venv", "--quiet", "--python", str(job["python"]), folder])
     python = os.path.join(folder, "bin", "python")
     install(job, python, root)
-    site_packages, variables = _site_packages(folder), _variables(job, root, folder)
+    site_packages, seen = _site_packages(folder), variables(job, root, folder)
+    seen |= toolkit.variables(str(job["cuda"]), site_packages, seen)
     asking.install(site_packages)
     steady.install(site_packages)
     steady.settle()  # hooks are told names of temporary files of this process
     tempfile.tempdir = os.path.join(root, "tmp")
-    more, varied = otherwise.apply(job.get("otherwise"), root, python, variables)
-    return Environment(python, site_packages, {**variables, **more}, varied)
+    more, varied = otherwise.apply(job.get("otherwise"), root, python, seen)
+    return Environment(python, site_packages, {**seen, **more}, varied)
 
 
 def install(job: Mapping[str, Any], python: str, root: str) -> None:
@@ -104,8 +105,8 @@ def _site_packages(folder: str) -> str:
     return os.path.join(library, version, "site-packages")
 
 
-def _variables(job: Mapping[str, Any], root: str, folder: str) -> dict[str, str]:
-    """The environment of hooks, made anew: nothing is taken over from the agent's own."""
+def variables(job: Mapping[str, Any], root: str, folder: str) -> dict[str, str]:
+    """The variables of hooks in the environment *folder*: nothing of the agent's own."""
     home, temporary = os.path.join(root, "home"), os.path.join(root, "tmp")
     os.makedirs(home, exist_ok=True)
     os.makedirs(temporary, exist_ok=True)

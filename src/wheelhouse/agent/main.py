@@ -21,7 +21,7 @@ from .errors import JobError
 from .init import supervise
 from .limits import DISK, Counters, Disk, reached
 
-JOBS = ("build", "distributions", "find", "installed", "metadata", "probe", "prove")
+JOBS = ("build", "distributions", "find", "installed", "metadata", "probe", "prove", "repair")
 
 #: Seconds between two looks at the limits.
 PAUSE = 0.5

@@ -126,6 +126,7 @@ def _install(python: str, root: str, lacking: Iterable[str]) -> str:
     venv = os.path.join(root, "venv")
     script = os.path.join(root, "house", "install.sh")
     command = ["sh", script, "--venv", venv, "--python", python, "--no-compile"]
+    command.append("--no-gpu-check")  # a container is given none, whatever the machine has
     command += [f"--without={name}" for name in lacking]
     tail: list[str] = []
     process = subprocess.Popen(

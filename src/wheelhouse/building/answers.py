@@ -40,6 +40,23 @@ _JAVA = {"jar", "java", "javac", "javah", "mvn"}
 
 _CUDA = {"nvcc"}
 
+#: By how headers and libraries of CUDA begin: the part of the toolkit that has them. The compiler
+#: and the run time are in every toolkit.
+_OF_TOOLKIT = {
+    **{part: part for part in ("cublas", "cufft", "cufile", "cupti", "curand", "cusolver")},
+    **{part: part for part in ("cusparse", "npp", "nvfatbin", "nvjitlink", "nvjpeg", "nvml")},
+    "nvidia-ml": "nvml", "nvrtc": "nvrtc", "nvtoolsext": "nvtx", "nvtx": "nvtx",
+    "cuda_profiler_api": "profiler", "cudaprofiler": "profiler",
+}
+
+#: What is no part of it, but in wheels of its own.
+_OF_NVIDIA = {
+    "cudnn": "nvidia-cudnn-cu13",
+    "cusparselt": "nvidia-cusparselt-cu13",
+    "nccl": "nvidia-nccl-cu13",
+    "nvshmem": "nvidia-nvshmem-cu13",
+}
+
 _MPI = {"mpicc", "mpicxx", "mpic++", "mpif90", "mpirun"}
 
 _OTHER_SYSTEMS = {"brew", "cl", "cl.exe", "otool", "port", "sw_vers", "xcode-select", "xcrun"}
@@ -163,12 +180,30 @@ def built_against(package: str, module: str, cause: str) -> Diagnosis:
 
 
 def cuda(package: str, why: str, *missing: Missing) -> Diagnosis:
-    """Of a build that wants NVIDIA's compiler."""
+    """Of a build that wants NVIDIA's compiler, or a library of NVIDIA's."""
+    name = next((each.name.removeprefix("lib").lower() for each in missing), "")
+    of_wheels = next((word for word in _OF_NVIDIA if name.startswith(word)), None)
+    part = next((part for word, part in _OF_TOOLKIT.items() if name.startswith(word)), None)
+    if of_wheels is not None:
+        hint = (
+            f"have it in its build environment: `[packages.{package}] build-requires`, such as "
+            f'["{_OF_NVIDIA[of_wheels]}"] for CUDA 13'
+        )
+    elif part is not None:
+        hint = (
+            f'have that part in the builders\' toolkit: cuda-libraries = ["{part}"] in the target, '
+            'below its cuda = "13.2"'
+        )
+    else:
+        hint = (
+            'write which CUDA its servers run into the target, such as cuda = "13.2"; if that is '
+            f"there, write cuda = true into [packages.{package}]. Or pin a version of {package} "
+            "that has a wheel"
+        )
     return Diagnosis(
         kind="missing-cuda",
         cause=f"it needs the CUDA toolkit: {why}",
-        hint=f"pin a version of {package} that has a wheel, or declare a platform whose image has "
-        "the toolkit",
+        hint=hint,
         missing=missing,
     )
 

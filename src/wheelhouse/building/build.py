@@ -4,40 +4,34 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from wheelhouse.agent.repair import UNREPAIRED
 from wheelhouse.agent.strictzip import ZipProblem
 from wheelhouse.building import cibuildwheel
-from wheelhouse.building.diagnosis import diagnose
 from wheelhouse.building.durations import Pace
-from wheelhouse.building.failed import FailedBuildError
+from wheelhouse.building.failed import failed_build
 from wheelhouse.building.history import BUILD, remember_build
 from wheelhouse.building.leftout import left_out
+from wheelhouse.building.neighbours import never_grafted
 from wheelhouse.building.recipe import Files, Supply
+from wheelhouse.building.repairs import Repair
+from wheelhouse.building.results import grafted_packages, only_wheel
 from wheelhouse.building.runner import Failure, Made, tail
-from wheelhouse.errors import BuildError
+from wheelhouse.building.tooling import Tool, connected, supply_of
 from wheelhouse.plan import Built
-from wheelhouse.sources.location import shown
 from wheelhouse.wheels.peek import peek
 from wheelhouse.wheels.policy import repair_policy
-from wheelhouse.wheels.sboms import grafted, read_sboms
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from packaging.utils import NormalizedName
+
     from wheelhouse.building.recipe import Recipe
     from wheelhouse.building.runner import Runner
-    from wheelhouse.engine import Limits
     from wheelhouse.fetch import Fetcher
-    from wheelhouse.locking.model import BuildRequirement
     from wheelhouse.plan import Step
     from wheelhouse.store import Store
     from wheelhouse.targets import Target
-
-#: What a build was at, by the agent's stage.
-_PHASES = {
-    "environment": "making its build environment",
-    "repair": "repairing its wheel",
-    "unpack": "unpacking its sdist",
-}
 
 
 def known_build(store: Store, key: str) -> Built | None:
@@ -47,11 +41,20 @@ def known_build(store: Store, key: str) -> Built | None:
         if record is None or not store.has(record["sha256"]):
             return None
         facts = record["facts"]
-        if not {"grafted", "repaired"} <= facts.keys():
+        if not {"grafted", "repaired", "repair"} <= facts.keys():
+            return None
+        if facts["unrepaired"] and not store.has(facts["unrepaired"]):
             return None
         return Built(filename=record["filename"], sha256=record["sha256"], facts=facts)
     except (KeyError, TypeError, ValueError, AttributeError):
         return None  # damaged, or of another version of this program
+
+
+def is_whole(built: Built, store: Store) -> bool:
+    """Whether all that was kept of *built* is as it was."""
+    unrepaired = built.facts["unrepaired"]
+    kept = [built.sha256, *([unrepaired] if unrepaired else [])]
+    return all(store.verified(each) for each in kept)
 
 
 def build_wheel(step: Step, target: Target, *, runner: Runner, fetcher: Fetcher) -> Built:
@@ -66,7 +69,7 @@ def build_wheel(step: Step, target: Target, *, runner: Runner, fetcher: Fetcher)
     assert step.key is not None
     with runner.store.lock(f"build-{step.key[:32]}", runner.cancellation.check):
         found = known_build(runner.store, step.key)
-        if found is not None and runner.store.verified(found.sha256):
+        if found is not None and is_whole(found, runner.store):
             return found
         return _build(step, target, runner, fetcher)
 
@@ -85,32 +88,26 @@ def supplies(recipe: Recipe, target: Target, runner: Runner, fetcher: Fetcher) -
     Raises as :func:`build_wheel` does.
     """
     steps = {step.package.name: step for step in recipe.built}
-    return [
-        _supply(each, steps.get(each.name), target, runner, fetcher) for each in recipe.environment
-    ]
-
-
-def _supply(
-    requirement: BuildRequirement,
-    step: Step | None,
-    target: Target,
-    runner: Runner,
-    fetcher: Fetcher,
-) -> Supply:
-    filename, sha256 = requirement.file.filename, requirement.file.sha256
-    if step is None:
-        path = fetcher.fetch(requirement.file.url, sha256, size=requirement.file.size)
-    else:
-        built = build_wheel(step, target, runner=runner, fetcher=fetcher)
-        filename, sha256 = built.filename, built.sha256
-        path = runner.store.blob(sha256)
-    return Supply(
-        name=requirement.name,
-        version=requirement.version,
-        filename=filename,
-        sha256=sha256,
-        path=path,
-    )
+    tools: dict[NormalizedName, Tool] = {}
+    found = []
+    for each in recipe.environment:
+        if each.name in steps:
+            step = steps[each.name]
+            built = build_wheel(step, target, runner=runner, fetcher=fetcher)
+            tools[each.name] = Tool(step=step, built=built)
+            found.append(supply_of(each, built, runner.store))
+        else:
+            path = fetcher.fetch(each.file.url, each.file.sha256, size=each.file.size)
+            found.append(
+                Supply(
+                    name=each.name,
+                    version=each.version,
+                    filename=each.file.filename,
+                    sha256=each.file.sha256,
+                    path=path,
+                )
+            )
+    return connected(found, tools, target, runner)
 
 
 def _build(step: Step, target: Target, runner: Runner, fetcher: Fetcher) -> Built:
@@ -130,7 +127,9 @@ def _build(step: Step, target: Target, runner: Runner, fetcher: Fetcher) -> Buil
         facts = {
             "seconds": made.seconds,
             "repaired": made.repaired,
-            "grafted": _grafted(made.path),
+            "grafted": grafted_packages(made.path),
+            "repair": made.repair.to_dict(),
+            "unrepaired": runner.store.adopt(made.unrepaired) if made.unrepaired else "",
             "log": str(made.log),
         }
         sha256 = runner.store.adopt(made.path)
@@ -157,20 +156,6 @@ def _remember(store: Store, step: Step, target: Target, built: Built) -> None:
     remember_build(store, package.name, package.version, target.place, step.key)
 
 
-def failed_build(step: Step, failure: Failure, limits: Limits) -> FailedBuildError:
-    """The error of *step*'s build, which has ended with *failure* under *limits*."""
-    assert step.package.build is not None
-    return FailedBuildError(
-        str(step.package),
-        _PHASES.get(failure.stage, "building its wheel"),
-        diagnose(failure, step.package.name, limits),
-        step.package.build.provision,
-        failure.log,
-        asked_by=step.package.required_by,
-        place=shown(step.package.direct) if step.package.direct else "",
-    )
-
-
 def in_container(
     step: Step, target: Target, runner: Runner, files: Files, folder: Path, **more: object
 ) -> Made:
@@ -188,7 +173,7 @@ def in_container(
         files.sdist,
         files.supplies,
         policy=repair_policy(target),
-        exclude=[],
+        exclude=never_grafted(),
         allow_pure=step.may_be_pure,
         **more,
     )
@@ -200,13 +185,9 @@ def in_container(
         step=step.package.name,
         results=folder,
     )
-    if len(reply.files) != 1:
-        raise BuildError(
-            f"{step.package}: its build sent {len(reply.files)} files instead of one wheel",
-            hint="pin another version, or tell the project's maintainers",
-            log=log,
-        )
-    (path,) = reply.files.values()
+    sent = dict(reply.files)
+    unrepaired = sent.pop(UNREPAIRED, None)
+    path = only_wheel(step, sent, log)
     if not step.may_be_pure:
         _check_extensions(path, log)
     return Made(
@@ -215,6 +196,8 @@ def in_container(
         seconds=_seconds(reply.message.get("seconds")),
         log=log,
         varied=_names(reply.message.get("varied")),
+        repair=Repair.of(reply.message.get("repair")),
+        unrepaired=unrepaired,
     )
 
 
@@ -240,8 +223,3 @@ def _seconds(told: object) -> dict[str, float]:
 
 def _names(told: object) -> tuple[str, ...]:
     return tuple(map(str, told)) if isinstance(told, list) else ()
-
-
-def _grafted(wheel: Path) -> list[str]:
-    """The system libraries that auditwheel copied in, as its own list in the wheel names them."""
-    return sorted({f"{part.name} {part.version}".strip() for part in grafted(read_sboms(wheel))})

@@ -27,11 +27,13 @@ TITLES = {
     "cibuildwheel": "cibuildwheel",
     "search": "searched for in the builder",
     "regenerate": "C code generated again",
+    "cuda": "CUDA toolkit",
     "pure": "may be without its extension",
     "policy": "policy of the wheel",
     "python": "Python",
     "image": "builder image",
     "agent": "wheelhouse's own part",
+    "left alone": "libraries that are never copied",
 }
 
 #: What a thing of each list or table is called.

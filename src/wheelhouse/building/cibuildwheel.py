@@ -32,6 +32,7 @@ from wheelhouse.building.cibuildwheel_config import (
     recipe_of,
 )
 from wheelhouse.building.cibuildwheel_process import Order
+from wheelhouse.building.neighbours import never_grafted
 from wheelhouse.building.runner import Made
 from wheelhouse.engine.jobs import agent_digest, agent_files
 from wheelhouse.errors import BuildError
@@ -184,7 +185,13 @@ def _pack(step: Step, target: Target, luggage: Path, files: Files) -> None:
     assert recipe is not None
     if os.path.lexists(luggage):
         raise _unusable(step, f"its sdist has an entry named {LUGGAGE}")
-    job = recipe.job("cibuildwheel", files.sdist, files.supplies, policy=repair_policy(target))
+    job = recipe.job(
+        "cibuildwheel",
+        files.sdist,
+        files.supplies,
+        policy=repair_policy(target),
+        exclude=never_grafted(),
+    )
     agent = luggage / "agent" / "wheelhouse_agent"
     agent.mkdir(parents=True)
     for name, data in agent_files():

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wheelhouse.agent.build import NO_ELF
+from wheelhouse.agent.repair import NO_ELF
 from wheelhouse.building.attempts import stopped
 from wheelhouse.building.cibuildwheel_config import failed_step, wants_network
 from wheelhouse.building.runner import Failure, tail

@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wheelhouse.building.diagnosis import diagnose
+from wheelhouse.building.neighbours import lost
+from wheelhouse.building.repairs import Repair
+from wheelhouse.building.runner import Failure
 from wheelhouse.errors import BuildError
+from wheelhouse.sources.location import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
+    from collections.abc import Collection, Sequence
 
     from wheelhouse.building.diagnosis import Diagnosis
+    from wheelhouse.engine import Limits
     from wheelhouse.locking.model import Provision
+    from wheelhouse.plan import Built, Step
+
+#: What a build was at, by the agent's stage.
+_PHASES = {
+    "environment": "making its build environment",
+    "repair": "repairing its wheel",
+    "unpack": "unpacking its sdist",
+}
 
 
 class FailedBuildError(BuildError):
@@ -76,3 +90,29 @@ class FailedBuildError(BuildError):
             tried=tried,
             place=self.place,
         )
+
+
+def failed_build(step: Step, failure: Failure, limits: Limits) -> FailedBuildError:
+    """The error of *step*'s build, which has ended with *failure* under *limits*."""
+    assert step.package.build is not None
+    return FailedBuildError(
+        str(step.package),
+        _PHASES.get(failure.stage, "building its wheel"),
+        diagnose(failure, step.package.name, limits),
+        step.package.build.provision,
+        failure.log,
+        asked_by=step.package.required_by,
+        place=shown(step.package.direct) if step.package.direct else "",
+    )
+
+
+def check_located(step: Step, built: Built, offered: Collection[str], limits: Limits) -> None:
+    """Find out whether all libraries that *built* needs are somewhere, now that it matters.
+
+    :param offered: the sonames of those that other wheels have.
+    :raises FailedBuildError: one is not, as if its repair had failed for want of it.
+    """
+    if missing := lost(Repair.of(built.facts["repair"]), offered):
+        told = f'required library "{missing[0]}" could not be located'
+        failure = Failure("repair", told, Path(built.facts["log"]), "")
+        raise failed_build(step, failure, limits)

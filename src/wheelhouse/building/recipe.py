@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from wheelhouse.building.cudavariables import cuda_variables
+from wheelhouse.cuda import HOME as CUDA_HOME
 from wheelhouse.engine.jobs import BOOTSTRAP, ROOT, Input, Job
 from wheelhouse.store import digest_of
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from packaging.utils import NormalizedName
     from packaging.version import Version
 
+    from wheelhouse.cuda import Cuda
     from wheelhouse.locking.model import BuildRequirement, LockedFile
     from wheelhouse.plan import Step
 
@@ -70,6 +73,7 @@ class Recipe:
     :ivar built: the builds of those requirements in *environment* that have no wheel.
     :ivar system: the distribution's packages that were added to it, which its ID covers.
     :ivar subdirectory: where in the unpacked sdist the project is, if not at its top.
+    :ivar cuda: what the build is to make for GPUs, with the toolkit in the image; None if nothing.
     :ivar search: see :class:`~wheelhouse.locking.model.Provision`, as for *regenerate*.
     """
 
@@ -85,6 +89,7 @@ class Recipe:
     config_settings: Mapping[str, Any] = field(default_factory=dict)
     cibuildwheel: ByCibuildwheel | None = None
     system: tuple[str, ...] = ()
+    cuda: Cuda | None = None
     search: tuple[str, ...] = ()
     regenerate: bool = False
 
@@ -93,7 +98,8 @@ class Recipe:
         uploaded = self.sdist.upload_time
         moment = int(uploaded.timestamp()) if uploaded else EARLIEST
         epoch = min(max(moment, EARLIEST), LATEST)
-        return {**COMPILER_FLAGS, "SOURCE_DATE_EPOCH": str(epoch), **self.env}
+        cuda = cuda_variables(self.cuda) if self.cuda else {}
+        return {**COMPILER_FLAGS, **cuda, "SOURCE_DATE_EPOCH": str(epoch), **self.env}
 
     def inputs(self, kind: str, **more: object) -> dict[str, Any]:
         """All that decides what the *kind* of job gives, with *more* parameters: each by its name.
@@ -114,6 +120,7 @@ class Recipe:
             "cibuildwheel": asdict(self.cibuildwheel) if self.cibuildwheel else {},
             "search": list(self.search),
             "regenerate": self.regenerate,
+            **({"cuda": str(self.cuda.version)} if self.cuda else {}),
             **more,
         }
 
@@ -151,6 +158,7 @@ class Recipe:
             ],
             "env": self.variables(),
             "search": list(self.search),
+            "cuda": CUDA_HOME if self.cuda else "",
             "regenerate": self.regenerate,
             "config_settings": dict(self.config_settings),
             **more,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wheelhouse.building.attempts import Attempts, stage_of
+from wheelhouse.building.repairs import AS_IT_WAS
 from wheelhouse.durable import storage_errors
 from wheelhouse.engine import ContainerSpec, Limits
 from wheelhouse.engine.capping import OURS
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
+    from wheelhouse.building.repairs import Repair
     from wheelhouse.engine import Engine
     from wheelhouse.engine.cancellation import Cancellation
     from wheelhouse.engine.jobs import Job
@@ -59,6 +61,8 @@ class Made:
     :ivar seconds: time by stage.
     :ivar log: the file with the build's whole output.
     :ivar varied: what of the job's ``otherwise`` its programs saw otherwise.
+    :ivar repair: what was done to it for the libraries that it needs.
+    :ivar unrepaired: the wheel as it was before, for a second repair; None if it needs none.
     """
 
     path: Path
@@ -66,6 +70,8 @@ class Made:
     seconds: Mapping[str, float]
     log: Path
     varied: tuple[str, ...] = ()
+    repair: Repair = AS_IT_WAS
+    unrepaired: Path | None = None
 
 
 class Runner:

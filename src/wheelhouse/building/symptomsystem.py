@@ -35,8 +35,13 @@ _OF_REQUIRES = {
 _OF_IMPORTS = {"ATen": "torch", "c10": "torch", "tensorflow": "tensorflow", "torch": "torch"}
 
 _OF_CUDA = re.compile(
-    r"(?:cuda|cublas|cudnn|cufft|curand|cusparse|cusolver|nvml|nccl|nvToolsExt|NvInfer|nvrtc)"
-    r"[\w/]*\.h(?:pp)?$"
+    r"(?:cuda|cublas|cudnn|cufft|cufile|cupti|curand|cusparse|cusolver|nccl|npp|nvFatbin|nvJitLink"
+    r"|nvml|nvrtc|nvshmem|nvToolsExt|nvtx\d|nvjpeg|NvInfer|thrust/|cub/)[\w/]*\.(?:h|hpp|cuh)$"
+)
+
+_CUDA_LIBRARIES = re.compile(
+    r"(?:cuda|cudart|cudnn|cublas|cublasLt|cufft|cufftw|cufile|cupti|curand|cusolver|cusparse"
+    r"|cusparseLt|nccl|npp[a-z]+|nvidia-ml|nvFatbin|nvJitLink|nvjpeg|nvrtc|nvToolsExt)"
 )
 
 _OF_OTHER_SYSTEMS = re.compile(
@@ -82,7 +87,7 @@ def _header(match: re.Match[str], log: Log) -> Diagnosis | None:
 def _library(match: re.Match[str], log: Log) -> Diagnosis | None:
     name = first_group(match).strip("'\"").removeprefix(":")
     name = re.sub(r"^lib(.+)\.(?:so|a)(?:\.[\d.]+)?$", r"\1", name)
-    if name in {"cuda", "cudart", "cublas", "cudnn", "nvrtc"}:
+    if _CUDA_LIBRARIES.fullmatch(name):
         return cuda(log.package, f"it is linked with {name}", Missing("library", name))
     return lacking("missing-library", log.package, Missing("library", name))
 

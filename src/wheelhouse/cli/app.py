@@ -183,32 +183,24 @@ def plan(
     locked: bool,
 ) -> None:
     """Show, for each package, what `build` would do with which file, and why."""
-    from wheelhouse.cli.show import plan_text
+    from wheelhouse.cli.show import plan_data, plan_text
     from wheelhouse.cli.workbench import workbench
     from wheelhouse.events import SilentReporter
     from wheelhouse.locking.current import Freshness
     from wheelhouse.phases import for_each
     from wheelhouse.planning import plan_one
+    from wheelhouse.weighing import weighed
 
     project = open_project(config, inputs)
     chosen = chosen_targets(project, targets)
     freshness = Freshness.REQUIRE if locked else Freshness.RENEW_IF_STALE
     with workbench(project, engine, SilentReporter(), jobs=jobs) as run:
         plans = for_each(run, chosen, lambda target: plan_one(run, target, freshness))
+        found = [(each, weighed(run, each)) for each in plans]
     if as_json:
-        found = [
-            {
-                "target": each.target.name,
-                "place": str(each.images.place),
-                "emulated": each.plan.emulated,
-                "first": [step.to_dict() for step in each.plan.first],
-                "steps": [step.to_dict() for step in each.plan.steps],
-            }
-            for each in plans
-        ]
-        click.echo(json.dumps({"targets": found}, indent=2))
+        click.echo(json.dumps({"targets": [plan_data(*each) for each in found]}, indent=2))
     else:
-        click.echo("\n\n".join(plan_text(each) for each in plans))
+        click.echo("\n\n".join(plan_text(*each) for each in found))
 
 
 @commands.command()
@@ -257,12 +249,31 @@ def schema() -> None:
 
 @commands.command()
 @config_option
+@click.option(
+    "-t",
+    "--target",
+    "targets",
+    multiple=True,
+    metavar="NAME",
+    help="Check instead whether this machine is one to run NAME's wheels.",
+)
 @click.option("--engine", type=click.Choice(ENGINES), default="docker", envvar="WHEELHOUSE_ENGINE")
-def doctor(config: Path | None, engine: str) -> None:
-    """Check what a build needs: engine, images, disk and index."""
-    from wheelhouse.cli.doctor import examine
+def doctor(config: Path | None, targets: Sequence[str], engine: str) -> None:
+    """Check what a build needs: engine, images, disk and index.
 
-    if not examine(config, engine):
+    With --target: what this machine has of what the target's wheels need of it, its NVIDIA driver
+    and GPUs, and from where the loader would take their libraries. That takes neither an engine nor
+    an index.
+    """
+    if targets:
+        from wheelhouse.cli.serverdoctor import examine_server
+
+        well = examine_server(config, targets)
+    else:
+        from wheelhouse.cli.doctor import examine
+
+        well = examine(config, engine)
+    if not well:
         raise ToldError(1)
 
 

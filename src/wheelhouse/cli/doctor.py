@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
 from packaging.utils import canonicalize_name
 
+from wheelhouse.cli.checks import Check, told
 from wheelhouse.cli.workbench import open_engine
 from wheelhouse.credentials import Credentials
 from wheelhouse.engine.cancellation import Cancellation
@@ -37,26 +36,9 @@ ROOM = 4 << 30
 PUBLIC = IndexSettings(name=DEFAULT_INDEX, url="https://pypi.org/simple")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Check:
-    """One thing looked at."""
-
-    name: str
-    good: bool
-    said: str
-    hint: str | None = None
-
-
 def examine(config: Path | None, engine_name: str) -> bool:
     """Look at everything, print a line for each, and return whether all is well."""
-    checks: list[Check] = []
-    for check in _checks(config, engine_name):
-        checks.append(check)
-        mark = click.style("ok  ", fg="green") if check.good else click.style("FAIL", fg="red")
-        click.echo(f"{mark}  {check.name:8}  {check.said}")
-        if check.hint and not check.good:
-            click.echo(f"                hint: {check.hint}")
-    return all(check.good for check in checks)
+    return told(_checks(config, engine_name))
 
 
 def _checks(config: Path | None, engine_name: str) -> Iterator[Check]:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from wheelhouse.alignment.statements import statements
 from wheelhouse.building.changes import rows
 from wheelhouse.locking.refusal import project_of
 from wheelhouse.reporting.lines import Span, line
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from packaging.utils import NormalizedName
 
+    from wheelhouse.alignment.statements import Statement
     from wheelhouse.locking.model import Lock, LockedFile, LockedPackage
     from wheelhouse.plan import Planned, Step
     from wheelhouse.reporting.lines import Line, Style
+
+    MadeFor = Mapping[NormalizedName, Sequence[Statement]]
 
 #: Columns of what a line is about.
 _LABEL = 32
@@ -38,9 +42,15 @@ def bypassed(planned: Planned, names: Collection[NormalizedName]) -> list[Locked
     ]
 
 
+def made_for(planned: Planned) -> MadeFor:
+    """By name, which CUDA each package of the plan is made for, if for any."""
+    return statements(planned.lock.packages, planned.target.arch)
+
+
 def explain_lines(planned: Planned, names: Collection[NormalizedName]) -> Iterator[Line]:
     """All about the steps of *names*, or of all packages, in the plan of one target."""
-    parts = [_step_lines(planned, step) for step in explained(planned, names)]
+    cuda = made_for(planned)
+    parts = [_step_lines(planned, step, cuda) for step in explained(planned, names)]
     parts += [_bypassed_lines(planned, each) for each in bypassed(planned, names)]
     for number, lines in enumerate(parts):
         if number:
@@ -50,10 +60,11 @@ def explain_lines(planned: Planned, names: Collection[NormalizedName]) -> Iterat
 
 def explain_data(planned: Planned, names: Collection[NormalizedName]) -> dict[str, Any]:
     """The same for programs."""
+    cuda = made_for(planned)
     return {
         "target": planned.target.name,
         "place": str(planned.target.place),
-        "packages": [_step_data(planned, step) for step in explained(planned, names)],
+        "packages": [_step_data(planned, step, cuda) for step in explained(planned, names)],
         "bypassed": [
             {"name": each.name, "version": str(each.version), "way": each.provided}
             for each in bypassed(planned, names)
@@ -61,10 +72,14 @@ def explain_data(planned: Planned, names: Collection[NormalizedName]) -> dict[st
     }
 
 
-def _step_data(planned: Planned, step: Step) -> dict[str, Any]:
+def _step_data(planned: Planned, step: Step, cuda: MadeFor) -> dict[str, Any]:
     earlier = step.earlier
     return {
         **step.to_dict(),
+        "made-for": [
+            {"cuda": each.cuda.number, "reason": each.reason}
+            for each in cuda.get(step.package.name, ())
+        ],
         "inputs": dict(step.inputs),
         "earlier": earlier
         and {"key": earlier.key, "version": earlier.version, "place": earlier.place},
@@ -82,10 +97,12 @@ def _bypassed_lines(planned: Planned, package: LockedPackage) -> Iterator[Line]:
     yield _row("asked for by", ", ".join(package.required_by))
 
 
-def _step_lines(planned: Planned, step: Step) -> Iterator[Line]:
+def _step_lines(planned: Planned, step: Step, cuda: MadeFor) -> Iterator[Line]:
     yield _head(planned, step.package, *_DOES[step.action])
     yield _row("because", step.reason)
     yield from _column("asked for by", step.package.required_by)
+    made = [f"{each.cuda}: {each.reason}" for each in cuda.get(step.package.name, ())]
+    yield from _column("made for", made)
     yield _row("from", step.file.filename)
     yield _row("", f"sha256:{step.file.sha256}")
     yield from _column("rather than", [each.filename for each in _others(step)])

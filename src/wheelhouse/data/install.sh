@@ -19,6 +19,12 @@ packages=@packages@ # NAME=PACKAGE for those of which it is known
 stated=@stated@ # further packages, known by their names alone
 manager=@manager@ # apt, dnf, zypper or apk: who knows which of those are there
 bypassed=@bypassed@ # NAME=VERSION of Python packages that something else brings here
+cuda=@cuda@ # the version that all of it is for; empty if that is none
+driver=@driver@ # the oldest of NVIDIA's that runs that, and the one that came with it
+release_driver=@release_driver@
+arches=@arches@ # compute capabilities of the GPUs that packages were built for, if any were named
+makes=@makes@ # those that this CUDA makes code for
+driver_libraries=@driver_libraries@
 package_fix=@package_fix@
 python_fix=@python_fix@
 
@@ -27,7 +33,7 @@ usage() {
 Installs the wheelhouse $name ($title), offline.
 
 Usage: install.sh [--venv DIR | --target DIR] [--python PYTHON] [--without NAME]... [--check]
-                  [--no-compile]
+                  [--expect-gpu | --no-gpu-check] [--no-compile]
 
   --venv DIR       install into the virtual environment DIR, which is made if it is not there;
                    without any option: .venv in the current folder
@@ -36,6 +42,9 @@ Usage: install.sh [--venv DIR | --target DIR] [--python PYTHON] [--without NAME]
                    $python_path, python3 and python
   --without NAME   do without this shared library, program or package of the system
   --check          look at the machine, and install nothing
+  --expect-gpu     refuse a machine that has no NVIDIA GPU; otherwise one without is told, and its
+                   driver is not looked at
+  --no-gpu-check   look neither for a GPU nor at its driver
   --no-compile     do not compile to bytecode: installs sooner, starts later
 
 Exit status: 0 done; 1 the machine or the wheelhouse is not as it must be, nothing was changed;
@@ -100,7 +109,8 @@ marker=.wheelhouse-installing
 state_of_destination() {
     mark=
     if [ -f "$destination/$marker" ]; then
-        read -r mark <"$destination/$marker" || mark=new
+        # Nothing in it yet: it was stopped as it wrote "old", since what is new has no pyvenv.cfg.
+        read -r mark <"$destination/$marker" || :
     fi
     if [ "$mode" = venv ] && [ -f "$destination/pyvenv.cfg" ] && [ "$mark" != new ]; then
         echo old
@@ -117,6 +127,14 @@ problem() {
     [ "$problems" -gt 0 ] || printf 'install.sh: cannot install %s here:\n' "$name" >&2
     problems=$((problems + 1))
     printf '  * %s\n    -> %s\n' "$1" "$2" >&2
+}
+
+remarks=
+
+# What is worth a word, and keeps nobody from installing.
+remark() {
+    remarks=$remarks"install.sh: $1
+"
 }
 
 check_destination() {
@@ -438,6 +456,32 @@ $found
 END
 }
 
+# What is told of the NVIDIA GPU and its driver: a line each, and one with the fix, or a hyphen where
+# that is only a remark.
+gpu_findings() {
+    (cd / && "$python" -E -s - "$cuda" "$driver" "$release_driver" "$arches" "$makes" \
+        "$driver_libraries" "$without" "$expect_gpu") <<'END'
+@gpu_program@END
+}
+
+# With the Python that is going to use the wheels: another one is told already.
+check_gpu() {
+    [ -n "$cuda" ] && [ "$gpu_check" = yes ] && [ -n "$python" ] || return 0
+    [ "$(version_of "$python")" = "$version" ] || return 0
+    way_out=
+    [ -n "$expect_gpu" ] || way_out="; or say --no-gpu-check"
+    found=$(gpu_findings) || problem "the GPU cannot be looked at (see above)" "say --no-gpu-check"
+    while read -r what && read -r fix; do
+        case $fix in
+            '') ;;
+            -) remark "$what" ;;
+            *) problem "$what" "$fix$way_out" ;;
+        esac
+    done <<END
+$found
+END
+}
+
 # --- The installation ----------------------------------------------------------------------------
 
 # pip as it is, whatever the environment and the configuration files of this machine want of it.
@@ -548,6 +592,8 @@ python=
 check_only=
 no_compile=
 without=
+gpu_check=yes
+expect_gpu=
 
 while [ $# -gt 0 ]; do
     case $1 in
@@ -578,6 +624,15 @@ while [ $# -gt 0 ]; do
             check_only=yes
             shift
             ;;
+        --expect-gpu)
+            [ -n "$cuda" ] || wrong_usage "$name is for no GPU"
+            expect_gpu=yes
+            shift
+            ;;
+        --no-gpu-check)
+            gpu_check=no
+            shift
+            ;;
         --no-compile)
             no_compile=yes
             shift
@@ -590,6 +645,9 @@ while [ $# -gt 0 ]; do
     esac
 done
 
+if [ -n "$expect_gpu" ] && [ "$gpu_check" = no ]; then
+    wrong_usage "--expect-gpu and --no-gpu-check exclude each other"
+fi
 destination=$(absolute "${destination:-.venv}")
 destination=${destination%/}
 wanted=$python
@@ -598,10 +656,12 @@ state=$(state_of_destination)
 check_python
 check_destination
 check_machine
+check_gpu
 if [ "$problems" -gt 0 ]; then
     printf 'Nothing was changed.\n' >&2
     exit 1
 fi
+printf '%s' "$remarks" >&2
 if [ -n "$check_only" ]; then
     printf '%s can be installed here, with %s.\n' "$name" "$python"
     exit 0

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from wheelhouse.targets import Place, Target
+    from wheelhouse.toolkit import Toolkit
 
 Pipe = Literal["stdout", "stderr"]
 
@@ -210,8 +211,13 @@ class Engine(Protocol):
     def images(self, target: Target) -> TargetImages:
         """The images of *target*, made or fetched if they are not there. Raises ImageError."""
 
-    def with_system(self, target: Target, packages: tuple[str, ...]) -> Image:
-        """The builder of *target* with the distribution's *packages* in it. Raises ImageError."""
+    def with_system(
+        self, target: Target, packages: tuple[str, ...], toolkit: Toolkit | None = None
+    ) -> Image:
+        """The builder of *target* with *toolkit* and the distribution's *packages* in it.
+
+        Raises FetchError, ImageError.
+        """
 
     def with_runtime_system(self, target: Target, packages: tuple[str, ...]) -> Image:
         """The runtime of *target* with the distribution's *packages* in it. Raises ImageError."""
@@ -222,10 +228,16 @@ class Engine(Protocol):
         Raises ImageError.
         """
 
-    def for_cibuildwheel(self, target: Target, packages: tuple[str, ...], folder: str) -> Image:
+    def for_cibuildwheel(
+        self,
+        target: Target,
+        packages: tuple[str, ...],
+        folder: str,
+        toolkit: Toolkit | None = None,
+    ) -> Image:
         """That builder with the target's Python in *folder*, as cibuildwheel expects it.
 
-        Raises ImageError.
+        Raises FetchError, ImageError.
         """
 
     def command(self, purpose: str, limits: Limits, *, network: bool) -> EngineCommand:

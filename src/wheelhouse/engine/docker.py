@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     )
     from wheelhouse.images import TargetImageMaker
     from wheelhouse.targets import Target
+    from wheelhouse.toolkit import Toolkit
 
 LABEL = "dev.wheelhouse.run"
 OWNER = "dev.wheelhouse.owner"
@@ -145,9 +146,11 @@ class DockerEngine:
             found = self._prepared[target.name] = self._images.prepare(target)
         return found
 
-    def with_system(self, target: Target, packages: tuple[str, ...]) -> Image:
+    def with_system(
+        self, target: Target, packages: tuple[str, ...], toolkit: Toolkit | None = None
+    ) -> Image:
         """See :class:`wheelhouse.engine.Engine`."""
-        return self._images.with_system(self.images(target), packages)
+        return self._images.with_system(self.images(target), packages, toolkit)
 
     def with_runtime_system(self, target: Target, packages: tuple[str, ...]) -> Image:
         """See :class:`wheelhouse.engine.Engine`."""
@@ -157,9 +160,15 @@ class DockerEngine:
         """See :class:`wheelhouse.engine.Engine`."""
         return self._images.index(self.images(target), role)
 
-    def for_cibuildwheel(self, target: Target, packages: tuple[str, ...], folder: str) -> Image:
+    def for_cibuildwheel(
+        self,
+        target: Target,
+        packages: tuple[str, ...],
+        folder: str,
+        toolkit: Toolkit | None = None,
+    ) -> Image:
         """See :class:`wheelhouse.engine.Engine`."""
-        return self._images.for_cibuildwheel(self.images(target), packages, folder)
+        return self._images.for_cibuildwheel(self.images(target), packages, folder, toolkit)
 
     def command(self, purpose: str, limits: Limits, *, network: bool) -> EngineCommand:
         """See :class:`wheelhouse.engine.Engine`."""

@@ -47,8 +47,15 @@ COMMON_MODULES = frozenset(
         *("limits.py", "main.py", "network.py"),
         *("regenerate.py", "search.py", "sources.py", "steady.py", "streams.py", "stricttar.py"),
         "strictzip.py",
+        "toolkit.py",
     ]
 )
+
+#: Those beside a kind's own that only some kinds go through.
+MORE_MODULES = {
+    "build": frozenset(["grafting.py", "repair.py"]),
+    "repair": frozenset(["grafting.py"]),
+}
 
 BLOCK = 1 << 20
 
@@ -128,7 +135,8 @@ def agent_files() -> tuple[tuple[str, bytes], ...]:
 def agent_digest(kind: str) -> str:
     """The SHA-256 of the agent's code that takes part in jobs of *kind*: part of cache keys."""
     digest = hashlib.sha256(BOOTSTRAP.encode())
+    taking_part = {*COMMON_MODULES, *MORE_MODULES.get(kind, ()), f"{kind}.py"}
     for name, data in agent_files():
-        if name in COMMON_MODULES or name == f"{kind}.py":
+        if name in taking_part:
             digest.update(f"{name} {len(data)}\n".encode() + data)
     return digest.hexdigest()

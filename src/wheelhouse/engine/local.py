@@ -12,6 +12,7 @@ import contextlib
 import hashlib
 import os
 import platform
+import re
 import selectors
 import shutil
 import signal
@@ -23,6 +24,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wheelhouse.cuda import HOME as CUDA_HOME
 from wheelhouse.engine import ContainerSpec, Exit, Image, Pipe, TargetImages
 from wheelhouse.engine.jobs import ROOT
 from wheelhouse.errors import EngineError, ImageError
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from wheelhouse.engine import EngineCommand, Limits, Role
     from wheelhouse.store import Store
     from wheelhouse.targets import Target
+    from wheelhouse.toolkit import Toolkit
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 BLOCK = 1 << 16
@@ -131,8 +134,15 @@ class LocalEngine:
             place=target.place,
         )
 
-    def with_system(self, target: Target, packages: tuple[str, ...]) -> Image:
-        """This machine, if it has the distribution's *packages*. Raises ImageError."""
+    def with_system(
+        self, target: Target, packages: tuple[str, ...], toolkit: Toolkit | None = None
+    ) -> Image:
+        """This machine, if it has the *packages* and a toolkit like *toolkit*. Raises ImageError.
+
+        Its wheels are not looked at: nothing can be put where build tools expect it.
+        """
+        if toolkit is not None:
+            _check_toolkit(toolkit)
         missing = [name for name in packages if not _is_installed(name)]
         if missing:
             raise ImageError(
@@ -140,7 +150,8 @@ class LocalEngine:
                 hint=f"apt-get install {' '.join(missing)}",
             )
         here = self.images(target).builder
-        digest = hashlib.sha256(f"{here.id} {sorted(packages)}".encode()).hexdigest()
+        parts = [here.id, sorted(packages), *([_nvcc()] if toolkit else [])]
+        digest = hashlib.sha256(" ".join(map(str, parts)).encode()).hexdigest()
         return Image(id=f"local:{digest}", name=here.name, origin="local")
 
     def with_runtime_system(self, target: Target, packages: tuple[str, ...]) -> Image:
@@ -150,7 +161,13 @@ class LocalEngine:
     def index(self, target: Target, role: Role) -> None:
         """There is none: this machine fetches nothing of its distribution for a run."""
 
-    def for_cibuildwheel(self, target: Target, packages: tuple[str, ...], folder: str) -> Image:
+    def for_cibuildwheel(
+        self,
+        target: Target,
+        packages: tuple[str, ...],
+        folder: str,
+        toolkit: Toolkit | None = None,
+    ) -> Image:
         """There is none: cibuildwheel makes containers. Raises ImageError."""
         raise ImageError(
             "cibuildwheel builds in containers, which the `local` engine has none of",
@@ -320,6 +337,30 @@ def _python(target: Target) -> str:
         f"this machine has no Python {target.python}",
         hint=f"install it: {' '.join(packages)}" if packages else "install it, with its headers",
     )
+
+
+def _check_toolkit(toolkit: Toolkit) -> None:
+    """Raises ImageError unless this machine's own toolkit is of the same version."""
+    found = re.search(r"release (\d+\.\d+)", _nvcc())
+    if found is None or found[1] != str(toolkit.version):
+        has = f"that of CUDA {found[1]}" if found else "none"
+        raise ImageError(
+            f"the local engine builds with the CUDA toolkit in {CUDA_HOME}, and this machine has "
+            f"{has} there, not that of CUDA {toolkit.version}",
+            hint=f"use `--engine docker`, which makes an image with it, or install CUDA "
+            f"{toolkit.version} there",
+        )
+
+
+def _nvcc() -> str:
+    """What this machine's nvcc says of itself; empty if there is none."""
+    try:
+        done = subprocess.run(
+            [f"{CUDA_HOME}/bin/nvcc", "--version"], capture_output=True, text=True, check=False
+        )
+    except OSError:
+        return ""
+    return done.stdout
 
 
 def _os_name() -> str:

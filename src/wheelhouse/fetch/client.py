@@ -152,21 +152,26 @@ class Client:
         return session
 
     def ask(
-        self, url: str, headers: Mapping[str, str], document: bytes | None = None
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        document: bytes | None = None,
+        *,
+        method: str = "GET",
     ) -> requests.Response:
         """One request for *url*; the body of its answer is still to be read.
 
-        :param document: a question in JSON, which is posted.
+        :param document: a question in JSON, which is posted, whatever the *method*.
         :returns: an answer with status 200 or 404; where a ``Range`` is asked for, 206 or 416 too.
         :raises Trouble: this try has failed.
         :raises FetchError: others need not be made.
         """
-        answer = self._answer(url, headers, document)
+        answer = self._answer(url, headers, document, method)
         tried = "Authorization" in answer.request.headers
         unwelcome = answer.status_code in {401, 403}
         if unwelcome and not tried and self.credentials.after_refusal(answer.url):
             answer.close()
-            answer = self._answer(url, headers, document)
+            answer = self._answer(url, headers, document, method)
         if answer.status_code not in ((*_USABLE, *_OF_PARTS) if "Range" in headers else _USABLE):
             answer.close()
             raise refusal(
@@ -176,14 +181,16 @@ class Client:
         return answer
 
     def _answer(
-        self, url: str, headers: Mapping[str, str], document: bytes | None
+        self, url: str, headers: Mapping[str, str], document: bytes | None, method: str
     ) -> requests.Response:
         import requests
 
         times = (self.patience.connect, self.patience.silence)
         try:
             if document is None:
-                return self.session.get(url, stream=True, timeout=times, headers=headers)
+                return self.session.request(
+                    method, url, stream=True, timeout=times, headers=headers
+                )
             headers = {**headers, "Content-Type": "application/json"}
             return self.session.post(
                 url, data=document, stream=True, timeout=times, headers=headers

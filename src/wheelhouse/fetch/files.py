@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from wheelhouse.errors import FetchError
+from wheelhouse.fetch.lengths import Lengths
 from wheelhouse.fetch.patience import PACE, Deadline
 from wheelhouse.fetch.transfer import OtherFileError, TooBigError, Transfer, Wanted
 from wheelhouse.fetcherrors import redacted
@@ -45,6 +46,7 @@ class Fetcher:
 
     :param check: called now and then; raises to stop whatever is going on.
     :param elsewhere: gives what has neither an http nor an https URL.
+    :ivar lengths: of files, before they are fetched.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Fetcher:
     ) -> None:
         self.client = client
         self.store = store
+        self.lengths = Lengths(client)
         self._check = check
         self._elsewhere = elsewhere
         self._firsts: dict[str, str] = {}

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from wheelhouse.durable import check_room
 from wheelhouse.errors import FetchError
 from wheelhouse.fetch.client import AS_IT_IS
 from wheelhouse.fetcherrors import Trouble, redacted
@@ -81,6 +82,7 @@ class Transfer:
         """Bring all of it. What came is not held against a hash.
 
         :raises FetchError: it cannot be had.
+        :raises StorageError: there is no room for it.
         :raises TooBigError: it is longer than asked for.
         :raises OtherFileError: it is not as long as it should be.
         """
@@ -107,6 +109,7 @@ class Transfer:
         total = self._total(answer)
         self._check_length(total)
         if total is not None:
+            check_room(self._partial.path.parent, total - self._partial.size)
             deadline.allow(self._client.patience.file, total)
         tag = answer.headers.get("ETag", "")
         self._name = tag if STRONG.fullmatch(tag) else ""

@@ -44,13 +44,16 @@ def build_fields(build: LockedBuild) -> dict[str, Any]:
         "requires-dynamic": list(build.dynamic),
         "system": list(build.system),
     }
+    if build.cuda:
+        fields["cuda"] = True
     if build.provision != NOTHING_MORE:  # above what it explains
         fields["provision"] = provision_fields(build.provision)
-    fields["environment"] = [_requirement_fields(each) for each in build.environment]
+    fields["environment"] = [requirement_fields(each) for each in build.environment]
     return fields
 
 
-def _requirement_fields(requirement: BuildRequirement) -> dict[str, Any]:
+def requirement_fields(requirement: BuildRequirement) -> dict[str, Any]:
+    """*requirement*, of a build or of a toolkit, as a table."""
     fields: dict[str, Any] = {
         "name": str(requirement.name),
         "version": str(requirement.version),
@@ -86,12 +89,14 @@ def locked_build(own: Mapping[str, Any], depth: int = DEPTH) -> LockedBuild:
         static=texts(own["requires"]),
         dynamic=texts(own["requires-dynamic"]),
         system=system_packages(own["system"]),
-        environment=tuple(_locked_requirement(each, depth) for each in own["environment"]),
+        environment=tuple(locked_requirement(each, depth) for each in own["environment"]),
         provision=_provision(own["provision"]) if "provision" in own else NOTHING_MORE,
+        cuda=flag(own.get("cuda", False)),
     )
 
 
-def _locked_requirement(own: Mapping[str, Any], depth: int) -> BuildRequirement:
+def locked_requirement(own: Mapping[str, Any], depth: int = DEPTH) -> BuildRequirement:
+    """The requirement that a table says. Parameters and errors are as for :func:`locked_build`."""
     is_built = "build" in own
     return BuildRequirement(
         name=canonicalize_name(own["name"]),

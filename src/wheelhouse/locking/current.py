@@ -17,6 +17,7 @@ from wheelhouse.errors import (
     raise_all,
 )
 from wheelhouse.inputs import read_inputs
+from wheelhouse.locking.agreeing import disagreements
 from wheelhouse.locking.freshness import changes, cutoff, input_digests, is_fresh
 from wheelhouse.locking.lockfile import dump_lock, load_lock, lock_path
 from wheelhouse.locking.refusal import broken_promise
@@ -92,13 +93,14 @@ def current_lock(
 
     :raises StaleLockError: there is none that is fresh, and one is required.
     :raises ConfigError: what is to be upgraded is pinned by a lock among the inputs.
-    :raises LockError: a new one cannot be made.
+    :raises LockError: a new one cannot be made, or what it has is not made for one CUDA.
     """
     path = lock_path(project.root, target.name)
     requirements = read_inputs(project.root, project.requirements)
     anew = freshness is Freshness.UPGRADE or renewal.changes_a_fresh_lock
     present = load_lock(path)
     if present is not None and is_fresh(present, project, target, requirements) and not anew:
+        raise_all(disagreements(present, target, project))
         return present
     if freshness is Freshness.REQUIRE:
         raise _refusal(path, present, project, target, requirements)
@@ -335,14 +337,17 @@ def check_locks(project: Project, targets: Iterable[Target]) -> None:
     """Compare locks with what they were made from; neither engine nor index is needed.
 
     :raises StaleLockError: for each lock that is missing or stale.
+    :raises LockError: what one has is not made for one CUDA.
     """
     requirements = read_inputs(project.root, project.requirements)
     errors: list[WheelhouseError] = []
     for target in targets:
         path = lock_path(project.root, target.name)
         present = load_lock(path)
-        if not is_fresh(present, project, target, requirements):
+        if present is None or not is_fresh(present, project, target, requirements):
             error = _refusal(path, present, project, target, requirements)
             error.target = target.name
             errors.append(error)
+        else:
+            errors += disagreements(present, target, project)
     raise_all(errors)

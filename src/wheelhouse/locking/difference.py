@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from packaging.version import Version
 
-    from wheelhouse.locking.model import Lock, LockedBuild, LockedPackage
+    from wheelhouse.locking.model import BuildRequirement, Lock, LockedBuild, LockedPackage
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -214,12 +214,14 @@ def _built(step: Step) -> Iterator[str]:
     if old is None:
         yield "is built from its source now"
         return
-    if changed := ", ".join(_environment(old, new)):
+    if changed := ", ".join(_moved(old.environment, new.environment)):
         yield f"build requirements: {changed}"
+    if new.cuda != old.cuda:
+        yield f"is built {'with' if new.cuda else 'without'} the CUDA toolkit now"
     yield from _provided(old, new)
 
 
-def _environment(old: LockedBuild, new: LockedBuild) -> Iterator[str]:
+def _moved(old: Iterable[BuildRequirement], new: Iterable[BuildRequirement]) -> Iterator[str]:
     before, after = _versions(old), _versions(new)
     for name in sorted({*before, *after}):
         if name not in before:
@@ -230,8 +232,8 @@ def _environment(old: LockedBuild, new: LockedBuild) -> Iterator[str]:
             yield f"{name} {before[name]} → {after[name]}"
 
 
-def _versions(build: LockedBuild) -> dict[str, Version]:
-    return {each.name: each.version for each in build.environment}
+def _versions(requirements: Iterable[BuildRequirement]) -> dict[str, Version]:
+    return {each.name: each.version for each in requirements}
 
 
 def _provided(old: LockedBuild, new: LockedBuild) -> Iterator[str]:
@@ -252,6 +254,7 @@ def _provided(old: LockedBuild, new: LockedBuild) -> Iterator[str]:
 def _learned(old: Lock, new: Lock) -> Iterator[str]:
     if old.python != new.python:
         yield f"the target's Python is {new.python}, it was {old.python}"
+    yield from _toolkit(old, new)
     yield from _server(old, new)
     had, has = set(old.added), set(new.added)
     for added in sorted(has - had, key=lambda each: (each.package, each.requirement)):
@@ -262,6 +265,15 @@ def _learned(old: Lock, new: Lock) -> Iterator[str]:
     for refused in new.refused:
         if refused.sha256 not in known:
             yield broken_promise(refused)
+
+
+def _toolkit(old: Lock, new: Lock) -> Iterator[str]:
+    if not old.toolkit and new.toolkit:
+        yield "builds have a CUDA toolkit now"
+    elif old.toolkit and not new.toolkit:
+        yield "no build needs the CUDA toolkit any more"
+    elif changed := ", ".join(_moved(old.toolkit, new.toolkit)):
+        yield f"the CUDA toolkit: {changed}"
 
 
 def _server(old: Lock, new: Lock) -> Iterator[str]:

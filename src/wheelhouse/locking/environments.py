@@ -105,7 +105,7 @@ class Environments:
         try:
             # What is resolved for the sake of another environment waits for none: or two of them
             # could wait for each other.
-            return self._resolve(wish, (*chain, name)) if chain else self._once(wish, name)
+            return self._resolve(wish, (*chain, name)) if chain else self.resolved(wish, name)
         except (FetchError, InterruptedRunError):
             raise
         except LockError as error:
@@ -126,7 +126,8 @@ class Environments:
                 kind=error.kind,
             ) from error
 
-    def _once(self, wish: Wish, name: NormalizedName) -> tuple[BuildRequirement, ...]:
+    def resolved(self, wish: Wish, name: NormalizedName) -> tuple[BuildRequirement, ...]:
+        """What *wish* comes to, for the sake of *name*. Raises as :meth:`of` does."""
         with self._lock:
             future = self._made.get(wish)
             mine = future is None

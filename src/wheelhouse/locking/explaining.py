@@ -9,27 +9,31 @@ All of that runs no backend, and ends soon.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 
 from packaging.requirements import Requirement
 
+from wheelhouse.alignment.statements import is_part, may_be_for, own_statement, pinned_release
 from wheelhouse.errors import InterruptedRunError, LockError, WheelhouseError, raise_all
 from wheelhouse.inputs.model import Asked
 from wheelhouse.locking.conflicts import blaming, speaks_of, told_in_lines
 from wheelhouse.locking.demands import Following, demands_of, dependencies
+from wheelhouse.locking.requiring import requirements_in
 from wheelhouse.locking.resolver import UnsolvableError, resolve
 from wheelhouse.locking.stock import Stocks
 from wheelhouse.locking.telling import Told, tell, unexplained
 from wheelhouse.locking.trials import Lines, Trials
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
     from packaging.utils import NormalizedName
     from packaging.version import Version
 
+    from wheelhouse.alignment.frameworks import Release
     from wheelhouse.inputs.model import Requirements
     from wheelhouse.locking.demands import Finding
     from wheelhouse.locking.model import RefusedFile
@@ -247,18 +251,48 @@ class _Explaining:
         ways: Sequence[Way] = ()
         alone = False
         exists = self._stocks.of(finding.name).exists or finding.wanted[0].chain
+        cuda = self._cuda(finding)
         if self._may_change and exists:
-            ways = self._trials.ways(lines, own, finding)
+            trials, both = self._trials, None
+            if cuda is not None:  # what was of another one would be refused in the end
+                trials = trials.among(partial(self._is_for, cuda.major))
+                both = trials.together(lines, own)  # first: the rest may take all the time left
+            ways = trials.ways(lines, own, finding) or ([both] if both else ())
             if alone := not ways:
-                ways = self._trials.ways(self._lines.only(own), own, finding)
+                ways = trials.ways(self._lines.only(own), own, finding)
         told = Told(
             ways=ways,
             alone=alone,
+            notes=self._made_for(finding) if cuda else (),
             names=[each.name for each in self._lines.all() if each.name != finding.name],
             places=self._places,
             explanation=self._message,
         )
         return tell(finding, self._stocks.of(finding.name), told)
+
+    def _cuda(self, finding: Finding) -> Release | None:
+        """The CUDA that *finding* is about a part of; None if it is about anything else."""
+        versions = self._stocks.of(finding.name).everything
+        found = own_statement(finding.name, versions[-1]) if versions else None
+        return found.cuda if found and is_part(finding.name) else None
+
+    def _is_for(self, major: int, name: NormalizedName, version: Version) -> bool:
+        arch = self._view.interpreter.environment["platform_machine"]
+        return may_be_for(major, name, version, arch)
+
+    def _made_for(self, finding: Finding) -> Iterator[tuple[str, str]]:
+        """For which releases of CUDA the packages are that want other versions of a part of it."""
+        for demand in (each.demand for each in finding.wanted):
+            if demand.by is None or demand.version is None:
+                continue
+            try:
+                text = self._view.metadata(demand.by, demand.version)
+            except InterruptedRunError:
+                raise
+            except WheelhouseError:
+                continue
+            if (release := pinned_release(requirements_in(text))) is not None:
+                yield f"{demand.by} {demand.version}", f"is made for {release}"
 
 
 def _hashed(lines: Lines) -> set[NormalizedName]:

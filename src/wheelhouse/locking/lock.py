@@ -7,12 +7,14 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from wheelhouse.alignment.telling import notices
 from wheelhouse.building.circumstances import circumstances
 from wheelhouse.building.mending import Mender
 from wheelhouse.errors import LockError
 from wheelhouse.events import step
 from wheelhouse.fetcherrors import redacted
 from wheelhouse.finding import DistributionFinder
+from wheelhouse.locking.agreeing import Trying, alignment_of, require_agreement
 from wheelhouse.locking.bypass import find_bypass
 from wheelhouse.locking.direct import DirectSources
 from wheelhouse.locking.edges import edges_of
@@ -158,6 +160,7 @@ class Locker:
         edges = edges_of(pins, view, interpreter, requirements)
         check_hashed(requirements, edges)
         drafts = bypass.marked(self._package(pin, view, edges) for pin in pins)
+        self._align(target, drafts, requirements, view)
         packages = self._with_builds(target, drafts, inspector)
         self._warn(target, requirements, packages, view)
         return Lock(
@@ -166,10 +169,11 @@ class Locker:
             python=str(interpreter.full_version),
             environment=dict(interpreter.environment),
             packages=tuple(packages),
-            requested=tuple(sorted({str(each.requirement) for each in requirements.asked})),
+            requested=_requested(requirements),
             refused=tuple(file for file in refused if not view.has_lost(file)),
             system=still_needed(remembered.system if remembered else (), edges.required_by),
             added=tuple(each for each in added if each.package in edges.required_by),
+            toolkit=inspector.toolkit_of(packages),
         )
 
     def _direct(
@@ -255,6 +259,7 @@ class Locker:
         :param before: as for :meth:`lock`, for build requirements.
         """
         runner, homes = self._runner, self._homes(taught)
+        toolkit = taught.toolkit if taught and bound is None else ()
         bound = homes if bound is None else bound
         return BuildInspector(
             self._project,
@@ -267,6 +272,7 @@ class Locker:
             experience=Experience(taught, interpreter.environment["python_version"]),
             asked=asked or {},
             before=before,
+            toolkit=toolkit,
         )
 
     def _settled(
@@ -330,6 +336,33 @@ class Locker:
         built = {package.name: package for package in gather(futures)}
         return [built.get(draft.name, draft) for draft in drafts]
 
+    def _align(
+        self,
+        target: Target,
+        packages: Sequence[LockedPackage],
+        requirements: Requirements,
+        view: View,
+    ) -> None:
+        """See to it that *packages* are made for one CUDA. Raises LockError."""
+        chosen = Lock(
+            target=target.name,
+            inputs="",
+            python="",
+            environment={},
+            packages=tuple(packages),
+            requested=_requested(requirements),
+        )
+        alignment = alignment_of(chosen, target, self._project)
+        trying = Trying(
+            view=view,
+            requirements=requirements,
+            workspace=self._runner.store.workspace,
+            check=self._runner.cancellation.check,
+        )
+        require_agreement(alignment, trying)
+        for notice in notices(alignment):
+            self._runner.reporter.emit(notice)
+
     def _warn(
         self,
         target: Target,
@@ -350,6 +383,11 @@ class Locker:
         )
         for notice in notices:
             self._runner.reporter.emit(notice)
+
+
+def _requested(requirements: Requirements) -> tuple[str, ...]:
+    """What is asked for, as a lock has it."""
+    return tuple(sorted({str(each.requirement) for each in requirements.asked}))
 
 
 def _bound(requirements: Requirements) -> Mapping[NormalizedName, str]:

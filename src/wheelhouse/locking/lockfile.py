@@ -17,7 +17,12 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from wheelhouse.errors import LockError
-from wheelhouse.locking.buildtable import build_fields, locked_build
+from wheelhouse.locking.buildtable import (
+    build_fields,
+    locked_build,
+    locked_requirement,
+    requirement_fields,
+)
 from wheelhouse.locking.directtable import direct_fields, locked_direct, standard_source
 from wheelhouse.locking.lockvalues import (
     moment,
@@ -91,6 +96,8 @@ def _own_tables(lock: Lock) -> dict[str, Any]:
         own["system"] = [_system_fields(each) for each in needed]
     if without_files := [each for each in lock.packages if not each.files]:
         own["provided"] = [_provided_fields(each) for each in without_files]
+    if lock.toolkit:
+        own["toolkit"] = [requirement_fields(each) for each in lock.toolkit]
     if lock.added:
         added = sorted(lock.added, key=lambda each: (each.package, each.requirement))
         own["added"] = [_added_fields(each) for each in added]
@@ -181,6 +188,7 @@ def _lock(pylock: Pylock) -> Lock:
         requested=texts(own["requested"]),
         refused=tuple(_refused_file(each) for each in own.get("refused", [])),
         system=tuple(_system_requirement(each) for each in own.get("system", [])),
+        toolkit=tuple(map(locked_requirement, own.get("toolkit", []))),
         added=tuple(_added_requirement(each) for each in own.get("added", [])),
         sources={text(name): text(value) for name, value in own.get("sources", {}).items()},
         before=moment(own.get("exclude-newer")),

@@ -140,6 +140,10 @@ class AddedRequirement:
         """What shows it, in words: ``imports pkg_resources``, ``uses libcudart.so.13``."""
         return f"uses {self.library}" if self.library else f"imports {self.module}"
 
+    def __str__(self) -> str:
+        lacks = f"{self.package} {self.use} and declares nothing that has it"
+        return f"{lacks}: {self.requirement} is added"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LockedPackage:
@@ -223,10 +227,10 @@ class Lock:
     def homes(self) -> Mapping[NormalizedName, str]:
         """By name, the index that it comes from, as far as that is told: see ``index``.
 
-        Build requirements are among them, unless they are packages, too.
+        Build requirements and the toolkit are among them, unless they are packages, too.
         """
         builds = [each.build for each in self.packages if each.build is not None]
-        found: dict[NormalizedName, str] = {}
+        found = {each.name: each.index for each in self.toolkit if each.index is not None}
         while builds:
             for each in builds.pop().environment:
                 if each.index is not None:

@@ -10,33 +10,32 @@ missing. A hook that fails is tried again with what its failure calls for: see
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
-from wheelhouse.building.build import build_wheel, supplies
-from wheelhouse.building.diagnosis import diagnose
+from wheelhouse.building.build import build_wheel
 from wheelhouse.building.failed import FailedBuildError
 from wheelhouse.building.ladder import relaxed
-from wheelhouse.building.mending import Mender, NothingNewError, Subject
-from wheelhouse.building.runner import Failure
-from wheelhouse.engine.jobs import agent_digest
+from wheelhouse.building.mending import Mender, Subject
 from wheelhouse.errors import BuildError
 from wheelhouse.locking.environments import Environments, Wish
+from wheelhouse.locking.hooks import Hooks
 from wheelhouse.locking.index import locked_file
 from wheelhouse.locking.model import BuildRequirement, LockedBuild, LockedPackage
 from wheelhouse.locking.sdist import read_sdist, read_source
-from wheelhouse.plan import recipe_of, tool_step
+from wheelhouse.locking.toolkit import Toolkits
+from wheelhouse.plan import tool_step
 from wheelhouse.settings import portable_url
 from wheelhouse.sources.location import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
     from pathlib import Path
 
     from packaging.utils import NormalizedName
     from packaging.version import Version
 
-    from wheelhouse.building.recipe import Recipe
     from wheelhouse.building.runner import Runner
     from wheelhouse.config import Project
     from wheelhouse.fetch import Fetcher
@@ -52,8 +51,6 @@ DEPTH = 8
 
 #: Rounds of "resolve, ask the hook". Real backends need two.
 ROUNDS = 4
-
-KIND = "inspection"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,6 +68,7 @@ class BuildInspector:
     :param experience: what earlier builds have taught; it gets to know what this one does.
     :param asked: the lines of requirements files that ask for packages by name.
     :param before: build requirements that came to an index at this time or later are not used.
+    :param toolkit: that of CUDA, where it is locked already and stays.
     """
 
     def __init__(
@@ -86,6 +84,7 @@ class BuildInspector:
         experience: Experience,
         asked: Mapping[NormalizedName, tuple[str, ...]],
         before: datetime | None = None,
+        toolkit: tuple[BuildRequirement, ...] = (),
     ) -> None:
         self._project = project
         self._here = here
@@ -101,6 +100,12 @@ class BuildInspector:
             told=self._told,
             before=before,
         )
+        self._toolkits = Toolkits(project, here, self._environments, toolkit)
+        self._hooks = Hooks(
+            *(project, here.target, self._toolkits.circumstances, interpreter),
+            fetcher=fetcher,
+            runner=runner,
+        )
         self._against: Mapping[NormalizedName, Version] | None = None
         self._failed: dict[str, FailedBuildError] = {}
         self._static: dict[tuple[str, str], tuple[str, ...]] = {}
@@ -113,6 +118,13 @@ class BuildInspector:
         default = self._project.default_index
         is_default = default is not None and index == default.url.rstrip("/")
         return None if is_default else portable_url(index, self._project.root) or None
+
+    def toolkit_of(self, packages: Iterable[LockedPackage]) -> tuple[BuildRequirement, ...]:
+        """The wheels of the CUDA toolkit, if the builds of *packages* take one.
+
+        :raises LockError: it cannot be had.
+        """
+        return self._toolkits.needed_by(packages)
 
     def build_against(self, pins: Mapping[NormalizedName, Version] | None) -> None:
         """Let builds that are to be built against some package have its version in *pins*.
@@ -209,8 +221,9 @@ class BuildInspector:
             tool = BuildRequirement(
                 name=package.name, version=package.version, file=package.sdist, build=found.build
             )
+            here = self._toolkits.circumstances(found.build)
             build_wheel(
-                tool_step(tool, chain[-1], self._project, self._here),
+                tool_step(tool, chain[-1], self._project, here),
                 self._here.target,
                 runner=self._runner,
                 fetcher=self._fetcher,
@@ -244,13 +257,18 @@ class BuildInspector:
         assert file is not None
         key = (file.sha256, direct.subdirectory if direct else "")
         if key not in self._static:
-            path = self._fetcher.fetch(file.url, file.sha256, size=file.size)
+            path = self._source(package)
             self._static[key] = (
                 read_source(path, subdirectory=direct.subdirectory, shown=str(package)).requires
                 if direct
                 else read_sdist(path, file.filename).requires
             )
         return self._static[key]
+
+    def _source(self, package: LockedPackage) -> Path:
+        file = package.sdist
+        assert file is not None
+        return self._fetcher.fetch(file.url, file.sha256, size=file.size)
 
     def _inspect(
         self,
@@ -263,6 +281,7 @@ class BuildInspector:
     ) -> Inspection:
         """Resolve and ask until nothing is missing."""
         dynamic: tuple[str, ...] = ()
+        cuda = self._toolkits.is_for(package, partial(self._source, package))
         for _ in range(ROUNDS):
             environment = self._environment(package, static + dynamic, provision, chain)
             build = LockedBuild(
@@ -271,8 +290,10 @@ class BuildInspector:
                 environment=environment,
                 system=self._declared_system(package.name),
                 provision=provision,
+                cuda=cuda,
             )
-            answer = self._ask(replace(package, build=build), failed, want_metadata=want_metadata)
+            asked = replace(package, build=build)
+            answer = self._hooks.ask(asked, failed, want_metadata=want_metadata)
             if not answer["missing"]:
                 return Inspection(build=build, metadata=answer["metadata"])
             dynamic = tuple(sorted(set(dynamic) | set(answer["requires"])))
@@ -320,78 +341,6 @@ class BuildInspector:
             )
         return tuple(f"{each}=={pins[each]}" for each in wanted if each in pins)
 
-    # -- Hooks -----------------------------------------------------------------------------
-
-    def _ask(
-        self, package: LockedPackage, failed: set[str], *, want_metadata: bool
-    ) -> dict[str, Any]:
-        assert package.build is not None
-        recipe = recipe_of(package, self._project, self._here, plain=True)
-        store = self._runner.store
-        key = recipe.key(
-            "metadata",
-            want=want_metadata,
-            relaxed=package.build.provision.relaxed,
-            agent=agent_digest("metadata"),
-        )
-        with store.lock(f"ask-{key[:32]}", self._runner.cancellation.check):
-            known = _answer(store.record(KIND, key) or {})  # another run may just have asked
-            if known is None:
-                known = self._attempted(package, recipe, failed, want_metadata=want_metadata)
-                store.write_record(KIND, key, known)
-        return known
-
-    def _attempted(
-        self, package: LockedPackage, recipe: Recipe, failed: set[str], *, want_metadata: bool
-    ) -> dict[str, Any]:
-        same = recipe.key("attempt")
-        if same in failed:
-            raise NothingNewError
-        failed.add(same)
-        known = self._run(package, recipe, want_metadata=want_metadata)
-        failed.discard(same)
-        return known
-
-    def _run(
-        self, package: LockedPackage, recipe: Recipe, *, want_metadata: bool
-    ) -> dict[str, Any]:
-        assert package.build is not None
-        target = self._here.target
-        job = recipe.job(
-            "metadata",
-            self._fetcher.fetch(recipe.sdist.url, recipe.sdist.sha256, size=recipe.sdist.size),
-            supplies(recipe, target, self._runner, self._fetcher),
-            want_metadata=want_metadata,
-            relaxed=package.build.provision.relaxed,
-            markers=dict(self._interpreter.environment),
-        )
-        try:
-            reply, log = self._runner.run(
-                job,
-                image=recipe.image,
-                argv=recipe.argv(),
-                target=target.name,
-                step=f"metadata {package.name}",
-            )
-        except Failure as failure:
-            raise FailedBuildError(
-                str(package),
-                "asking its build backend for requirements and metadata",
-                diagnose(failure, package.name, self._runner.limits),
-                package.build.provision,
-                failure.log,
-                place=shown(package.direct) if package.direct else "",
-            ) from failure
-        answer = _answer(reply.message)
-        if answer is None:
-            raise BuildError(
-                f"{package}: its metadata cannot be had: its container gave an answer of another "
-                "form",
-                hint="pin another version, or tell the project's maintainers",
-                log=log,
-            )
-        return answer
-
 
 def _cycle(name: NormalizedName, chain: tuple[NormalizedName, ...]) -> BuildError:
     way = [*chain[chain.index(name) :], name]
@@ -400,17 +349,3 @@ def _cycle(name: NormalizedName, chain: tuple[NormalizedName, ...]) -> BuildErro
         hint=f"have one of them as a wheel: limit its version to one that has a wheel for the "
         f"target, such as `[packages.{chain[-1]}] build-requires`",
     )
-
-
-def _answer(told: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What a ``metadata`` job told, if it has that form: a container says it, where foreign code
-    runs, or a record, which may be damaged.
-    """
-    requires, missing, metadata = (told.get(key) for key in ("requires", "missing", "metadata"))
-    if not isinstance(requires, list) or not isinstance(missing, list):
-        return None
-    if not all(isinstance(line, str) for line in (*requires, *missing)):
-        return None
-    if metadata is not None and not isinstance(metadata, str):
-        return None
-    return {"requires": requires, "missing": missing, "metadata": metadata}

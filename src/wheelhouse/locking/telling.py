@@ -63,6 +63,7 @@ class Told:
     :ivar names: of the projects that have to do with this one.
     :ivar places: the indexes that were asked.
     :ivar explanation: the resolver's.
+    :ivar notes: what else is to be shown beside the error, as pairs.
     """
 
     ways: Sequence[Way] = ()
@@ -70,6 +71,7 @@ class Told:
     names: Sequence[NormalizedName] = ()
     places: Sequence[str] = ()
     explanation: str = ""
+    notes: Iterable[tuple[str, str]] = ()
 
 
 def tell(finding: Finding, stock: Stock, told: Told) -> LockError:
@@ -159,7 +161,7 @@ def _conflict(finding: Finding, wanted: Sequence[Wanted], stock: Stock, told: To
     unusable = [(f"{name} {found[0]}", f"{found[1].why}")] if found else []
     return LockError(
         message,
-        context=[*_chains(wanted), *unusable],
+        context=[*_chains(wanted), *told.notes, *unusable],
         evidence=[]
         if finding.certain or not told.explanation
         else [clip(told.explanation, QUOTED)],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 from wheelhouse.errors import InterruptedRunError, LockError, WheelhouseError
 from wheelhouse.locking.demands import asking, dependencies, without
+from wheelhouse.locking.requiring import extras_in
 from wheelhouse.locking.resolver import UnsolvableError, resolve
 from wheelhouse.locking.stock import bounds
 from wheelhouse.locking.telling import Way
@@ -93,6 +95,7 @@ class Trials:
         self._workspace = workspace
         self._prereleases = prereleases
         self._check = check
+        self._exists: Callable[[NormalizedName, Version], bool] | None = None
         self._left = RUNS
         self._until = time.monotonic() + SECONDS
 
@@ -144,7 +147,7 @@ class Trials:
             below = self._solve(rest.and_asking(_limited(line, f"<={limits[0].public}")))
         if limits and operators.intersection(_UPPER):
             above = self._above(rest, line, limits[-1], finding)
-        there = [each for each in (below, above) if each and line.name in each]
+        there = [each for each in (below, above) if each and self._has(line, each)]
         if not there:
             return None
         other = finding.name if finding and finding.name != line.name else None
@@ -152,6 +155,45 @@ class Trials:
         beside = there[0].get(other) if other and not pinned and len(there) == 1 else None
         versions = self._near(line.name, limits, [each[line.name] for each in there])
         return Way(line=line, versions=versions, other=other, beside=beside)
+
+    def among(self, exists: Callable[[NormalizedName, Version], bool]) -> Trials:
+        """The same, for which only releases are there that *exist*."""
+        other = copy.copy(self)
+        other._exists = exists  # noqa: SLF001  (it is a copy)
+        return other
+
+    def together(self, lines: Lines, of: Sequence[Asked]) -> Way | None:
+        """What two lines *of* could ask for instead, both of them, to let all *lines* be had."""
+        if len(of) != 2 or not all(map(_can_change, of)):
+            return None
+        changed = lines.without(*of)
+        for each in of:
+            changed = changed.and_asking(_limited(each, ""))
+        found = self._solve(changed)
+        try:
+            if found is None or not all(self._has(each, found) for each in of):
+                return None
+        except InterruptedRunError:
+            raise
+        except WheelhouseError:
+            return None
+        one, other = of
+        return Way(
+            line=one,
+            versions=(found[one.name],),
+            other=other.name,
+            beside=found[other.name],
+        )
+
+    def _has(self, line: Asked, found: Mapping[NormalizedName, Version]) -> bool:
+        """Whether *found* has a version of *line*'s project that has the extras it asks for."""
+        if line.name not in found:
+            return False
+        wanted = set(map(canonicalize_name, line.requirement.extras))
+        if not wanted:
+            return True
+        text = self._view.rehearsal().metadata(line.name, found[line.name])
+        return wanted <= extras_in(text)
 
     def _near(
         self, name: NormalizedName, limits: Sequence[Version], found: Sequence[Version]
@@ -237,7 +279,7 @@ class Trials:
         if self._left <= 0:
             raise LockError("finding out why has taken too many attempts")
         self._left -= 1
-        view = self._view.rehearsal(any_hash=any_hash)
+        view = self._view.rehearsal(any_hash=any_hash, exists=self._exists)
         with self._workspace() as folder:
             pins = resolve(
                 view,

@@ -59,6 +59,7 @@ class Policy:
     :ivar direct: projects that come from elsewhere than an index.
     :ivar present: gives the one release of a project that the server has by itself, if it is to be
         used; raises LockError if there is none and should be.
+    :ivar exists: whether a release of an index is there at all.
     """
 
     source: Callable[[NormalizedName], Source]
@@ -69,6 +70,7 @@ class Policy:
     closed: Collection[NormalizedName] = ()
     direct: Mapping[NormalizedName, DirectRelease] = field(default_factory=dict)
     present: Callable[[NormalizedName], Present | None] = lambda _: None
+    exists: Callable[[NormalizedName, Version], bool] = lambda _, __: True
 
     def source_of(self, name: NormalizedName) -> Source:
         """The kind of files to use of a project; what was asked for by its place is used."""
@@ -116,7 +118,9 @@ class View:
         allowed = self.policy.hashes(page.name)
         if page.name not in self.policy.closed:
             page = page.before(self.policy.before)
-        return releases(page, self.interpreter, allowed, self.policy.refused)
+        found = releases(page, self.interpreter, allowed, self.policy.refused)
+        exists = self.policy.exists
+        return {version: each for version, each in found.items() if exists(page.name, version)}
 
     def release(self, name: NormalizedName, version: Version) -> Release:
         """One release, which uv has chosen and so is there."""
@@ -140,17 +144,25 @@ class View:
         usable = release.usable(self.policy.source_of(name))
         return usable or self.policy.present(name) is not None
 
-    def rehearsal(self, *, afresh: bool = False, any_hash: bool = False) -> View:
+    def rehearsal(
+        self,
+        *,
+        afresh: bool = False,
+        any_hash: bool = False,
+        exists: Callable[[NormalizedName, Version], bool] | None = None,
+    ) -> View:
         """The same view, to try things out: it runs no backend.
 
         :param afresh: whether it also forgets what backends have told.
         :param any_hash: whether files of any hash may be used.
+        :param exists: which releases of indexes are there; None: those that are now.
         """
         policy = replace(self.policy, hashes=lambda _: ()) if any_hash else self.policy
+        policy = replace(policy, exists=exists) if exists else policy
         guesses = Guesses()
         view = View(self._index, self.interpreter, self._metadata.guessing(guesses), policy)
-        view._releases = self._releases
-        if any_hash:
+        view._releases = {} if exists else self._releases
+        if any_hash and not exists:
             hashed = [name for name in self._releases if self.policy.hashes(name)]
             view._releases = {
                 name: found for name, found in self._releases.items() if name not in hashed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from wheelhouse.durable import storage_errors
@@ -36,6 +36,7 @@ class Original:
     :ivar place: who has it.
     :ivar tool: whether it only serves other builds.
     :ivar seconds: how long it took, if that is known.
+    :ivar ways: to the libraries that it uses of other wheels: by soname, folders of site-packages.
     :ivar same_inputs: whether it was built from what the lock and the images have now; in a
         wheelhouse of another machine it may not be.
     """
@@ -47,6 +48,7 @@ class Original:
     same_inputs: bool = True
     tool: bool = False
     seconds: float = 0.0
+    ways: Mapping[str, str] = field(default_factory=dict)
 
     def copied(self, folder: Path) -> Path:
         """A copy under its own name, in the new *folder*.
@@ -119,6 +121,7 @@ class Originals:
             place="wheelhouse",
             same_inputs=facts.story.cache_key == step.key,
             seconds=_seconds(step.built),
+            ways={each.soname: each.folder for each in facts.story.shared},
         )
 
     def _in_store(self, step: Step) -> Original | None:

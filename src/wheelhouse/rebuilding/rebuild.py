@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from wheelhouse.building import cibuildwheel
-from wheelhouse.building.build import failed_build, files_of, in_container
+from wheelhouse.building.build import files_of, in_container
+from wheelhouse.building.connecting import packed, repaired_again
+from wheelhouse.building.failed import failed_build
 from wheelhouse.building.runner import Failure
 from wheelhouse.durable import storage_errors
 from wheelhouse.errors import BuildError, CheckError
@@ -24,7 +26,7 @@ from wheelhouse.store import sha256_of
 from wheelhouse.wheels import read_wheel
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Mapping
     from pathlib import Path
 
     from packaging.utils import NormalizedName
@@ -145,7 +147,7 @@ def _compared(
 ) -> Rebuilt:
     package = f"{step.package} (for builds)" if original.tool else str(step.package)
     try:
-        made, otherwise = _made(run, target, step, folder)
+        made, otherwise = _made(run, target, step, folder, original.ways)
         read_wheel(made.path, filename=made.path.name)
     except (BuildError, CheckError) as error:
         return Rebuilt(
@@ -169,19 +171,37 @@ def _compared(
     )
 
 
-def _made(run: Run, target: Target, step: Step, folder: Path) -> tuple[Made, tuple[str, ...]]:
-    """The wheel of *step*, built anew below *folder*, and what was otherwise for that."""
+def _made(
+    run: Run, target: Target, step: Step, folder: Path, ways: Mapping[str, str]
+) -> tuple[Made, tuple[str, ...]]:
+    """The wheel of *step*, built anew below *folder*, and what was otherwise for that.
+
+    :param ways: to libraries of other wheels, if it was repaired with some.
+    """
+    runner = VariedRunner(run.runner, Variation())
+    made, otherwise = _built(run, runner, target, step, folder)
+    if not ways:
+        return made, otherwise
+    source = made.unrepaired or packed(made.path, made.path.name, folder / "unrepaired")
+    place = folder / "repaired"
+    place.mkdir()
+    again = repaired_again(step, source, ways, target, runner, place)
+    return replace(made, path=again.path), otherwise
+
+
+def _built(
+    run: Run, runner: VariedRunner, target: Target, step: Step, folder: Path
+) -> tuple[Made, tuple[str, ...]]:
+    """What the build alone gives, below *folder*, and what was otherwise for that."""
     recipe = step.recipe
     assert recipe is not None
     files = files_of(recipe, target, run.runner, run.fetcher)
     place = folder / "after"
     place.mkdir()
-    variation = Variation()
     try:
         if recipe.cibuildwheel:  # makes its containers itself
             return cibuildwheel.build(step, target, run.runner, files, place), ()
-        runner = VariedRunner(run.runner, variation)
-        wanted = variation.parameters(runner.limits.cpus)
+        wanted = runner.variation.parameters(runner.limits.cpus)
         made = in_container(step, target, runner, files, place, otherwise=wanted)
     except Failure as failure:
         raise failed_build(step, failure, run.runner.limits) from failure

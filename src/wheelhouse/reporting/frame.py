@@ -118,17 +118,26 @@ class _Layout:
             return clip_line((*spans, *_finished(target)), self.width)
         parts = [Span(pad(sanitize(target.phase), _PHASE)), *_progress(target, self.width)]
         left = (*spans, *parts)
-        asides = [tally(target.counts), f"{len(target.running)} running" if folded else ""]
-        aside = " · ".join(text for text in asides if text)
-        return self._with_clock(left, aside, clock(self.now - _since(target)))
+        counts = [tally(target.counts), f"{len(target.running)} running" if folded else ""]
+        aside = " · ".join(text for text in counts if text)
+        asides = [*self._downloads(target, aside), aside]
+        return self._with_clock(left, asides, clock(self.now - _since(target)))
 
-    def _with_clock(self, left: Line, aside: str, time: str) -> Line:
-        """*left*, then *aside* where there is room, then *time* at the right edge."""
+    def _downloads(self, target: TargetState, aside: str) -> list[str]:
+        """Ways to tell how far the downloads are, with *aside* and without, the longest first."""
+        if target.transfers is None or not target.transfers.is_worth_telling:
+            return []
+        told = target.transfers.told(self.now)
+        return [*([f"{told} · {aside}"] if aside else []), told, target.transfers.amount]
+
+    def _with_clock(self, left: Line, asides: Sequence[str], time: str) -> Line:
+        """*left*, the first of *asides* that there is room for, and *time* at the right edge."""
         used = sum(cell_width(span.text) for span in left)
         room = self.width - used - cell_width(time) - 2
         if room < 0:
             return clip_line(left, self.width)
-        aside = f"  {aside}" if aside and cell_width(aside) + 2 <= room else ""
+        fitting = (f"  {each}" for each in asides if each and cell_width(each) + 2 <= room)
+        aside = next(fitting, "")
         space = " " * (room - cell_width(aside) + 2)
         return (*left, Span(aside, "dim"), Span(space), Span(time, "dim"))
 

@@ -41,13 +41,16 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import TextIO
 
-    from wheelhouse.reporting.state import RunningStep
+    from wheelhouse.reporting.state import RunningStep, TargetState
 
 #: A step that ends sooner than this is told by its ending alone.
 _ANNOUNCE_AFTER = 0.3
 
 #: Seconds after which a step that tells how far it is says so, and again.
 _PROGRESS = 10.0
+
+#: Downloads that are named where all are told together.
+_NAMED = 2
 
 #: Bytes at the end of a log in which its last lines are looked for.
 _LOG_END = 1 << 16
@@ -71,6 +74,7 @@ class PlainReporter(BackgroundReporter):
         self._pending: list[str] = []
         # When each running step was last spoken of; steps not yet announced are missing.
         self._spoken: dict[_Key, float] = {}
+        self._downloads: dict[str | None, float] = {}
 
     def tell(self, event: Event, at: float, tail: Tail) -> None:
         """Turn *event* into lines."""
@@ -92,8 +96,11 @@ class PlainReporter(BackgroundReporter):
     def tick(self, now: float) -> None:
         """Announce steps, tell of those that run long, and write."""
         for target in self.run.targets.values():
+            self._tell_downloads(target, now)
+            together = target.transfers is not None and target.transfers.is_worth_telling
             for step in target.running.values():
-                self._tell_running((target.name, step.name), step, now)
+                told = together and step.progress is not None
+                self._tell_running((target.name, step.name), step, now, told=told)
         self._write()
 
     def finish(self, now: float, error: BaseException | None) -> None:
@@ -109,7 +116,24 @@ class PlainReporter(BackgroundReporter):
     def _say(self, target: str | None, text: str) -> None:
         self._pending.append(f"[{sanitize(target or 'wheelhouse')}] {text}")
 
-    def _tell_running(self, key: _Key, step: RunningStep, now: float) -> None:
+    def _tell_downloads(self, target: TargetState, now: float) -> None:
+        """How far all are, from time to time; the longest of them stand for the others."""
+        transfers = target.transfers
+        if transfers is None or not transfers.is_worth_telling:
+            return
+        spoken = self._downloads.setdefault(target.name, now)
+        if now - spoken < _PROGRESS:
+            return
+        self._downloads[target.name] = now
+        fetching = [step for step in target.running.values() if step.progress]
+        fetching.sort(key=lambda step: step.started)
+        names = [f"{subject(each.name)} {how_far(each)}" for each in fetching[:_NAMED]]
+        more = [f"{len(fetching) - _NAMED} more"] if len(fetching) > _NAMED else []
+        now_at = f"; {', '.join([*names, *more])}" if names else ""
+        self._say(target.name, f"downloading: {transfers.told(now)}{now_at}")
+
+    def _tell_running(self, key: _Key, step: RunningStep, now: float, *, told: bool) -> None:
+        """Tell that *step* runs, unless that is *told* with all downloads."""
         spoken = self._spoken.get(key)
         age = now - step.started
         far = how_far(step)
@@ -120,6 +144,8 @@ class PlainReporter(BackgroundReporter):
                 self._say(key[0], doing(step.name, step.phase))
         elif now - (step.started if spoken is None else spoken) >= pause:
             self._spoken[key] = now
+            if told:
+                return
             how = ", ".join(filter(None, [human_duration(age), far]))
             self._say(key[0], f"still {doing(step.name, step.phase)}, {how}")
 

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from wheelhouse.events import (
+    DownloadsStarted,
     Event,
     Notice,
     PhaseStarted,
@@ -15,6 +16,7 @@ from wheelhouse.events import (
     StepStarted,
     TargetFinished,
 )
+from wheelhouse.reporting.transfers import Transfers
 from wheelhouse.reporting.wording import kind_of
 
 
@@ -36,6 +38,7 @@ class TargetState:
     """One target of the run; *name* is None for steps that serve the run as a whole.
 
     :ivar done: steps finished in the present phase, of *total*, where that is known.
+    :ivar transfers: what it downloads, once it does.
     :ivar counts: ``fetched``, ``built``, ``reused``, ``failed`` and ``skipped`` so far.
     """
 
@@ -46,6 +49,7 @@ class TargetState:
     done: int = 0
     running: dict[str, RunningStep] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
+    transfers: Transfers | None = None
     finished: TargetFinished | None = None
 
     @property
@@ -73,8 +77,12 @@ class RunState:
                 target.running[event.step] = RunningStep(event.step, event.phase, at)
             case StepProgress() if event.step in target.running:
                 target.running[event.step].progress = (event.done, event.total)
+                if target.transfers:
+                    target.transfers.progressed(event.step, event.done, at)
+            case DownloadsStarted():
+                target.transfers = Transfers(event, at)
             case StepFinished():
-                _finish_step(target, event)
+                _finish_step(target, event, at)
             case TargetFinished():
                 target.finished = event
                 target.running.clear()
@@ -89,8 +97,10 @@ class RunState:
         return [target for target in self.targets.values() if target.name is not None]
 
 
-def _finish_step(target: TargetState, event: StepFinished) -> None:
+def _finish_step(target: TargetState, event: StepFinished, at: float) -> None:
     target.running.pop(event.step, None)
+    if target.transfers and event.outcome == "done":
+        target.transfers.finished(event.step, at)
     target.done += 1
     count = counter_of(event)
     if count:

@@ -66,10 +66,12 @@ def doing(step: str, phase: str) -> str:
 
 
 def how_far(step: RunningStep) -> str:
-    """``412 MB of 1.2 GB``: how far *step* is, if it tells that."""
+    """``412 MB of 1.2 GB``: how far *step* is, if it tells that. What is there is being checked."""
     if step.progress is None:
         return ""
     done, total = step.progress
+    if done == total:
+        return f"checking {human_size(done)}"
     return human_size(done) + (f" of {human_size(total)}" if total is not None else "")
 
 

@@ -7,18 +7,22 @@ from wheelhouse.wheels.check import check_house, check_wheel, lost_extension
 from wheelhouse.wheels.elf import Binary
 from wheelhouse.wheels.findings import Finding, refuse
 from wheelhouse.wheels.layout import ArchiveLimits
-from wheelhouse.wheels.libraries import provided_sonames, system_needs
+from wheelhouse.wheels.libraries import system_needs
+from wheelhouse.wheels.sharing import Library, libraries_of, meant_for, provided_sonames
 from wheelhouse.wheels.statements import WheelMetadata
 
 __all__ = [
     "ArchiveLimits",
     "Binary",
     "Finding",
+    "Library",
     "Wheel",
     "WheelMetadata",
     "check_house",
     "check_wheel",
+    "libraries_of",
     "lost_extension",
+    "meant_for",
     "provided_sonames",
     "read_wheel",
     "refuse",

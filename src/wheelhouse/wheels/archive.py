@@ -24,7 +24,8 @@ from wheelhouse.agent.strictzip import Entry, ZipProblem
 from wheelhouse.errors import CheckError, StorageError
 from wheelhouse.text import clip
 from wheelhouse.wheels import record
-from wheelhouse.wheels.elf import MAGIC, Binary, BrokenElfError, Steps, read_binary
+from wheelhouse.wheels.elf import MAGIC, Binary, read_binary
+from wheelhouse.wheels.elfimage import BrokenElfError, Steps
 from wheelhouse.wheels.entrypoints import script_problems
 from wheelhouse.wheels.layout import (
     ArchiveLimits,
@@ -50,7 +51,8 @@ if TYPE_CHECKING:
 
     from wheelhouse.wheels.statements import WheelFile, WheelMetadata
 
-_IN_MEMORY = 64 << 20
+#: Bytes of a wheel, and of one ELF file of it, that are held in memory: many are read at a time.
+_IN_MEMORY = 4 << 20
 _SHOWN_PROBLEMS = 20
 _LONGEST_PROBLEM = 400
 
@@ -119,18 +121,24 @@ class Wheel:
 
 
 def read_wheel(
-    path: Path, *, filename: str | None = None, limits: ArchiveLimits | None = None
+    path: Path,
+    *,
+    filename: str | None = None,
+    limits: ArchiveLimits | None = None,
+    scratch: Path | None = None,
 ) -> Wheel:
     """Read the wheel at *path* and check everything in it against everything else.
 
     :param filename: the wheel's name, where that of *path* is another.
+    :param scratch: a folder on a disk, for what is too big for memory, a file at a time: that for
+        temporary files may well be in memory itself.
     :raises CheckError: where it must not be used; its message lists all that is wrong.
     :raises StorageError: where the file cannot be read at all.
     """
     name = filename or path.name
     try:
         with _opened(path) as (file, size):
-            return _Reading(path, name, file, size, limits or ArchiveLimits()).wheel()
+            return _Reading(path, name, file, size, limits or ArchiveLimits(), scratch).wheel()
     except _Refusal as refusal:
         raise _check_error(name, refusal.problems) from None
     except OSError as error:
@@ -177,13 +185,20 @@ class _Reading:
     """The one pass over one file; problems pile up and are told together."""
 
     def __init__(
-        self, path: Path, filename: str, file: IO[bytes], size: int, limits: ArchiveLimits
+        self,
+        path: Path,
+        filename: str,
+        file: IO[bytes],
+        size: int,
+        limits: ArchiveLimits,
+        scratch: Path | None,
     ) -> None:
         self._path = path
         self._filename = filename
         self._file = file
         self._size = size
         self._limits = limits
+        self._scratch = scratch
         self._problems: list[str] = []
         self._starts: dict[int, int] = {}
         self._roots: set[str] = set()
@@ -349,7 +364,7 @@ class _Reading:
             first += piece
         digest.update(first)
         if first.startswith(MAGIC):
-            with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as copy:
+            with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY, dir=self._scratch) as copy:
                 copy.write(first)
                 for piece in pieces:
                     digest.update(piece)

@@ -15,18 +15,25 @@ if TYPE_CHECKING:
     from wheelhouse.wheels.archive import Wheel
     from wheelhouse.wheels.elf import Binary
     from wheelhouse.wheels.findings import Level, Origin, Rule
+    from wheelhouse.wheels.sharing import Library
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Case:
-    """A wheel in its surroundings: all that a rule may look at."""
+    """A wheel in its surroundings: all that a rule may look at.
+
+    :ivar provided: the libraries of the house (:func:`wheels.sharing.libraries_of`).
+    :ivar system: further sonames that the target is known to have.
+    :ivar any_cuda: whether it may be made for another CUDA than the target's.
+    """
 
     wheel: Wheel
     target: Target
     interpreter: Interpreter
-    provided: Mapping[str, str]
+    provided: Mapping[str, Sequence[Library]]
     system: Collection[str]
     origin: Origin
+    any_cuda: bool = False
 
     @property
     def binaries(self) -> Iterator[Binary]:
@@ -39,6 +46,19 @@ class Case:
     def own_sonames(self) -> frozenset[str]:
         """The libraries that the wheel has for this target."""
         return frozenset(sonames(self.wheel, self.target.arch))
+
+    @property
+    def available(self) -> frozenset[str]:
+        """The libraries of the house that it may count on.
+
+        A wheel that was built here was made for what is provided there. Others know their
+        neighbours: whatever one of those has, they may have found a way to.
+        """
+        return frozenset(
+            name
+            for name, libraries in self.provided.items()
+            if self.origin == "fetched" or libraries[0].is_provided
+        )
 
     def find(
         self,

@@ -13,16 +13,23 @@ from wheelhouse.text import clip
 from wheelhouse.wheels import policy
 from wheelhouse.wheels.case import Case, and_others
 from wheelhouse.wheels.findings import Finding
-from wheelhouse.wheels.libraries import check_libraries, check_search_paths, provided_sonames
+from wheelhouse.wheels.gpus import check_cuda, check_gpus
+from wheelhouse.wheels.libraries import check_libraries
 from wheelhouse.wheels.modules import extension_flavour, extension_stem
+from wheelhouse.wheels.neighbours import check_library_versions, check_reach
+from wheelhouse.wheels.searchpaths import check_search_paths
+from wheelhouse.wheels.sharing import libraries_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+
+    from packaging.utils import NormalizedName
 
     from wheelhouse.targets import Interpreter, Target
     from wheelhouse.wheels.archive import Wheel
     from wheelhouse.wheels.elf import Binary
     from wheelhouse.wheels.findings import Level, Origin
+    from wheelhouse.wheels.sharing import Library
 
 #: The level of x86-64 that every server's CPU has had for fifteen years. manylinux_2_34's compiler
 #: declares it by itself.
@@ -39,19 +46,20 @@ def check_wheel(
     wheel: Wheel,
     target: Target,
     interpreter: Interpreter,
-    provided: Mapping[str, str],
+    provided: Mapping[str, Sequence[Library]],
     *,
     origin: Origin = "fetched",
     system: Collection[str] = (),
+    any_cuda: bool = False,
 ) -> tuple[Finding, ...]:
     """All that keeps *wheel* from running on *target*, and what else is worth knowing.
 
     :param interpreter: the target's Python, as probed.
-    :param provided: soname -> file name of the wheel in the house that has it
-        (:func:`provided_sonames`).
+    :param provided: the libraries of the house it is in (:func:`wheels.sharing.libraries_of`).
     :param origin: whether it came from an index or was built here; it decides the way out, and a
         built one may not lead into the place where it was built.
     :param system: further sonames that the target machine is known to have.
+    :param any_cuda: whether it may be made for another CUDA than the target's.
     """
     case = Case(
         wheel=wheel,
@@ -60,6 +68,7 @@ def check_wheel(
         provided=provided,
         system=system,
         origin=origin,
+        any_cuda=any_cuda,
     )
     return tuple(finding for rule in _RULES for finding in rule(case))
 
@@ -71,16 +80,26 @@ def check_house(
     *,
     built: Collection[str] = (),
     system: Collection[str] = (),
+    any_cuda: Collection[NormalizedName] = (),
 ) -> tuple[Finding, ...]:
     """:func:`check_wheel` for each of *wheels*, which may use each other's libraries.
 
     :param built: the file names of those that were built here.
+    :param any_cuda: the projects whose wheels may be made for another CUDA than the target's.
     """
-    provided = provided_sonames(wheels, target)
+    provided = libraries_of(wheels, target)
     findings: list[Finding] = []
     for wheel in wheels:
         origin: Origin = "built" if wheel.filename in built else "fetched"
-        findings += check_wheel(wheel, target, interpreter, provided, origin=origin, system=system)
+        findings += check_wheel(
+            wheel,
+            target,
+            interpreter,
+            provided,
+            origin=origin,
+            system=system,
+            any_cuda=wheel.name in any_cuda,
+        )
     return tuple(findings)
 
 
@@ -196,7 +215,7 @@ def _check_machine(case: Case) -> Iterator[Finding]:
 
 def _check_versions(case: Case) -> Iterator[Finding]:
     limits = policy.symbol_limits(case.target.preset.libc, case.target.preset.glibcxx)
-    own = case.own_sonames | case.provided.keys()
+    own = case.own_sonames | case.available
     too_new: defaultdict[tuple[str, str], list[Binary]] = defaultdict(list)
     for binary in case.binaries:
         for soname, name in binary.versions:
@@ -291,6 +310,10 @@ _RULES: tuple[Callable[[Case], Iterator[Finding]], ...] = (
     _check_cpu_level,
     check_libraries,
     check_search_paths,
+    check_reach,
+    check_library_versions,
+    check_cuda,
+    check_gpus,
     _check_stack,
     _check_broken,
     _check_pth,

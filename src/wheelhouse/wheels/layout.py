@@ -58,7 +58,7 @@ class ArchiveLimits:
     :ivar record: bytes of RECORD.
     :ivar text: bytes of METADATA, and of WHEEL.
     :ivar scripts: bytes of entry_points.txt.
-    :ivar elf_steps: what is looked at in all its ELF files; see :class:`wheels.elf.Steps`.
+    :ivar elf_steps: what is looked at in all its ELF files; see :class:`wheels.elfimage.Steps`.
     """
 
     members: int = 200_000

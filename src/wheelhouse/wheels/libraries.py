@@ -1,32 +1,21 @@
-"""The shared libraries of a wheel: which it has, which it needs, and where it looks. Pure."""
+"""The shared libraries that a wheel needs, and whether somebody has them. Pure."""
 
 from __future__ import annotations
 
-import posixpath
-from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from wheelhouse.wheels import policy
 from wheelhouse.wheels.case import and_others, names_of, sonames
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from wheelhouse.targets import Target
     from wheelhouse.wheels.archive import Wheel
     from wheelhouse.wheels.case import Case
-    from wheelhouse.wheels.findings import Finding, Level, Origin
+    from wheelhouse.wheels.findings import Finding
 
-#: Folders where anyone may put a library for the loader to find.
-_WORLD_WRITABLE = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108  (looked for, not used)
-#: Folders that the system's own packages fill; an RPATH to them changes nothing.
-_SYSTEM_FOLDERS = ("/lib", "/lib64", "/usr/lib", "/usr/lib64")
 _SHOWN_NAMES = 8
-
-
-def provided_sonames(wheels: Iterable[Wheel], target: Target) -> dict[str, str]:
-    """Which wheel has which shared library for *target*, by soname and by file name."""
-    return {soname: wheel.filename for wheel in wheels for soname in sonames(wheel, target.arch)}
 
 
 def system_needs(wheel: Wheel, target: Target) -> frozenset[str]:
@@ -74,7 +63,7 @@ def _missing_sonames(case: Case) -> dict[str, list[str]]:
     known = (
         policy.system_sonames(case.target.preset.libc, case.target.arch)
         | case.own_sonames
-        | case.provided.keys()
+        | case.available
         | frozenset(case.system)
     )
     missing: dict[str, list[str]] = {}
@@ -116,13 +105,21 @@ def _missing(case: Case, soname: str, members: Sequence[str]) -> Finding:
     return case.find(
         "missing-library",
         f"needs {soname}, which neither this wheel, another wheel of the house nor the target's "
-        f"platform has{and_others(members)}",
+        f"platform has{and_others(members)}{_of_other_version(case, soname)}",
         member=members[0],
         hint=case.way_out(
             f"Let repair graft it: name the system package that has {soname} in "
             f"[packages.{case.wheel.name}] system, or require the wheel that has it."
         ),
     )
+
+
+def _of_other_version(case: Case, soname: str) -> str:
+    """A clause on who has the library in another version, if anybody in the house does."""
+    stem = soname.partition(".so")[0] + ".so"
+    found = (name for name in case.provided if name.startswith(f"{stem}."))
+    other = next((name for name in found if case.provided[name][0].is_provided), None)
+    return f"; {case.provided[other][0].wheel} has {other}" if other else ""
 
 
 def _left_to_the_proof(case: Case, missing: Mapping[str, Sequence[str]]) -> Finding:
@@ -169,48 +166,3 @@ def _driver(case: Case, soname: str, members: Sequence[str]) -> Finding:
         level="warning",
         hint="Install the NVIDIA driver on the machines you deploy to.",
     )
-
-
-def check_search_paths(case: Case) -> Iterator[Finding]:
-    """It makes the loader look only in the wheel itself, or where nobody else can put anything."""
-    leading: defaultdict[str, list[str]] = defaultdict(list)
-    for binary in case.binaries:
-        for folder in dict.fromkeys(binary.search):
-            if not folder.startswith(("$ORIGIN", "${ORIGIN}")):
-                leading[folder].append(binary.member)
-    for folder, members in leading.items():
-        level = _search_level(folder, case.origin)
-        if level:
-            yield case.find(
-                "search-path",
-                f"looks for libraries in {_shown_folder(folder)}, which is not part of the wheel"
-                f"{and_others(members)}",
-                member=members[0],
-                level=level,
-                hint=case.way_out("Build it without that RPATH, or let repair rewrite it."),
-            )
-
-
-def _search_level(folder: str, origin: Origin) -> Level | None:
-    """How bad it is that the loader looks in *folder*.
-
-    Published wheels often keep paths of the machines that made them. Where only root could put a
-    library there, that is harmless (scipy, shapely). A path from the current folder is worth a
-    word, but too common to refuse (LLVM's programs). Our own wheels must be clean.
-    """
-    place = posixpath.normpath(folder) if folder.startswith("/") else None
-    if place is not None and _is_below(place, _SYSTEM_FOLDERS):
-        return None
-    if origin == "built" or (place is not None and _is_below(place, _WORLD_WRITABLE)):
-        return "error"
-    return "warning" if place is None else None
-
-
-def _shown_folder(folder: str) -> str:
-    if not folder:
-        return "the current folder"
-    return folder if folder.startswith("/") else f"{folder}, seen from the current folder"
-
-
-def _is_below(place: str, folders: Iterable[str]) -> bool:
-    return any(place == folder or place.startswith(f"{folder}/") for folder in folders)

@@ -24,6 +24,10 @@ _POLICY_NAME = re.compile(r"(?:many|musl)linux_(\d+)_(\d+)\Z")
 
 #: The loader itself; auditwheel takes it for granted too.
 _LOADER = re.compile(r"ld-linux[\w-]*\.so\.\d+\Z|ld64\.so\.\d+\Z|ld-musl-[\w-]+\.so\.1\Z")
+#: The run time libraries of GCC's and LLVM's languages, and of their OpenMP.
+_COMPILER = re.compile(
+    r"lib(?:gcc_s|stdc\+\+|gomp|gfortran|quadmath|atomic|c\+\+|c\+\+abi|omp|iomp5)\.so(?:\.|\Z)"
+)
 _LIBPYTHON = re.compile(r"libpython\d[\w.]*\.so(\.[\d.]+)?\Z")
 
 #: They belong to the GPU's driver, so no package may bring them along.
@@ -132,6 +136,11 @@ def is_loader(soname: str) -> bool:
 def is_libpython(soname: str) -> bool:
     """Whether *soname* is Python's own library, which most Pythons do not have as a file."""
     return bool(_LIBPYTHON.match(soname))
+
+
+def is_of_compiler(soname: str) -> bool:
+    """Whether *soname* is part of a compiler, and so comes with whatever it has compiled."""
+    return bool(_COMPILER.match(soname))
 
 
 def _highest(libc: Libc) -> tuple[tuple[int, int], frozenset[str]]:

@@ -21,7 +21,8 @@ from faults.badwheels import FILENAME, GOOD, parts, recorded
 from faults.case import Case
 from faults.rawzip import assemble
 from wheelfactory import INFO
-from wheelhouse.wheels.elf import BrokenElfError, read_binary
+from wheelhouse.wheels.elf import read_binary
+from wheelhouse.wheels.elfimage import BrokenElfError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

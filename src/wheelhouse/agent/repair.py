@@ -1,0 +1,190 @@
+"""What makes a wheel work beyond its builder; and the job ``repair``, which does it once more.
+
+A build's wheel is repaired before anybody knows the other wheels of the house. If it uses
+libraries that one of these may have, it is sent as it was, too, for a second repair, from which
+those are left out: it then looks for them where the other wheels have them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import sys
+import tarfile
+from fnmatch import fnmatch
+from typing import TYPE_CHECKING
+
+from . import environment
+from .errors import JobError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any
+
+    from .channel import Channel
+
+#: The program that auditwheel is run by; its folder for what it is told, and tells.
+PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "grafting.py")
+FOLDER, TERMS, TOLD = "WHEELHOUSE_REPAIR", "terms.json", "told.json"
+
+#: How auditwheel speaks of a wheel that says it is for one platform and has nothing compiled in it.
+NO_ELF = "This does not look like a platform wheel"
+
+#: How auditwheel says that a wheel needs newer symbols than its policy has.
+TOO_NEW = "presence of too-recent versioned symbols"
+
+#: A wheel as it was built, with what of the build itself it needs; and its folder in there.
+UNREPAIRED = "unrepaired.tar"
+AS_BUILT = "unrepaired"
+
+
+def run(job: dict[str, Any], root: str, channel: Channel) -> dict[str, object]:
+    """Repair a wheel again, and send it; return what was done to it, as :func:`repair` does.
+
+    ``ways`` of *job* says in which folder of site-packages another wheel has which library.
+    """
+    with tarfile.open(os.path.join(root, UNREPAIRED)) as archive:
+        archive.extractall(root, filter="data")
+        folders = {os.path.dirname(os.path.join(root, name)) for name in archive.getnames()}
+    wheel = only_wheel(os.path.join(root, AS_BUILT), "the build")
+    variables = environment.variables(job, root, os.path.join(root, "env"))
+    variables["AUDITWHEEL_LD_LIBRARY_PATH"] = os.pathsep.join(sorted(folders))
+    wheel, told = repair(job, wheel, root, variables)
+    channel.file(os.path.basename(wheel), wheel)
+    return told
+
+
+def repair(
+    job: Mapping[str, Any],
+    wheel: str,
+    root: str,
+    variables: Mapping[str, str],
+    channel: Channel | None = None,
+) -> tuple[str, dict[str, object]]:
+    """The path of *wheel* once it is repaired, and what was done.
+
+    That is ``repaired``, true, and ``repair``: ``grafted``, the sonames of libraries that were
+    copied in, with the symbol versions that the wheel requires of each; ``unlocated``, those that
+    are nowhere; ``excluded``, those that were not to be copied; ``search``, by member, folders
+    outside of the wheel that it was built to look in, and looks in no more.
+
+    :param channel: gets the wheel as it was, if another wheel may have some of its libraries.
+    :raises JobError: ``repair``, or ``extension``, if it has nothing compiled and may not be so.
+    """
+    os.makedirs(os.path.join(root, "repair"))
+    with open(os.path.join(root, "repair", TERMS), "w", encoding="utf-8") as file:
+        json.dump(job.get("ways", {}), file)
+    folder = os.path.join(root, "repaired")
+    # Without `--only-plat` it also gets the lowest tag it deserves. One that is too new for the
+    # policy is repaired for whatever it fits: only with the libraries that it brings along can the
+    # gate tell which file needs what, and refuse it.
+    done = _auditwheel(job, str(job["policy"]), wheel, root, variables)
+    if TOO_NEW in done.stdout:
+        done = _auditwheel(job, "auto", wheel, root, variables)
+    if NO_ELF in done.stdout:
+        if job["allow_pure"]:
+            return wheel, {"repaired": True}
+        raise JobError("extension", "its C extension was left out, although the build succeeded")
+    if done.returncode:
+        raise JobError("repair", _last_line(done.stdout) or "auditwheel failed")
+    with open(os.path.join(root, "repair", TOLD), encoding="utf-8") as file:
+        told = json.load(file)
+    excluded = [each for each in told["needed"] if _is_among(job["exclude"], each)]
+    if channel is not None and (told["grafted"] or told["unlocated"] or excluded):
+        path = _pack(wheel, told["grafted"], root)
+        channel.file(UNREPAIRED, path)
+    done_to_it = {
+        "grafted": told["versions"],
+        "unlocated": told["unlocated"],
+        "excluded": excluded,
+        "search": told["search"],
+    }
+    return only_wheel(folder, "auditwheel"), {"repaired": True, "repair": done_to_it}
+
+
+def _is_among(patterns: Iterable[str], soname: str) -> bool:
+    return any(fnmatch(soname, pattern) for pattern in patterns)
+
+
+def _auditwheel(
+    job: Mapping[str, Any], policy: str, wheel: str, root: str, variables: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """Have *wheel* repaired for *policy*; what auditwheel prints is logged too."""
+    arguments = [
+        *("repair", "--plat", policy, "--strip", "--wheel-dir", os.path.join(root, "repaired")),
+        *excluding(job["exclude"]),
+        wheel,
+    ]
+    path = os.pathsep.join([str(job["tools"]["path"]), variables["PATH"]])
+    folder = os.path.join(root, "repair")
+    done = run_auditwheel(job, arguments, {**variables, "PATH": path, FOLDER: folder})
+    sys.stderr.write(done.stdout)
+    return done
+
+
+def excluding(sonames: Iterable[str]) -> list[str]:
+    """The arguments that keep auditwheel from copying libraries; they may be patterns."""
+    return [part for soname in sonames for part in ("--exclude", soname)]
+
+
+def run_auditwheel(
+    job: Mapping[str, Any], arguments: Sequence[str], variables: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """Run auditwheel with *arguments*; its output, errors included, is in the result's stdout."""
+    return subprocess.run(
+        [job["tools"]["python"], "-I", PROGRAM, *arguments],
+        env=variables,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+
+
+def only_wheel(folder: str, who: str) -> str:
+    """The one wheel in *folder*. What a backend says it made is not believed: only what lies there.
+
+    Raises JobError(``build``) for none, several, or one that is no regular file.
+    """
+    names = [name for name in os.listdir(folder) if name.endswith(".whl")]
+    if len(names) != 1:
+        raise JobError("build", f"{who} left {len(names)} wheels instead of one")
+    path = os.path.join(folder, names[0])
+    mode = os.lstat(path).st_mode
+    if not stat.S_ISREG(mode) or mode & (stat.S_ISUID | stat.S_ISGID):
+        raise JobError("build", f"{who} left {names[0]}, which is no regular file")
+    return path
+
+
+def _pack(wheel: str, grafted: Mapping[str, str], root: str) -> str:
+    """An archive of *wheel* and of those *grafted* that the image lacks: they were in *root*.
+
+    There they will be again, so that the wheel's files find them in the same way.
+    """
+    top = os.path.realpath(root)
+    members = {f"{AS_BUILT}/{os.path.basename(wheel)}": wheel}
+    for soname, path in grafted.items():
+        if os.path.commonpath([top, os.path.realpath(path)]) == top:
+            members[os.path.relpath(os.path.join(os.path.dirname(path), soname), top)] = path
+    packed = os.path.join(root, UNREPAIRED)
+    write_tar(packed, members)
+    return packed
+
+
+def write_tar(path: str, members: Mapping[str, str]) -> None:
+    """Write an archive of the files *members*, by their names in it; the same for the same."""
+    with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as archive:
+        for name in sorted(members):
+            entry = tarfile.TarInfo(name)
+            entry.size = os.stat(members[name]).st_size
+            with open(members[name], "rb") as file:
+                archive.addfile(entry, file)
+
+
+def _last_line(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1].removeprefix("auditwheel: error: ") if lines else ""

@@ -1,0 +1,63 @@
+"""The CUDA toolkit of a builder, as a build comes to see it.
+
+Where the build environment has parts of CUDA itself, as a build against PyTorch does, they are
+found, too: NVIDIA's wheels have headers and libraries in folders below ``nvidia`` where compilers
+do not look, and libraries under no name that linkers ask for.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+
+def variables(home: str, site_packages: str, present: Mapping[str, str]) -> dict[str, str]:
+    """What of the *present* environment variables changes where a toolkit is in the folder *home*.
+
+    Libraries in *site_packages* get the links that linkers need. Nothing changes without a *home*.
+    """
+    if not home:
+        return {}
+    headers = list(_folders(site_packages, "include"))
+    libraries = list(_folders(site_packages, "lib"))
+    for folder in libraries:
+        _link(folder)
+    return {
+        "PATH": _joined([os.path.join(home, "bin")], present.get("PATH")),
+        **{
+            name: _joined([present[name]] if present.get(name) else [], *folders)
+            for names, folders in ((_HEADERS, headers), (_LIBRARIES, libraries))
+            for name in names
+            if folders
+        },
+    }
+
+
+#: What compilers, and what CMake reads; options on their command lines come before.
+_HEADERS = ("CPATH", "CMAKE_INCLUDE_PATH")
+_LIBRARIES = ("LIBRARY_PATH", "CMAKE_LIBRARY_PATH")
+
+
+def _joined(first: Iterable[str], *more: str | None) -> str:
+    return os.pathsep.join([*first, *filter(None, more)])
+
+
+def _folders(site_packages: str, name: str) -> Iterator[str]:
+    """``nvidia/cu13/lib``, ``nvidia/cudnn/lib``, …"""
+    top = os.path.join(site_packages, "nvidia")
+    for part in sorted(os.listdir(top)) if os.path.isdir(top) else ():
+        folder = os.path.join(top, part, name)
+        if os.path.isdir(folder):
+            yield folder
+
+
+def _link(folder: str) -> None:
+    """Have ``libcublas.so`` beside ``libcublas.so.13``."""
+    for name in sorted(os.listdir(folder)):
+        bare, dot, _ = name.partition(".so.")
+        link = os.path.join(folder, f"{bare}.so")
+        if dot and bare.startswith("lib") and not os.path.lexists(link):
+            os.symlink(name, link)

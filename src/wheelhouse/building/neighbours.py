@@ -1,0 +1,196 @@
+"""Which libraries a built wheel takes from the other wheels of its house. Pure.
+
+What one of those has is not copied into the wheel, which looks for it there instead; and what has
+it must be among the wheel's requirements. That holds for CUDA's libraries and PyTorch's as for any
+others.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from wheelhouse import cuda
+from wheelhouse.locking.model import AddedRequirement
+from wheelhouse.wheels import policy
+from wheelhouse.wheels.case import sonames
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
+    from packaging.utils import NormalizedName
+
+    from wheelhouse.building.repairs import Repair
+    from wheelhouse.cuda import Cuda
+    from wheelhouse.locking.model import LockedPackage
+    from wheelhouse.targets import Target
+    from wheelhouse.wheels.archive import Wheel
+    from wheelhouse.wheels.sharing import Library
+
+    Libraries = Mapping[str, Sequence[Library]]
+
+
+def never_grafted() -> tuple[str, ...]:
+    """The libraries that no wheel gets a copy of: the GPU driver's, and CUDA's."""
+    return tuple(sorted(policy.DRIVER_SONAMES | cuda.sonames()))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Neighbourhood:
+    """The wheels of a house, as one of them sees the others.
+
+    :ivar libraries: see :func:`wheelhouse.wheels.sharing.libraries_of`.
+    :ivar packages: what is locked.
+    """
+
+    libraries: Libraries
+    packages: Mapping[NormalizedName, LockedPackage]
+    target: Target
+
+    def offered(self, wheel: Wheel, repair: Repair) -> dict[str, Library]:
+        """By soname, what *wheel* can take from others, after *repair* without them.
+
+        What its requirements have comes first. What was copied into it, because its builder has it,
+        is taken only from who has all of it that the wheel uses.
+        """
+        near = self.required_by(wheel.name)
+        found = {}
+        for soname, versions in self._wanted(wheel, repair).items():
+            candidates = [
+                each
+                for each in self.libraries.get(soname, ())
+                if each.is_provided and each.project != wheel.name and _has(each, versions)
+            ]
+            if candidates:
+                found[soname] = min(candidates, key=lambda each: each.project not in near)
+        return found
+
+    def _wanted(self, wheel: Wheel, repair: Repair) -> Mapping[str, tuple[str, ...]]:
+        """The sonames of all that *wheel* needs beyond the platform's; the versions of some."""
+        return {**dict.fromkeys(self.needed(wheel), ()), **repair.grafted}
+
+    def needed(self, wheel: Wheel) -> tuple[str, ...]:
+        """The sonames that neither *wheel* nor the platform has."""
+        target = self.target
+        known = (
+            policy.system_sonames(target.preset.libc, target.arch)
+            | policy.DRIVER_SONAMES
+            | frozenset(sonames(wheel, target.arch))
+        )
+        asked = (
+            soname
+            for binary in wheel.binaries
+            if binary.machine == target.arch and binary.is_loadable
+            for soname in binary.needed
+        )
+        return tuple(
+            soname
+            for soname in dict.fromkeys(asked)
+            if soname not in known and not policy.is_loader(soname)
+        )
+
+    def required_by(self, name: NormalizedName) -> frozenset[NormalizedName]:
+        """All that the package of this *name* requires, and what these require in turn."""
+        found: set[NormalizedName] = set()
+        waiting = [name]
+        while waiting:
+            package = self.packages.get(waiting.pop())
+            lines = package.requires if package else ()
+            new = {canonicalize_name(Requirement(line).name) for line in lines} - found
+            found |= new
+            waiting += new
+        return frozenset(found)
+
+    # -- What the lock lacks for it ----------------------------------------------------------
+
+    def undeclared(self, wheel: Wheel, taken: Iterable[Library]) -> Iterator[AddedRequirement]:
+        """A requirement for each project that *wheel* uses a library of and does not require.
+
+        :param taken: what it takes from others.
+        """
+        near, told = self.required_by(wheel.name), set()
+        for library in taken:
+            if library.project not in near and library.project not in told:
+                told.add(library.project)
+                yield AddedRequirement(
+                    package=wheel.name, requirement=library.project, library=library.name
+                )
+
+    def lacking(self, wheel: Wheel) -> Iterator[AddedRequirement | Misfit]:
+        """What has those of CUDA's libraries that *wheel* needs and nobody in the house has.
+
+        Of a wheel that is for another CUDA than the target's, or a target without, there is nothing
+        to be said here: the gate refuses it.
+        """
+        wanted = self.target.cuda
+        for soname in self.needed(wheel) if wanted else ():
+            library = cuda.library(soname)
+            if library is None or wanted is None or wanted.major not in library.majors:
+                continue
+            if any(each.is_provided for each in self.libraries.get(soname, ())):
+                continue
+            requirement = requirement_for(library, wanted)
+            if other := self._of_another_major(soname, wanted):
+                yield Misfit(soname=soname, requirement=requirement, other=other)
+            else:
+                yield AddedRequirement(package=wheel.name, requirement=requirement, library=soname)
+
+    def _of_another_major(self, soname: str, wanted: Cuda) -> Library | None:
+        """The library that is *soname* but for its version, and is not for the *wanted* CUDA."""
+        stem = _stem(soname)
+        for name, others in self.libraries.items():
+            known = cuda.library(name)
+            if known is not None and _stem(name) == stem and wanted.major not in known.majors:
+                return next((each for each in others if each.is_provided), None)
+        return None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Misfit:
+    """A library of CUDA's that a wheel needs, where the house has that of another CUDA.
+
+    :ivar requirement: what has the one that is needed.
+    """
+
+    soname: str
+    requirement: str
+    other: Library
+
+
+def requirement_for(library: cuda.Library, wanted: Cuda) -> str:
+    """What has *library* for the *wanted* CUDA: ``nvidia-cuda-runtime==13.2.*``.
+
+    What is numbered as CUDA is must be of that version. Other projects are numbered as their
+    libraries are; those that have CUDA's major version in their name need no bounds.
+    """
+    project = library.projects[wanted.major]
+    if re.match(r"nvidia-(cuda-|nvjitlink|nvfatbin|nvtx)", project):
+        return f"{project}=={wanted.version}.*"
+    number = re.search(r"\.so\.([1-9]\d*)", library.soname)
+    if number is None or project.endswith(f"-cu{wanted.major}"):
+        return project
+    return f"{project}>={number[1]},<{int(number[1]) + 1}"
+
+
+def reached(wheel: Wheel, offered: Mapping[str, Library]) -> tuple[Library, ...]:
+    """What of *offered* the repaired *wheel* takes indeed: what its files still need."""
+    needed = {soname for binary in wheel.binaries for soname in binary.needed}
+    return tuple(offered[soname] for soname in sorted(offered) if soname in needed)
+
+
+def lost(repair: Repair, offered: Collection[str]) -> tuple[str, ...]:
+    """The libraries that neither the builder has, nor another wheel, nor any wheel ever could."""
+    return tuple(soname for soname in repair.unlocated if soname not in offered)
+
+
+def _has(library: Library, versions: Iterable[str]) -> bool:
+    """Whether *library* has the symbol *versions*; one without any has them all, for the loader."""
+    return not library.defines or {*versions} <= {*library.defines}
+
+
+def _stem(soname: str) -> str:
+    return soname.partition(".so")[0]

@@ -1,0 +1,176 @@
+"""Having the wheels of a house use each other's libraries, once all of them are there.
+
+A build cannot wait for the others, so a wheel is first repaired as if it were alone. Here it is
+seen what the others have for it: that is left out, in a second repair; and what has it must be
+among the wheel's requirements.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from wheelhouse.building.connecting import connect
+from wheelhouse.building.neighbours import Misfit, Neighbourhood, lost, reached
+from wheelhouse.building.repairs import Repair
+from wheelhouse.errors import CheckError, raise_all
+from wheelhouse.scheduler import gather
+from wheelhouse.wheels.sharing import libraries_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+
+    from wheelhouse.building.runner import Runner
+    from wheelhouse.locking.model import AddedRequirement
+    from wheelhouse.obtain import Obtained
+    from wheelhouse.plan import Built, Step
+    from wheelhouse.scheduler import Scheduler
+    from wheelhouse.targets import Target
+    from wheelhouse.wheels import Wheel
+    from wheelhouse.wheels.sharing import Library
+
+
+class UndeclaredError(Exception):
+    """Wheels use libraries of projects that they do not require.
+
+    :ivar added: what they would have to require.
+    """
+
+    def __init__(self, added: Sequence[AddedRequirement]) -> None:
+        super().__init__(", ".join(map(str, added)))
+        self.added = tuple(added)
+
+
+class Joining:
+    """The wheels of one target, on their way into one house.
+
+    :param repair: reports the second repair of a step's wheel, does it and checks what came of it.
+    :param build: builds a step again, knowing which libraries other wheels have for it.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        runner: Runner,
+        scheduler: Scheduler,
+        *,
+        repair: Callable[[Step, Callable[[], Built]], Obtained],
+        build: Callable[[Step, Collection[str] | None], Obtained],
+    ) -> None:
+        self._target = target
+        self._runner = runner
+        self._scheduler = scheduler
+        self._repair = repair
+        self._build = build
+
+    def join(self, obtained: Sequence[Obtained]) -> list[Obtained]:
+        """*obtained*, each of those that were built with its ways to the others.
+
+        :raises UndeclaredError: some use what they do not require.
+        :raises WheelhouseError: some lack what nobody has; all that failed, at once.
+        """
+        found = self._with_all_they_need(obtained)
+        there = self._neighbourhood(found)
+        offers = [self._offered(there, each) for each in found]
+        joined = self._each(
+            [
+                partial(self._connected, *pair) if pair[1] else None
+                for pair in zip(found, offers, strict=True)
+            ],
+            found,
+        )
+        _check_declared(there, joined)
+        return joined
+
+    def _with_all_they_need(self, obtained: Sequence[Obtained]) -> list[Obtained]:
+        """*obtained*, those built again that need what neither their builder nor another has."""
+        there = self._neighbourhood(obtained)
+        offers = [self._offered(there, each) for each in obtained]
+        work = [
+            partial(self._build, each.step, offered.keys()) if _lacks(each, offered) else None
+            for each, offered in zip(obtained, offers, strict=True)
+        ]
+        return self._each(work, obtained)
+
+    def _each(
+        self, work: Iterable[Callable[[], Obtained] | None], obtained: Sequence[Obtained]
+    ) -> list[Obtained]:
+        """*obtained*, with what comes of *work* in place of those that have any."""
+        futures = {
+            place: self._scheduler.submit("containers", each, cost=0)
+            for place, each in enumerate(work)
+            if each is not None
+        }
+        done = dict(zip(futures, gather(futures.values()), strict=True))
+        return [done.get(place, each) for place, each in enumerate(obtained)]
+
+    def _neighbourhood(self, obtained: Iterable[Obtained]) -> Neighbourhood:
+        return Neighbourhood(
+            libraries=libraries_of([each.wheel for each in obtained], self._target),
+            packages={each.step.package.name: each.step.package for each in obtained},
+            target=self._target,
+        )
+
+    def _offered(self, there: Neighbourhood, each: Obtained) -> Mapping[str, Library]:
+        return there.offered(each.wheel, _repair(each)) if each.built else {}
+
+    def _connected(self, each: Obtained, offered: Mapping[str, Library]) -> Obtained:
+        """*each* with its ways to the *offered* libraries."""
+        assert each.built is not None
+        ways = {soname: library.folder or "." for soname, library in offered.items()}
+        again = partial(connect, each.step, each.built, ways, self._target, self._runner)
+        found = self._repair(each.step, again)
+        return replace(found, taken=reached(found.wheel, offered))
+
+
+def _repair(each: Obtained) -> Repair:
+    return Repair.of(each.built.facts["repair"] if each.built else None)
+
+
+def _lacks(each: Obtained, offered: Mapping[str, Library]) -> bool:
+    return bool(lost(_repair(each), offered))
+
+
+def as_built(wheel: Wheel, built: Built) -> Wheel:
+    """*wheel* with the search paths that it was built with, also those that repair has taken out.
+
+    So the gate refuses one that leads to the builder whatever else the file needs.
+    """
+    search = Repair.of(built.facts["repair"]).search
+    return replace(
+        wheel,
+        binaries=tuple(
+            replace(each, rpath=(*each.rpath, *search.get(each.member, ())))
+            for each in wheel.binaries
+        ),
+    )
+
+
+def _check_declared(there: Neighbourhood, joined: Iterable[Obtained]) -> None:
+    """Raise what the requirements of *joined*, or the house, lack for the libraries they use."""
+    added: list[AddedRequirement] = []
+    errors: list[CheckError] = []
+    for each in joined:
+        if each.built is None:
+            continue
+        added += there.undeclared(each.wheel, each.taken)
+        for lacking in there.lacking(each.wheel):
+            if isinstance(lacking, Misfit):
+                errors.append(_misfit(each, lacking, there.target))
+            else:
+                added.append(lacking)
+    raise_all(errors)
+    if added:
+        raise UndeclaredError(added)
+
+
+def _misfit(each: Obtained, misfit: Misfit, target: Target) -> CheckError:
+    other = misfit.other
+    return CheckError(
+        f"{each.step.package} needs {misfit.soname} of {target.cuda}, and the house has that "
+        f"library for another CUDA: {other.name} in {other.wheel}",
+        hint=f"choose releases of one CUDA (`wheelhouse why {other.project}` tells who asks for "
+        f"the other), or have the target name that one; if the house is to have both, put "
+        f"{misfit.requirement} into `[packages.{each.step.package.name}] requires`",
+    )

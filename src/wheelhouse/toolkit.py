@@ -1,0 +1,143 @@
+"""The CUDA toolkit of builders: NVIDIA's wheels on PyPI, laid out as build tools expect it.
+
+Each part is a wheel with its share of one tree, ``nvidia/cu13/{bin,include,lib,nvvm}``. Together
+they are what NVIDIA's installer puts into ``/usr/local/cuda-13.2``, but for what its packages of
+distributions add: ``images/cuda.Dockerfile`` does that, see `docs/cuda.md`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from packaging.utils import NormalizedName, parse_wheel_filename
+
+from wheelhouse.targets import presets
+from wheelhouse.wording import listed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from packaging.version import Version
+
+    from wheelhouse.cuda import Cuda
+    from wheelhouse.engine import TargetImages
+    from wheelhouse.locking.model import BuildRequirement, LockedFile, LockedPackage
+    from wheelhouse.targets import Preset, Target
+
+#: The tree that all parts share. NVIDIA's CMake files of libcudacxx, CUB and Thrust stand in a
+#: prefix of their own there, and look for their headers from it: in the tree's own `lib` they
+#: find them.
+_TREE = re.compile(r"nvidia/cu\d+/(?:cuda_cccl/)?(?P<path>.+)")
+
+#: What `images/cuda-nvcc.sh` calls by this name.
+_MOVED = {"bin/nvcc": "bin/nvcc.bin"}
+
+#: The project whose wheel has no files, and whose version is that of the whole.
+PROJECT = NormalizedName("cuda-toolkit")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Toolkit:
+    """A toolkit to put into a builder.
+
+    :ivar version: ``MAJOR.MINOR``, which names its folder.
+    :ivar wheels: its parts, locked.
+    """
+
+    version: Version
+    wheels: tuple[LockedFile, ...]
+
+
+def layout(member: str) -> str | None:
+    """Where a wheel's *member* goes in the context; None if it is not of the tree."""
+    match = _TREE.fullmatch(member)
+    if match is None:
+        return None
+    path = match["path"]
+    return f"toolkit/{_MOVED.get(path, path)}"
+
+
+def version_file(toolkit: Toolkit) -> bytes:
+    """What ``version.json`` of its folder says: tools that do not run `nvcc` ask that."""
+    wheels = (parse_wheel_filename(wheel.filename) for wheel in toolkit.wheels)
+    whole = {name: version for name, version, *_ in wheels}.get(PROJECT, toolkit.version)
+    said = {"cuda": {"name": "CUDA SDK", "version": str(whole)}}
+    return json.dumps(said, indent=2).encode() + b"\n"
+
+
+def comes_with(preset: Preset, cuda: Cuda) -> bool:
+    """Whether the image of *preset* has a toolkit that makes what runs with *cuda*."""
+    return preset.cuda is not None and preset.cuda.major == cuda.major
+
+
+def toolkit_for(
+    target: Target, images: TargetImages, locked: Iterable[BuildRequirement]
+) -> Toolkit | None:
+    """The *locked* toolkit, to put into the builder of *target*.
+
+    None if nothing is locked, or the builder's image has one of its own.
+    """
+    cuda, wheels = target.cuda, tuple(each.file for each in locked)
+    if cuda is None or not wheels or comes_with(images.build_place.preset, cuda):
+        return None
+    return Toolkit(version=cuda.version, wheels=wheels)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NoCompiler:
+    """That *package* is to be built for CUDA, and neither its builder nor PyPI has the compiler."""
+
+    package: LockedPackage
+    target: Target
+    images: TargetImages
+
+    @property
+    def message(self) -> str:
+        """What is wrong."""
+        wanted, used = self.target.build_place.preset, self.images.build_place.preset
+        lacking = f"{used.title} has no toolkit"
+        if wanted != used:
+            lacking = (
+                f"{wanted.title} cannot be had, and {used.title}, which stands in for it, "
+                "has no toolkit"
+            )
+        return (
+            f"{self.package} takes the compiler of {self.target.cuda}: PyPI does not have it, and "
+            f"{lacking}"
+        )
+
+    @property
+    def hint(self) -> str:
+        """What to do."""
+        without = (
+            f"if {self.package.name} can do without, write cuda = false into "
+            f"[packages.{self.package.name}]"
+        )
+        if self.target.build_place.preset != self.images.build_place.preset:
+            reference = self.target.build_place.image
+            return f"let the engine reach its registry, or `docker load` {reference}; {without}"
+        able = [f'"{name}"' for name in self._builders()]
+        if not able:
+            return f"declare a platform whose image has the toolkit, and build on it; {without}"
+        return (
+            f"build on an image that has it: builder = {able[0]} in [targets.{self.target.name}]"
+            + (f" ({listed(able[1:])} would do, too)" if able[1:] else "")
+            + f"; {without}"
+        )
+
+    def _builders(self) -> list[str]:
+        """Platforms to build on, those that come with the very version first."""
+        cuda, place = self.target.cuda, self.target.place
+        assert cuda is not None
+        able = [
+            preset
+            for preset in presets().values()
+            if comes_with(preset, cuda)
+            and place.python in preset.pythons
+            and place.arch in preset.arches
+            and place.preset.runs_what_is_built_on(preset)
+        ]
+        return [each.name for each in sorted(able, key=lambda each: each.cuda != cuda.version)]

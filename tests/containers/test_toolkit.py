@@ -1,0 +1,143 @@
+"""Builds with nvcc, for a target with `cuda`: the toolkit comes from PyPI's wheels."""
+
+from __future__ import annotations
+
+import textwrap
+import tomllib
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from conftest import Workplace
+
+pytestmark = [pytest.mark.containers, pytest.mark.index]
+
+PROJECT = """
+[targets.gpu]
+platform = "debian12"
+python = "3.11"
+cuda = "13.2"
+cuda-arch = ["80", "90"]
+"""
+
+KERNEL = """
+__global__ void twice(float *values) { values[threadIdx.x] *= 2; }
+extern "C" int run(float *values) { twice<<<1, 1>>>(values); return (int)cudaGetLastError(); }
+"""
+
+MODULE = """
+#include <Python.h>
+extern "C" int run(float *values);
+static PyObject *call(PyObject *self, PyObject *none) { return PyLong_FromLong(run(nullptr)); }
+static PyMethodDef methods[] = {{"call", call, METH_NOARGS, ""}, {}};
+static PyModuleDef module = {PyModuleDef_HEAD_INIT, "NAME", "", -1, methods};
+PyMODINIT_FUNC PyInit_NAME(void) { return PyModule_Create(&module); }
+"""
+
+#: Calls nvcc as many packages do: found on the path, and without a word about architectures.
+SETUP = """
+import os, shutil, subprocess
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+class WithKernels(build_ext):
+    def build_extension(self, extension):
+        kernel = os.path.join(self.build_temp, "kernel.o")
+        os.makedirs(self.build_temp, exist_ok=True)
+        subprocess.check_call(
+            [shutil.which("nvcc"), "-c", "kernel.cu", "-o", kernel, "-Xcompiler", "-fPIC"])
+        extension.extra_objects.append(kernel)
+        super().build_extension(extension)
+
+setup(
+    name="plainly", version="1.0", py_modules=[], cmdclass={"build_ext": WithKernels},
+    ext_modules=[Extension(
+        "plainly", ["plainly.cpp"], libraries=["cudart_static", "cuda", "rt", "dl"],
+        library_dirs=[os.environ["CUDA_HOME"] + "/lib64", os.environ["CUDA_HOME"] + "/lib64/stubs"])],
+)
+"""
+
+PLAIN_PYPROJECT = """
+[build-system]
+requires = ["setuptools==80.9.0"]
+build-backend = "setuptools.build_meta"
+"""
+
+CMAKE = """
+cmake_minimum_required(VERSION 3.24)
+project(bycmake LANGUAGES CXX CUDA)
+find_package(CUDAToolkit 13.2 REQUIRED)
+find_package(CCCL REQUIRED)
+find_package(Python REQUIRED COMPONENTS Interpreter Development.Module)
+python_add_library(bycmake MODULE WITH_SOABI bycmake.cpp kernel.cu)
+target_link_libraries(bycmake PRIVATE CUDA::cudart CUDA::cuda_driver CCCL::CCCL)
+install(TARGETS bycmake DESTINATION .)
+"""
+
+CMAKE_PYPROJECT = """
+[build-system]
+requires = ["scikit-build-core==0.11.6", "cmake==4.1.0", "ninja==1.13.0"]
+build-backend = "scikit_build_core.build"
+
+[project]
+name = "bycmake"
+version = "1.0"
+dependencies = ["nvidia-cuda-runtime==13.2.*"]
+"""
+
+#: Asks the compiler for its version while it tells its metadata.
+ASKING_SETUP = """
+import re, subprocess
+from setuptools import setup
+said = subprocess.check_output(["nvcc", "--version"], text=True)
+major, minor = re.search(r"release (\\d+)[.](\\d+)", said).groups()
+setup(name="asking", version=f"1.0+cu{major}{minor}", py_modules=["asking"])
+"""
+
+
+def write(folder: Path, files: dict[str, str]) -> None:
+    folder.mkdir()
+    for name, text in files.items():
+        (folder / name).write_text(textwrap.dedent(text).replace("NAME", folder.name))
+
+
+@pytest.fixture
+def project(workplace: Workplace) -> Path:
+    folder = workplace.project
+    write(
+        folder / "plainly",
+        {
+            "pyproject.toml": PLAIN_PYPROJECT,
+            "setup.py": SETUP,
+            "plainly.cpp": MODULE,
+            "kernel.cu": KERNEL,
+        },
+    )
+    write(
+        folder / "bycmake",
+        {
+            "pyproject.toml": CMAKE_PYPROJECT,
+            "CMakeLists.txt": CMAKE,
+            "bycmake.cpp": MODULE,
+            "kernel.cu": KERNEL,
+        },
+    )
+    write(
+        folder / "asking",
+        {"pyproject.toml": PLAIN_PYPROJECT, "setup.py": ASKING_SETUP, "asking.py": ""},
+    )
+    (folder / "requirements.txt").write_text("./plainly\n./bycmake\n./asking\n")
+    (folder / "wheelhouse.toml").write_text(PROJECT)
+    return folder
+
+
+def locked(project: Path) -> dict[str, Any]:
+    return tomllib.loads((project / "pylock.gpu.toml").read_text())
+
+
+def test_backends_of_several_kinds_find_the_toolkit(workplace: Workplace, project: Path) -> None:
+    done = workplace.run("build", timeout=600)
+    assert done.status == 0, done.said

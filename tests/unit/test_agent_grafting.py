@@ -1,0 +1,117 @@
+"""What auditwheel is told beyond what it knows, with the tool itself."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from wheelhouse.agent import grafting
+from wheelhouse.agent.grafting import Repair, installed_in, leads_inside
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SHOWN = """
+from auditwheel import policy
+from auditwheel.architecture import Architecture
+from auditwheel.libc import Libc
+from wheelhouse.agent.grafting import graft_more
+
+graft_more()
+every = policy.WheelPolicies(libc=Libc.GLIBC, arch=Architecture.x86_64)
+print(*every.get_policy_by_name("manylinux_2_36_x86_64").whitelist)
+"""
+
+
+def run(*arguments: str) -> str:
+    command = [sys.executable, "-I", *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def test_auditwheel_runs_as_it_does_by_itself() -> None:
+    assert "auditwheel" in run(grafting.__file__, "--version")
+
+
+def test_libraries_that_small_servers_lack_are_grafted() -> None:
+    kept = set(run("-c", SHOWN).split())
+    assert {"libc.so.6", "libstdc++.so.6", "libz.so.1", "libGL.so.1"} <= kept
+    assert not kept & {"libX11.so.6", "libXrender.so.1", "libglib-2.0.so.0", "libatomic.so.1"}
+
+
+@pytest.mark.parametrize(
+    ("member", "folder"),
+    [
+        ("demo/_native.so", "demo"),
+        ("_native.so", ""),
+        ("demo-1.0.data/platlib/demo/lib/_native.so", "demo/lib"),
+        ("demo-1.0.data/purelib/_native.so", ""),
+        ("demo-1.0.data/scripts/program", None),
+        ("demo-1.0.data/data/lib/libdemo.so", None),
+    ],
+)
+def test_where_a_member_gets(member: str, folder: str | None) -> None:
+    assert installed_in(member) == folder
+
+
+@pytest.mark.parametrize(
+    ("entry", "inside"),
+    [
+        ("$ORIGIN/../nvidia/cu13/lib", True),
+        ("${ORIGIN}", True),
+        ("$ORIGIN/../../lib", False),
+        ("$ORIGINAL/lib", False),
+        ("/opt/lib", False),
+        ("lib", False),
+    ],
+)
+def test_what_stays_in_site_packages(entry: str, inside: bool) -> None:
+    assert leads_inside(entry, "demo") is inside
+
+
+def needing(*files: dict[str, Path | None]) -> SimpleNamespace:
+    """What auditwheel knows of a wheel with *files*, each of which needs libraries."""
+    references = {f"f{number}": {"p": SimpleNamespace(libs=f)} for number, f in enumerate(files)}
+    versions = {"libpq.so.5": {"RHPG_9.6", "RHPG_10"}}
+    return SimpleNamespace(full_external_refs=references, versioned_symbols=versions)
+
+
+@pytest.fixture
+def wheel(tmp_path: Path) -> Path:
+    path = tmp_path / "demo-1.0-cp311-cp311-linux_x86_64.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("demo/libown.so", b"")
+    return path
+
+
+def test_what_is_nowhere_is_left_to_other_wheels(wheel: Path, tmp_path: Path) -> None:
+    """But not what the wheel has itself and does not find, nor libpython, which is left out."""
+    first: dict[str, Path | None] = {"libpq.so.5": tmp_path / "libpq.so.5.17", "libtorch.so": None}
+    second: dict[str, Path | None] = {"libown.so": None, "libpython3.11.so.1.0": None}
+    work = Repair({})
+    work.begin(wheel, needing(first, second), "p")
+    assert list(first) == ["libpq.so.5"]
+    assert list(second) == ["libown.so", "libpython3.11.so.1.0"]
+    told = work.told()
+    assert told["unlocated"] == ["libtorch.so"]
+    assert told["grafted"] == {"libpq.so.5": str(tmp_path / "libpq.so.5.17")}
+    assert told["versions"] == {"libpq.so.5": ["RHPG_10", "RHPG_9.6"]}
+
+
+def test_what_is_taken_out_of_an_rpath_is_told_unless_it_has_served(
+    wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    served = tmp_path / "served"
+    served.mkdir()
+    (served / "libpq.so.5").touch()
+    work = Repair({})
+    work.begin(wheel, needing({"libpq.so.5": served / "libpq.so.5"}), "p")
+    before = f"{served}:$ORIGIN/../lib:/opt/planted:lib:$ORIGIN/own"
+    work.note_dropped(tmp_path / "demo" / "_a.so", before, "$ORIGIN/own:$ORIGIN/../demo.libs")
+    work.note_dropped(tmp_path / "demo" / "_b.so", str(served), "$ORIGIN/../demo.libs")
+    assert work.told()["search"] == {"demo/_a.so": ["/opt/planted", "lib"]}

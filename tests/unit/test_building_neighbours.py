@@ -1,0 +1,217 @@
+"""What a built wheel takes from the others, and what the lock lacks for that."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from wheelfactory import binary, debian12, wheel
+from wheelhouse import cuda
+from wheelhouse.building.neighbours import (
+    Misfit,
+    Neighbourhood,
+    lost,
+    never_grafted,
+    reached,
+    requirement_for,
+)
+from wheelhouse.building.repairs import AS_IT_WAS, Repair
+from wheelhouse.cuda import Cuda
+from wheelhouse.locking.model import AddedRequirement, LockedPackage
+from wheelhouse.wheels.sharing import libraries_of
+
+if TYPE_CHECKING:
+    from wheelhouse.wheels import Wheel
+
+DEMO = canonicalize_name("demo")
+
+
+def provider(name: str, soname: str, folder: str = "", **facts: object) -> Wheel:
+    member = f"{folder or name}/{soname}"
+    library = binary(member, soname=soname, initializes=False, **facts)
+    return wheel(library, filename=f"{name}-1.0-cp311-cp311-manylinux_2_28_x86_64.whl")
+
+
+def needing(*sonames: str) -> Wheel:
+    return wheel(binary(needed=("libc.so.6", *sonames)))
+
+
+def house(
+    *wheels: Wheel, requires: dict[str, tuple[str, ...]] | None = None, version: str | None = None
+) -> Neighbourhood:
+    target = debian12()
+    if version:
+        target = replace(target, cuda=Cuda(version=Version(version)))
+    packages = {
+        each.name: LockedPackage(
+            name=each.name,
+            version=Version("1.0"),
+            requires=(requires or {}).get(each.name, ()),
+        )
+        for each in wheels
+    }
+    return Neighbourhood(libraries=libraries_of(wheels, target), packages=packages, target=target)
+
+
+def providers(there: Neighbourhood, user: Wheel, repair: Repair = AS_IT_WAS) -> dict[str, str]:
+    return {name: each.project for name, each in there.offered(user, repair).items()}
+
+
+# -- what is offered -----------------------------------------------------------------------------
+
+
+def test_what_a_wheel_needs_and_what_was_copied_into_it_is_offered() -> None:
+    user = needing("libtorch.so", "libz.so.1", "libcuda.so.1", "libnowhere.so.1")
+    there = house(
+        user,
+        provider("torch", "libtorch.so", "torch/lib"),
+        provider("zlib", "libz.so.1"),
+        provider("driver", "libcuda.so.1"),
+        provider("pq", "libpq.so.5"),
+    )
+    repair = Repair(grafted={"libpq.so.5": (), "libldap.so.2": ()})
+    assert providers(there, user, repair) == {"libtorch.so": "torch", "libpq.so.5": "pq"}
+    assert there.offered(user, repair)["libtorch.so"].folder == "torch/lib"
+
+
+def test_nobody_takes_from_themselves_or_from_a_private_copy() -> None:
+    user = wheel(
+        binary(needed=("libown.so.1", "libpq.so.5")),
+        binary("demo/libown.so.1", soname="libown.so.1", initializes=False),
+    )
+    there = house(user, provider("pq", "libpq.so.5", "pq.libs"))
+    assert providers(there, user, Repair(grafted={"libown.so.1": ()})) == {}
+
+
+def test_what_is_required_comes_first() -> None:
+    user = needing("libx.so.1")
+    others = (provider("alpha", "libx.so.1"), provider("omega", "libx.so.1"))
+    between = wheel(filename="between-1.0-py3-none-any.whl")
+    requires = {"demo": ("between>=1",), "between": ("Omega[more]==1.0",)}
+    assert providers(house(user, *others), user) == {"libx.so.1": "alpha"}
+    there = house(user, between, *others, requires=requires)
+    assert providers(there, user) == {"libx.so.1": "omega"}
+
+
+def test_a_copy_gives_way_only_to_what_has_all_that_is_used() -> None:
+    user = needing("libssl.so.3")
+    other = provider("ssl", "libssl.so.3", defines=("OPENSSL_3.0.0",))
+    there = house(user, other)
+    for versions, found in (("OPENSSL_3.0.0",), True), (("OPENSSL_3.2.0",), False):
+        repair = Repair(grafted={"libssl.so.3": versions})
+        assert bool(there.offered(user, repair)) is found
+
+
+def test_what_is_reached_is_what_is_still_needed() -> None:
+    before = needing("libpq.so.5")
+    there = house(before, provider("pq", "libpq.so.5"), provider("ssl", "libssl.so.3"))
+    offered = there.offered(before, Repair(grafted={"libssl.so.3": ()}))
+    assert [each.name for each in reached(before, offered)] == ["libpq.so.5"]
+
+
+def test_what_is_lost_is_what_nobody_offers() -> None:
+    repair = Repair(unlocated=("libtorch.so", "libfoo.so.1"))
+    assert lost(repair, {"libtorch.so"}) == ("libfoo.so.1",)
+
+
+def test_drivers_and_cuda_are_never_copied() -> None:
+    assert {"libcuda.so.1", "libcudart.so.12", "libcudart.so.13"} <= {*never_grafted()}
+
+
+# -- what the lock lacks -------------------------------------------------------------------------
+
+
+def test_a_provider_that_is_not_required_is_added_once() -> None:
+    user = needing("liba.so.1", "libb.so.1")
+    more = binary("both/libb.so.1", soname="libb.so.1", initializes=False)
+    both = provider("both", "liba.so.1")
+    both = replace(both, binaries=(*both.binaries, more))
+    cases: tuple[tuple[tuple[str, ...], list[str]], ...] = ((("both",), []), ((), ["both"]))
+    for requires, added in cases:
+        there = house(user, both, requires={"demo": requires})
+        found = there.undeclared(user, there.offered(user, AS_IT_WAS).values())
+        assert [each.requirement for each in found] == added
+
+
+def test_a_library_of_cuda_that_nobody_has_is_required() -> None:
+    user = needing("libcudart.so.13", "libcublas.so.13")
+    assert list(house(user, version="13.2").lacking(user)) == [
+        AddedRequirement(
+            package=DEMO, requirement="nvidia-cuda-runtime==13.2.*", library="libcudart.so.13"
+        ),
+        AddedRequirement(
+            package=DEMO, requirement="nvidia-cublas>=13,<14", library="libcublas.so.13"
+        ),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("soname", "version"),
+    [
+        ("libcudart.so.12", "13.2"),  # the gate refuses it
+        ("libcudart.so.13", None),
+        ("libunknown.so.1", "13.2"),
+        ("libcuda.so.1", "13.2"),
+    ],
+)
+def test_what_is_not_for_the_target_is_nothing_to_add(soname: str, version: str | None) -> None:
+    user = needing(soname)
+    assert list(house(user, version=version).lacking(user)) == []
+
+
+def test_what_the_house_has_is_not_lacking() -> None:
+    user = needing("libcudart.so.13")
+    there = house(user, provider("nvidia_cuda_runtime", "libcudart.so.13"), version="13.2")
+    assert list(there.lacking(user)) == []
+
+
+def test_the_library_of_another_cuda_is_a_misfit() -> None:
+    user = needing("libcudart.so.13")
+    there = house(user, provider("nvidia_cuda_runtime_cu12", "libcudart.so.12"), version="13.2")
+    (found,) = there.lacking(user)
+    assert isinstance(found, Misfit)
+    assert (found.soname, found.other.name) == ("libcudart.so.13", "libcudart.so.12")
+
+
+@pytest.mark.parametrize(
+    ("soname", "version", "requirement"),
+    [
+        ("libcudart.so.12", "12.9", "nvidia-cuda-runtime-cu12==12.9.*"),
+        ("libnvJitLink.so.13", "13.0", "nvidia-nvjitlink==13.0.*"),
+        ("libcufft.so.12", "13.2", "nvidia-cufft>=12,<13"),
+        ("libcublas.so.12", "12.9", "nvidia-cublas-cu12"),
+        ("libcudnn.so.9", "13.2", "nvidia-cudnn-cu13"),
+        ("libcufile.so.0", "13.2", "nvidia-cufile"),
+    ],
+)
+def test_what_has_a_library_of_cuda(soname: str, version: str, requirement: str) -> None:
+    library = cuda.library(soname)
+    assert library is not None
+    assert requirement_for(library, Cuda(version=Version(version))) == requirement
+
+
+# -- what a container tells ----------------------------------------------------------------------
+
+
+def test_a_repair_is_told_and_read_again() -> None:
+    repair = Repair(
+        grafted={"libpq.so.5": ("RHPG_10",)},
+        unlocated=("libx.so",),
+        excluded=("libcudart.so.13",),
+        search={"a.so": ("/opt",)},
+    )
+    assert Repair.of(repair.to_dict()) == repair
+    assert repair.left == ("libx.so", "libcudart.so.13")
+
+
+@pytest.mark.parametrize(
+    "told", [None, [], {"grafted": 7}, {"unlocated": "libx", "search": {"a": 1}}]
+)
+def test_what_has_another_form_is_left_out(told: object) -> None:
+    found = Repair.of(told)
+    assert (found.grafted, found.unlocated) == ({}, ())
+    assert not any(found.search.values())

@@ -1,0 +1,205 @@
+"""A lock is made for one CUDA, or not made; and what would be is found out from the index."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from alignmentfactory import gpu
+from lockfactory import file, package
+from lockingfactory import images, interpreter, sha
+from lockingworld import World, names
+
+from wheelhouse.config import PackageSettings
+from wheelhouse.errors import LockError
+from wheelhouse.events import Notice
+from wheelhouse.locking.current import Freshness, check_locks, current_lock
+from wheelhouse.locking.lockfile import dump_lock, load_lock, lock_path
+from wheelhouse.scheduler import Scheduler
+from wheelhouse.settings import InputFile
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from wheelhouse.locking.model import Lock
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    """An index with PyTorch, JAX and CuPy for two CUDAs."""
+    made = World(tmp_path)
+    made.tool("setuptools-80.1")
+    for version, runtime in (("2.9", "12.6.77"), ("2.10", "12.8.90")):
+        made.wheel("nvidia-cuda-runtime-cu12", runtime)
+        made.wheel("torch", version, f"nvidia-cuda-runtime-cu12=={runtime}")
+        made.wheel("torchvision", f"0.{version.partition('.')[2]}", f"torch=={version}")
+    made.wheel("nvidia-cuda-runtime", "13.0.96")
+    made.wheel("cuda-toolkit", "13.0.2", "nvidia-cuda-runtime==13.0.*")
+    made.wheel("torch", "2.11", "cuda-toolkit==13.0.2")
+    made.wheel("torchvision", "0.11", "torch==2.11")
+    for major in ("12", "13"):
+        made.wheel(f"jax-cuda{major}-plugin", "0.9")
+        made.wheel(f"cupy-cuda{major}x", "14.2")
+    extras = (f"jax-cuda{major}-plugin; extra == 'cuda{major}'" for major in ("12", "13"))
+    made.wheel("jax", "0.9", *extras)
+    return made
+
+
+def current(
+    world: World, cuda: str | None, freshness: Freshness = Freshness.RENEW_IF_STALE
+) -> Lock:
+    with Scheduler(2) as scheduler:
+        return current_lock(
+            *(world.locker(scheduler), world.project, gpu(cuda), interpreter(), images()),
+            freshness,
+        )
+
+
+def refused(world: World, cuda: str | None) -> LockError:
+    """What is said instead of making a lock; none is written."""
+    with pytest.raises(LockError) as caught:
+        current(world, cuda)
+    assert load_lock(lock_path(world.root, "gpu")) is None
+    assert caught.value.kind == "cuda"
+    return caught.value
+
+
+def way(error: LockError) -> str:
+    assert error.hint is not None
+    return error.hint.partition(" would do")[0]
+
+
+def test_what_agrees_is_locked(world: World) -> None:
+    world.ask("torch\njax[cuda13]\n")
+    assert "torch 2.11" in names(current(world, "13.0"))
+
+
+def test_the_version_for_the_targets_cuda_is_told(world: World) -> None:
+    world.ask("torch\n")
+    error = refused(world, "12.8")
+    assert error.message == "torch 2.11 is made for CUDA 13.0, but the target gpu has CUDA 12.8"
+    assert error.hint == (
+        'torch 2.10 (requirements.txt:1) would do, or torch-backend = "cu128" in the target; '
+        'cuda = "13.0" in the target; if it is to stay as it is, `cuda = false` in [packages.torch]'
+    )
+
+
+def test_only_the_line_that_asks_for_it_is_changed_if_that_is_enough(world: World) -> None:
+    world.ask("torchvision\ntorch==2.10\n")
+    assert way(refused(world, "13.0")) == "torch 2.11 (requirements.txt:2)"
+
+
+def test_every_line_is_changed_that_has_to_be(world: World) -> None:
+    world.ask("torchvision==0.10\ntorch==2.10\n")
+    assert way(refused(world, "13.0")) == (
+        "torchvision 0.11 (requirements.txt:1) and torch 2.11 (requirements.txt:2)"
+    )
+
+
+def test_what_names_a_cuda_is_asked_for_by_another_name(world: World) -> None:
+    world.ask("jax[cuda12]\ncupy-cuda12x>=14\n")
+    assert way(refused(world, "13.0")) == (
+        "jax[cuda13] 0.9 (requirements.txt:1) and cupy-cuda13x 14.2 (requirements.txt:2)"
+    )
+
+
+def test_two_cudas_may_agree_on_either(world: World) -> None:
+    world.ask("torch\ncupy-cuda12x\n")
+    error = refused(world, None)
+    assert (
+        error.message
+        == "torch 2.11 is made for CUDA 13.0, but cupy-cuda12x 14.2 is made for CUDA 12"
+    )
+    assert error.hint is not None
+    assert "for CUDA 12, torch 2.10 (requirements.txt:1) would do" in error.hint
+    assert "for CUDA 13, cupy-cuda13x 14.2 (requirements.txt:2) would do" in error.hint
+
+
+def test_a_version_that_only_says_nothing_does_not_do(world: World) -> None:
+    world.wheel("nvidia-nccl-cu12", "2.27")
+    world.wheel("xgboost", "2.0")
+    world.wheel("xgboost", "3.0", "nvidia-nccl-cu12")
+    world.ask("torch==2.11\nxgboost\n")
+    error = refused(world, "13.0")
+    assert error.message == "xgboost 3.0 is made for CUDA 12, but the target gpu has CUDA 13.0"
+    assert error.hint is not None
+    assert "would do" not in error.hint
+
+
+def test_what_another_tool_has_pinned_is_not_told_to_change(world: World) -> None:
+    wheel = "cupy_cuda12x-14.2-py3-none-any.whl"
+    (world.root / "pylock.toml").write_text(
+        'lock-version = "1.0"\ncreated-by = "another"\n'
+        '[[packages]]\nname = "cupy-cuda12x"\nversion = "14.2"\n'
+        f'[[packages.wheels]]\nname = "{wheel}"\nurl = "https://files.example/{wheel}"\n'
+        f'hashes = {{sha256 = "{sha(wheel)}"}}\n'
+    )
+    world.project = replace(
+        world.project, requirements=(InputFile(path=world.root / "pylock.toml"),)
+    )
+    error = refused(world, "13.0")
+    assert error.hint is not None
+    assert error.hint.startswith("ask for cupy-cuda13x instead of cupy-cuda12x")
+
+
+def test_a_package_can_be_exempt(world: World) -> None:
+    world.ask("torch\ncupy-cuda12x\n")
+    world.configure(**{"cupy-cuda12x": PackageSettings(cuda=False)})
+    assert names(current(world, "13.0"))[0:2] == ["cuda-toolkit 13.0.2", "cupy-cuda12x 14.2"]
+
+
+def test_what_should_be_known_is_told_once(world: World) -> None:
+    world.ask("jax\n")
+    for _ in range(2):
+        current(world, "13.0")
+    found = [each for each in world.reporter.events if isinstance(each, Notice)]
+    assert [each.hint for each in found] == [
+        "ask for jax[cuda13], or say `cuda = false` in [packages.jax]"
+    ]
+
+
+@pytest.mark.parametrize("freshness", [Freshness.RENEW_IF_STALE, Freshness.REQUIRE])
+def test_a_lock_that_somebody_has_mixed_is_not_used(world: World, freshness: Freshness) -> None:
+    world.ask("torch\n")
+    made = current(world, "13.0")
+    wheels = (file("cupy_cuda12x-14.2-py3-none-any.whl"),)
+    other = package("cupy-cuda12x", "14.2", "requirements.txt:2", wheels=wheels)
+    path = lock_path(world.root, "gpu")
+    path.write_text(dump_lock(replace(made, packages=(*made.packages, other))))
+    with pytest.raises(LockError, match=r"cupy-cuda12x 14\.2 is made for CUDA 12, but the target"):
+        current(world, "13.0", freshness)
+    with pytest.raises(LockError, match="made for CUDA 12"):
+        check_locks(world.project, [gpu("13.0")])
+
+
+def test_pins_that_conflict_are_told_with_their_cuda(world: World) -> None:
+    for version, runtime in (("2.15", "==12.6.77"), ("2.20", ">=12.5,<13")):
+        world.wheel(
+            "tensorflow", version, f"nvidia-cuda-runtime-cu12{runtime}; extra == 'and-cuda'"
+        )
+    world.wheel("tensorflow", "2.12")  # without that extra
+    world.ask("tensorflow[and-cuda]==2.15\ntorch==2.10\n")
+    with pytest.raises(LockError) as caught:
+        current(world, "12.8")
+    error = caught.value
+    assert error.message == (
+        "tensorflow 2.15 (requirements.txt:1) requires nvidia-cuda-runtime-cu12==12.6.77, but "
+        "torch 2.10 (requirements.txt:2) requires nvidia-cuda-runtime-cu12==12.8.90"
+    )
+    assert ("tensorflow 2.15", "is made for CUDA 12.6") in error.context
+    assert ("torch 2.10", "is made for CUDA 12.8") in error.context
+    assert error.hint is not None
+    assert error.hint.startswith("tensorflow 2.20 with nvidia-cuda-runtime-cu12 12.8.90 would do")
+    assert "torch 2.9" in error.hint
+
+
+def test_where_one_line_is_not_enough_both_are_changed(world: World) -> None:
+    world.wheel("tensorflow", "2.15", "nvidia-cuda-runtime-cu12==12.2.140")
+    world.wheel("tensorflow", "2.20", "nvidia-cuda-runtime-cu12>=12.8,<13")
+    world.wheel("nvidia-cuda-runtime-cu12", "12.2.140")
+    world.ask("tensorflow==2.15\ntorch==2.9\n")
+    with pytest.raises(LockError) as caught:
+        current(world, None)
+    # Neither the one nor the other is there for the CUDA of what the other line pins.
+    assert caught.value.hint == "tensorflow 2.20 with torch 2.10 would do (requirements.txt:1)"
