@@ -16,6 +16,7 @@ from wheelhouse.proofreport import lacking_driver, without_driver
 from wheelhouse.prove import prove
 from wheelhouse.proving import Terms, learn
 from wheelhouse.wheels import provided_sonames
+from wheelhouse.wheels.policy import DRIVER_SONAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -99,13 +100,15 @@ def prove_once(
 
 
 def _tell_lacking(run: Run, planned: Planned, proof: Proof) -> None:
-    if proof.lacking:
-        names = ", ".join(proof.lacking)
+    # Where a GPU is told of, so is its driver, by other means.
+    elsewhere = DRIVER_SONAMES if planned.target.cuda else frozenset()
+    if lacking := [name for name in proof.lacking if name not in elsewhere]:
         platform = planned.images.place.preset.title
         run.reporter.emit(
             Notice(
                 target=planned.target.name,
-                message=f"proven without {names}, which {platform} does not have by itself",
+                message=f"proven without {', '.join(lacking)}, which {platform} does not have by "
+                "itself",
                 hint="install.sh asks the server for it; `--without NAME` lets it do without",
             )
         )

@@ -33,7 +33,7 @@ TITLES = {
     "python": "Python",
     "image": "builder image",
     "agent": "wheelhouse's own part",
-    "left alone": "libraries that are never copied",
+    "left alone": "libraries never copied",
 }
 
 #: What a thing of each list or table is called.
@@ -42,6 +42,7 @@ _MEMBERS = {
     "system packages": "system package",
     "config settings": "config setting",
     "search": "search for",
+    "cuda": "CUDA toolkit",
 }
 
 #: Characters of a hash that a person is shown.
