@@ -81,7 +81,7 @@ def say(text: str) -> None:
 def offline(house: Path, program: str) -> str:
     """What *program* says in a clean container in which install.sh has installed *house*."""
     steps = (
-        "sh /house/install.sh --no-compile --without libcuda.so.1 --venv /tmp/venv >&2"
+        "sh /house/install.sh --no-compile --venv /tmp/venv >&2"
         ' && exec /tmp/venv/bin/python -c "$0"'
     )
     done = subprocess.run(

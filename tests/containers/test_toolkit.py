@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from wheelhouse.wheels.archive import read_wheel
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -134,10 +136,41 @@ def project(workplace: Workplace) -> Path:
     return folder
 
 
-def locked(project: Path) -> dict[str, Any]:
-    return tomllib.loads((project / "pylock.gpu.toml").read_text())
+def built(project: Path) -> dict[str, Any]:
+    """By its name, what the lock says of each package that is built."""
+    lock = tomllib.loads((project / "pylock.gpu.toml").read_text())
+    own = {each["name"]: each["tool"]["wheelhouse"] for each in lock["packages"]}
+    return {name: table["build"] for name, table in own.items() if "build" in table}
+
+
+def gpus(house: Path, name: str) -> set[str]:
+    (path,) = house.rglob(f"{name}-*.whl")
+    return {code for binary in read_wheel(path).binaries for code in binary.gpu}
 
 
 def test_backends_of_several_kinds_find_the_toolkit(workplace: Workplace, project: Path) -> None:
+    """Each finds it in another way; all are proven without a GPU, and come out the same again."""
     done = workplace.run("build", timeout=600)
     assert done.status == 0, done.said
+    assert {name: table["cuda"] for name, table in built(project).items()} == {
+        "asking": True,
+        "bycmake": True,
+        "plainly": True,
+    }
+    house = workplace.house("gpu")
+    assert list(house.rglob("asking-1.0+cu132-*.whl"))
+    # The one by CMake's own variable, the other because its nvcc was not told otherwise.
+    assert gpus(house, "bycmake") == gpus(house, "plainly") == {"sm_80", "sm_90", "compute_90"}
+    again = workplace.run("rebuild", "--check", "plainly", timeout=300)
+    assert again.status == 0, again.said
+
+
+def test_who_cannot_have_a_compiler_is_told_where_there_is_one(
+    workplace: Workplace, project: Path
+) -> None:
+    (project / "wheelhouse.toml").write_text(PROJECT.replace('"13.2"', '"12.9"'))
+    (project / "requirements.txt").write_text("./plainly\n")
+    done = workplace.run("lock")
+    assert done.status == 3, done.said
+    assert "plainly 0 takes the compiler of CUDA 12.9: PyPI does not have it" in done.err
+    assert 'builder = "manylinux_2_28_cuda12_9" in [targets.gpu]' in done.err

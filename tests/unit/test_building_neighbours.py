@@ -91,7 +91,10 @@ def test_what_is_required_comes_first() -> None:
     user = needing("libx.so.1")
     others = (provider("alpha", "libx.so.1"), provider("omega", "libx.so.1"))
     between = wheel(filename="between-1.0-py3-none-any.whl")
-    requires = {"demo": ("between>=1",), "between": ("Omega[more]==1.0",)}
+    requires: dict[str, tuple[str, ...]] = {
+        "demo": ("between>=1",),
+        "between": ("Omega[more]==1.0",),
+    }
     assert providers(house(user, *others), user) == {"libx.so.1": "alpha"}
     there = house(user, between, *others, requires=requires)
     assert providers(there, user) == {"libx.so.1": "omega"}

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from alignmentfactory import gpu
 from lockfactory import file, package
-from lockingfactory import images, interpreter, sha
-from lockingworld import World, names
+from lockingfactory import images, interpreter, metadata, sha
+from lockingworld import World, answer, names
 
 from wheelhouse.config import PackageSettings
 from wheelhouse.errors import LockError
@@ -75,8 +75,64 @@ def test_what_agrees_is_locked(world: World) -> None:
     assert "torch 2.11" in names(current(world, "13.0"))
 
 
+def test_what_is_for_the_targets_cuda_is_chosen_where_the_lines_allow_it(world: World) -> None:
+    world.ask("torch\ntorchvision\n")
+    assert names(current(world, "12.8")) == [
+        "nvidia-cuda-runtime-cu12 12.8.90",
+        "torch 2.10",
+        "torchvision 0.10",
+    ]
+    (notice,) = (each for each in world.reporter.events if isinstance(each, Notice))
+    assert notice.message == (
+        "the target has CUDA 12.8, and for that there is torch 2.10 rather than 2.11 (CUDA 13.0) "
+        "and torchvision 0.10 rather than 0.11"
+    )
+
+
+@pytest.mark.parametrize(
+    ("cuda", "chosen"), [("13.0", "13.0.96"), ("13.2", "13.2.86"), ("13.5", "13.4.92")]
+)
+def test_parts_of_cuda_are_of_the_targets_release(world: World, cuda: str, chosen: str) -> None:
+    world.ask("kernels\n")
+    world.wheel("kernels", "1.0", "nvidia-cuda-runtime>=13.0,<14")
+    for version in ("13.2.75", "13.2.86", "13.4.92", "14.0.1"):
+        world.wheel("nvidia-cuda-runtime", version)
+    assert names(current(world, cuda)) == ["kernels 1.0", f"nvidia-cuda-runtime {chosen}"]
+
+
+def test_a_later_release_is_taken_where_it_is_asked_for(world: World) -> None:
+    world.ask("kernels\n")
+    world.wheel("kernels", "1.0", "nvidia-cuda-runtime>=13.4")
+    world.wheel("nvidia-cuda-runtime", "13.4.92")
+    assert "nvidia-cuda-runtime 13.4.92" in names(current(world, "13.2"))
+
+
+def test_without_a_cuda_of_the_target_the_newest_is_taken(world: World) -> None:
+    world.ask("nvidia-cuda-runtime\n")
+    world.wheel("nvidia-cuda-runtime", "13.4.92")
+    assert names(current(world, None)) == ["nvidia-cuda-runtime 13.4.92"]
+
+
+def test_other_pins_stay_where_another_is_chosen_for_the_targets_cuda(world: World) -> None:
+    world.ask("torch==2.9\nclick\n")
+    world.wheel("click", "8.1")
+    current(world, None)
+    world.wheel("click", "8.2")
+    world.ask("torch\nclick\n")
+    assert {"torch 2.11", "click 8.1"} <= set(names(current(world, "13.0")))
+
+
+def test_what_only_a_backend_can_tell_is_chosen_for_the_targets_cuda(world: World) -> None:
+    # First it is taken to need nothing; then its backend is asked.
+    world.containers(answer(text=metadata("flash", "2.8", ["torch"])), answer())
+    world.sdist("flash", "2.8", level="2.1")
+    world.tool("hatchling-1.27")
+    world.ask("flash\ntorch\n")
+    assert {"flash 2.8", "torch 2.10"} <= set(names(current(world, "12.8")))
+
+
 def test_the_version_for_the_targets_cuda_is_told(world: World) -> None:
-    world.ask("torch\n")
+    world.ask("torch>=2.11\n")
     error = refused(world, "12.8")
     assert error.message == "torch 2.11 is made for CUDA 13.0, but the target gpu has CUDA 12.8"
     assert error.hint == (
@@ -102,6 +158,12 @@ def test_what_names_a_cuda_is_asked_for_by_another_name(world: World) -> None:
     assert way(refused(world, "13.0")) == (
         "jax[cuda13] 0.9 (requirements.txt:1) and cupy-cuda13x 14.2 (requirements.txt:2)"
     )
+
+
+def test_a_version_without_the_extra_that_is_asked_for_does_not_do(world: World) -> None:
+    world.wheel("jax", "0.4")
+    world.ask("jax[cuda12]\n")
+    assert way(refused(world, "13.0")) == "jax[cuda13] 0.9 (requirements.txt:1)"
 
 
 def test_two_cudas_may_agree_on_either(world: World) -> None:

@@ -89,6 +89,23 @@ def source(kind: Source) -> Policy:
 # --- what is chosen ---------------------------------------------------------------------------
 
 
+def test_a_project_is_pinned_once_whatever_asks_for_its_extras(tmp_path: Path) -> None:
+    resolving = Resolving(
+        tmp_path,
+        *(page(each, pure(each, "1.0")) for each in ("kit", "torch", "cupy", "one", "two")),
+        requires={
+            "kit 1.0": ["one; extra == 'one'", "two; extra == 'two'"],
+            "torch 1.0": ["kit[one]; platform_system == 'Linux'"],
+            "cupy 1.0": ["kit[two]; extra == 'ctk'"],
+        },
+    )
+    asked = ["torch", "cupy[ctk]"]
+    found = resolve(resolving.view(), interpreter(), asked, folder=resolving.folder())
+    assert [(pin.name, pin.extras) for pin in found if pin.name == "kit"] == [
+        ("kit", ("one", "two"))
+    ]
+
+
 def test_the_newest_and_what_it_needs(tmp_path: Path) -> None:
     world = Resolving(
         tmp_path,

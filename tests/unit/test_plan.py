@@ -15,6 +15,7 @@ from packaging.version import Version
 from wheelhouse.building.changes import TITLES, Earlier
 from wheelhouse.cli.show import plan_text  # noqa: TID251  (it is what is tested)
 from wheelhouse.config import PackageSettings
+from wheelhouse.cuda import Cuda
 from wheelhouse.engine import Image
 from wheelhouse.errors import PlanError, SeveralErrors
 from wheelhouse.locking.candidates import TagRanks
@@ -22,6 +23,7 @@ from wheelhouse.locking.model import BuildRequirement, Lock, LockedBuild, Locked
 from wheelhouse.plan import Built, Circumstances, Plan, Planned, Step, best_wheel, plan_target
 from wheelhouse.store import digest_of
 from wheelhouse.targets import Target, presets
+from wheelhouse.toolkit import Toolkit
 from wheelhouse.weighing import Load
 from wheelhouse.weights import Weights
 
@@ -88,7 +90,7 @@ def circumstances(**more: Any) -> Circumstances:
             "for_cibuildwheel": lambda packages, folder, toolkit: system_image(
                 (*packages, folder), toolkit
             ),
-            "versions": {"agent": "1"},
+            "versions": {"agent": "1", "left alone": "1"},
             "cibuildwheel": lambda: "4",
             "pace": Slow(),
             **more,
@@ -277,6 +279,59 @@ def _another_builder() -> Any:
     return replace(images(), builder=replace(images().builder, id="sha256:newer"))
 
 
+CUDA_TARGET = replace(target(), cuda=Cuda(version=Version("13.2"), arches=("80",)))
+TOOLKIT = Toolkit(version=Version("13.2"), wheels=(locked("nvcc-13.2-py3-none-any.whl"),))
+
+
+def test_a_build_for_cuda_has_the_toolkit_and_is_told_where_and_for_what(tmp_path: Path) -> None:
+    settings = PackageSettings(env={"CUDAARCHS": "90"})
+    step = step_of(
+        tmp_path,
+        build=replace(BUILD, cuda=True, system=("libpq-dev",)),
+        settings=settings,
+        target=CUDA_TARGET,
+        toolkit=TOOLKIT,
+    )
+    assert step.recipe is not None
+    assert step.recipe.image == "sha256:libpq-dev+cuda-13.2"
+    variables = step.recipe.variables()
+    assert variables["CUDA_HOME"] == "/usr/local/cuda"
+    assert variables["TORCH_CUDA_ARCH_LIST"] == "8.0+PTX"
+    assert variables["CUDAARCHS"] == "90"  # the user's own
+    assert step.recipe.job("build", tmp_path, ()).parameters["cuda"] == "/usr/local/cuda"
+    assert step.inputs["cuda"] == ["13.2"]
+
+
+def test_other_builds_of_such_a_target_go_without(tmp_path: Path) -> None:
+    step = step_of(tmp_path, target=CUDA_TARGET, toolkit=TOOLKIT)
+    assert step.recipe is not None
+    assert step.recipe.image == images().builder.id
+    assert "CUDA_HOME" not in step.recipe.variables()
+    assert step.recipe.job("build", tmp_path, ()).parameters["cuda"] == ""
+    assert step.key == key_of(tmp_path)
+
+
+def test_a_builder_that_has_a_toolkit_is_used_as_it_is(tmp_path: Path) -> None:
+    place = replace(CUDA_TARGET.place, preset=presets()["manylinux_2_28_cuda13_1"])
+    has_one = replace(images(), build_place=place)
+    build = replace(BUILD, cuda=True)
+    step = step_of(tmp_path, build=build, target=CUDA_TARGET, images=has_one)
+    assert step.recipe is not None
+    assert step.recipe.image == images().builder.id
+    assert step.recipe.variables()["CUDACXX"] == "/usr/local/cuda/bin/nvcc"
+
+
+@pytest.mark.parametrize(
+    ("version", "said"), [("13.2", "which neither its builder nor its lock has"), ("12.9", "PyPI")]
+)
+def test_a_build_for_cuda_without_a_toolkit_is_refused(
+    tmp_path: Path, version: str, said: str
+) -> None:
+    wanted = replace(CUDA_TARGET, cuda=Cuda(version=Version(version)))
+    with pytest.raises(PlanError, match=said):
+        step_of(tmp_path, build=replace(BUILD, cuda=True), target=wanted)
+
+
 CHANGES: dict[str, Callable[[], dict[str, Any]]] = {
     "the sdist": lambda: {"sdist": replace(SDIST, sha256=sha("another"))},
     "the builder": lambda: {"images": _another_builder()},
@@ -297,8 +352,9 @@ CHANGES: dict[str, Callable[[], dict[str, Any]]] = {
     },
     "allow-pure": lambda: {"settings": PackageSettings(allow_pure=True)},
     "the policy": lambda: {"target": replace(target(), preset=presets()["debian13"])},
-    "our own parts": lambda: {"versions": {"agent": "2"}},
-    "more own parts": lambda: {"versions": {"agent": "1", "repair": "1"}},
+    "CUDA": lambda: {"build": replace(BUILD, cuda=True), "target": CUDA_TARGET, "toolkit": TOOLKIT},
+    "our own parts": lambda: {"versions": {"agent": "2", "left alone": "1"}},
+    "more own parts": lambda: {"versions": {"agent": "1", "left alone": "1", "repair": "1"}},
 }
 
 

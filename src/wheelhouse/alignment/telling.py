@@ -128,8 +128,10 @@ def _backend(alignment: Alignment, major: int) -> str:
 
 
 def _other_target(alignment: Alignment) -> str:
-    """Another CUDA for the target, if that is all that stands in the way."""
-    if alignment.target.cuda is None or len(alignment.sides) != 1:
+    """Another CUDA for the target, if that is all that stands in the way; or one at all."""
+    if alignment.target.cuda is None:
+        return "or say which it is to be with `cuda` in the target"
+    if len(alignment.sides) != 1:
         return ""
     [(major, sides)] = alignment.sides.items()
     minors = [each.cuda.minor for each in sides if each.cuda.minor is not None]
@@ -154,6 +156,31 @@ def notices(alignment: Alignment) -> Iterator[Notice]:
         yield from _newer(alignment, cuda)
         yield from _without_libraries(alignment, cuda)
         yield from _without_cuda(alignment)
+
+
+def chosen_instead(alignment: Alignment, before: Alignment) -> Iterator[Notice]:
+    """One notice of what was chosen otherwise for the sake of the target's CUDA.
+
+    :param before: what would have been chosen without it.
+    """
+    cuda = alignment.target.cuda
+    assert cuda is not None
+    foreign = {
+        each.name: f" ({each.cuda})"
+        for major, sides in before.sides.items()
+        for each in sides
+        if major != cuda.major
+    }
+    told = []
+    for name in sorted({*before.graph.roots, *foreign}):
+        old, new = before.graph.packages[name], alignment.graph.packages.get(name)
+        if new is not None and new.version != old.version:
+            told.append(f"{new} rather than {old.version}{foreign.get(name, '')}")
+    if told:
+        yield Notice(
+            target=alignment.target.name,
+            message=f"the target has {cuda}, and for that there is {listed(told)}",
+        )
 
 
 def _newer(alignment: Alignment, cuda: Cuda) -> Iterator[Notice]:

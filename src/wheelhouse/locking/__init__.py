@@ -10,7 +10,8 @@ to run package code, nor to know the target's tags.
 Where it finds nothing, ``explaining.py`` says why in the user's words: ``demands.py`` follows their
 lines, ``stock.py`` judges what each project has, ``trials.py`` resolves again with other lines,
 ``telling.py`` and ``misnomers.py`` have the words (pure), and ``conflicts.py`` those for all other
-errors; ``hashed.py`` refuses what has no hash where hashes are required.
+errors; ``hashed.py`` refuses what has no hash where hashes are required. ``agreeing.py`` sees to it
+that all is made for one CUDA.
 
 ``requires.py`` locks what each build will need, in environments of ``environments.py``, from what
 ``experience.py`` has kept of earlier ones; ``system.py`` what the server needs, ``edges.py`` who

@@ -1,7 +1,8 @@
-"""Whether all that was chosen is made for one CUDA; if not, resolving again for what would be.
+"""Whether all that was chosen is made for one CUDA; if not, choosing again what is, or would be.
 
-Packages of another CUDA are shown as if they were not there, lines that lead to them may have any
-version, and those that name the other CUDA name this one. What then is chosen, would do.
+Packages of another CUDA are shown as if they were not there. If the user's lines allow what is then
+chosen, for the CUDA of the target, that is taken. If not, lines that lead to such packages may have
+any version, and those that name the other CUDA name this one: what then is chosen, would do.
 """
 
 from __future__ import annotations
@@ -12,18 +13,21 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from wheelhouse.alignment.findings import Alignment, requested
 from wheelhouse.alignment.frameworks import renumbered
 from wheelhouse.alignment.statements import may_be_for
-from wheelhouse.alignment.telling import Way, as_error
-from wheelhouse.errors import InterruptedRunError, LockError, WheelhouseError, raise_all
+from wheelhouse.alignment.telling import Way, as_error, chosen_instead, notices
+from wheelhouse.errors import InterruptedRunError, LockError, SeveralErrors, WheelhouseError
+from wheelhouse.locking.cudareleases import earlier
 from wheelhouse.locking.edges import edges_of
 from wheelhouse.locking.model import Lock, LockedPackage
+from wheelhouse.locking.requiring import extras_in
 from wheelhouse.locking.resolver import resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -32,6 +36,7 @@ if TYPE_CHECKING:
 
     from wheelhouse.alignment.statements import Statement
     from wheelhouse.config import Project
+    from wheelhouse.events import Notice
     from wheelhouse.inputs.model import Asked, Requirements
     from wheelhouse.locking.resolver import Pin
     from wheelhouse.locking.view import View
@@ -41,20 +46,15 @@ if TYPE_CHECKING:
 SECONDS = 20.0
 
 
-def alignment_of(lock: Lock, target: Target, project: Project) -> Alignment:
-    """*lock*, held against the CUDA of *target* as far as the settings of its packages say so."""
-    return Alignment(lock, target, lambda name: project.settings(name).cuda is False)
-
-
 def disagreements(lock: Lock, target: Target, project: Project) -> list[LockError]:
     """What in *lock* is not made for one CUDA, or not for that of *target*."""
-    alignment = alignment_of(lock, target, project)
+    alignment = Alignment(lock, target, _exempt(project))
     return [as_error(alignment, each, {}) for each in alignment.conflicts()]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Trying:
-    """What it takes to resolve again.
+    """What it takes to choose again.
 
     :ivar view: of the indexes; *requirements*: what was chosen for.
     :ivar workspace: gives an empty folder for each time.
@@ -67,12 +67,67 @@ class Trying:
     check: Callable[[], None]
 
 
-def require_agreement(alignment: Alignment, trying: Trying) -> None:
-    """Refuse what was chosen if it does not agree, and say what would.
+class Agreement:
+    """Sees to it that what is chosen for *target* is made for one CUDA."""
 
-    :raises LockError: for each package that is made for another CUDA than it should be.
-    """
-    conflicts = alignment.conflicts()
+    def __init__(self, target: Target, project: Project, trying: Trying) -> None:
+        self._target = target
+        self._trying = trying
+        self._is_exempt = _exempt(project)
+        self._alignment: Alignment | None = None
+        self._before: Alignment | None = None
+
+    def preferred(self, pins: Iterable[Pin]) -> Mapping[NormalizedName, Version]:
+        """Versions that had better be chosen than those in *pins*, by the target's CUDA."""
+        cuda = self._target.cuda
+        return earlier(pins, self._trying.view, cuda) if cuda else {}
+
+    def of(self, pins: tuple[Pin, ...]) -> tuple[Pin, ...]:
+        """*pins*; or others, if these are not made for the target's CUDA, and others may be chosen.
+
+        :raises LockError: they are not made for one, and no others may be chosen.
+        """
+        view, requirements = self._trying.view, self._trying.requirements
+        alignment = Alignment(
+            _lock(pins, view, requirements, self._target.name), self._target, self._is_exempt
+        )
+        self._alignment, self._before = alignment, None
+        if not alignment.conflicts():
+            return pins
+        if (found := self._others(alignment)) is not None:
+            self._alignment, self._before = found.alignment, alignment
+            return found.pins
+        errors = _refused(alignment, self._trying)
+        raise errors[0] if len(errors) == 1 else SeveralErrors(errors)
+
+    def notices(self) -> Iterator[Notice]:
+        """What a person should know of what was chosen last."""
+        if self._alignment is not None:
+            if self._before is not None:
+                yield from chosen_instead(self._alignment, self._before)
+            yield from notices(self._alignment)
+
+    def _others(self, alignment: Alignment) -> _Chosen | None:
+        """Others for the same lines, all of them made for the target's CUDA."""
+        if (cuda := self._target.cuda) is None:
+            return None  # which one is to be is not ours to say
+        try:
+            rehearsed = _choose(alignment, cuda.major, self._trying)
+            if rehearsed is None or not rehearsed.guessed:
+                return rehearsed
+            return _choose(alignment, cuda.major, self._trying, rehearsing=False)
+        except InterruptedRunError:
+            raise
+        except WheelhouseError:
+            return None  # as it turns out when what was chosen first is refused
+
+
+def _exempt(project: Project) -> Callable[[NormalizedName], bool]:
+    return lambda name: project.settings(name).cuda is False
+
+
+def _refused(alignment: Alignment, trying: Trying) -> list[LockError]:
+    """The errors of what does not agree, with what would."""
     until = time.monotonic() + SECONDS
 
     def check() -> None:
@@ -82,12 +137,12 @@ def require_agreement(alignment: Alignment, trying: Trying) -> None:
 
     bounded = replace(trying, check=check)
     errors = []
-    for each in conflicts:
+    for each in alignment.conflicts():
         found = {
             major: _way(alignment, sides, major, bounded) for major, sides in each.ways.items()
         }
         errors.append(as_error(alignment, each, found))
-    raise_all(errors)
+    return errors
 
 
 def _way(
@@ -129,24 +184,16 @@ def _changing(
     }
     asked = tuple(changed.get(id(line), line) for line in trying.requirements.asked)
     requirements = replace(trying.requirements, asked=asked)
-    chosen = _chosen(alignment, major, replace(trying, requirements=requirements))
-    if chosen is None or any(_is_mute(side.name, chosen) for side in sides):
+    found = _choose(alignment, major, replace(trying, requirements=requirements), any_hash=True)
+    if found is None or found.guessed:  # what is only taken to do must not be told to do
         return None
     told = []
     for line in lines:
         new = changed.get(id(line), line)
-        package = chosen.graph.packages.get(new.name)
+        package = found.alignment.graph.packages.get(new.name)
         if package is not None and _is_other(alignment, new, line, package.version):
             told.append((f"{requested(str(new.requirement))} {package.version}", line.origin))
     return Way(lines=told) if told else None
-
-
-def _is_mute(name: NormalizedName, chosen: Alignment) -> bool:
-    """Whether a version of *name* was chosen that does not say what it is made for.
-
-    That may be one of before its metadata told it.
-    """
-    return name in chosen.graph.packages and name not in chosen.made_for
 
 
 def _lines(
@@ -179,7 +226,26 @@ def _is_other(alignment: Alignment, new: Asked, line: Asked, version: Version) -
     return extras or present is None or present.version != version
 
 
-def _chosen(alignment: Alignment, major: int, trying: Trying) -> Alignment | None:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Chosen:
+    """What was chosen for one CUDA.
+
+    :ivar guessed: whether it was only taken to do, since a backend would have to tell.
+    """
+
+    pins: tuple[Pin, ...]
+    alignment: Alignment
+    guessed: bool
+
+
+def _choose(
+    alignment: Alignment,
+    major: int,
+    trying: Trying,
+    *,
+    rehearsing: bool = True,
+    any_hash: bool = False,
+) -> _Chosen | None:
     """What is chosen if there is nothing for other CUDAs than *major*; None if that does not do.
 
     :raises WheelhouseError: there is no choice, or it takes too long.
@@ -191,8 +257,9 @@ def _chosen(alignment: Alignment, major: int, trying: Trying) -> Alignment | Non
     def exists(name: NormalizedName, version: Version) -> bool:
         return name in exempt or may_be_for(major, name, version, arch)
 
-    requirements = trying.requirements
-    view = trying.view.rehearsal(any_hash=True, exists=exists)
+    requirements, view = trying.requirements, trying.view.among(exists)
+    if rehearsing:
+        view = view.rehearsal(any_hash=any_hash)
     with trying.workspace() as folder:
         pins = resolve(
             view,
@@ -204,25 +271,53 @@ def _chosen(alignment: Alignment, major: int, trying: Trying) -> Alignment | Non
             prereleases=requirements.prereleases,
             check=trying.check,
         )
-    # What is only taken to do must not be told to do.
-    if any((pin.name, pin.version) in view.guessed for pin in pins):
+    lock = _lock(pins, view, requirements, alignment.target.name)
+    found = alignment.of_another(lock)
+    sides = [each.name for sides in alignment.sides.values() for each in sides]
+    if found.conflicts() or any(_is_mute(name, found) for name in sides):
         return None
-    packages = _packages(pins, view, requirements)
-    asked = tuple(str(each.requirement) for each in requirements.asked)
-    found = alignment.of_another(replace(alignment.lock, packages=packages, requested=asked))
-    return None if found.conflicts() else found
+    if not _have_extras(pins, view, requirements):
+        return None
+    guessed = any((pin.name, pin.version) in view.guessed for pin in pins)
+    return _Chosen(pins=pins, alignment=found, guessed=guessed)
 
 
-def _packages(
-    pins: Sequence[Pin], view: View, requirements: Requirements
-) -> tuple[LockedPackage, ...]:
+def _have_extras(pins: Iterable[Pin], view: View, requirements: Requirements) -> bool:
+    """Whether all that is asked for has the extras that are asked for; those of before may not."""
+    versions = {pin.name: pin.version for pin in pins}
+    return all(
+        extras_in(view.metadata(line.name, versions[line.name]))
+        >= set(map(canonicalize_name, line.requirement.extras))
+        for line in requirements.asked
+        if line.requirement.extras and line.name in versions
+    )
+
+
+def _is_mute(name: NormalizedName, chosen: Alignment) -> bool:
+    """Whether a version of *name* was chosen that does not say what it is made for.
+
+    That may be one of before its metadata told it.
+    """
+    return name in chosen.graph.packages and name not in chosen.made_for
+
+
+def _lock(pins: Iterable[Pin], view: View, requirements: Requirements, target: str) -> Lock:
+    """A lock of *pins*, as far as it takes to see what they are made for."""
+    pins = tuple(pins)
     edges = edges_of(pins, view, view.interpreter, requirements)
-    return tuple(
-        LockedPackage(
-            name=pin.name,
-            version=pin.version,
-            required_by=edges.required_by[pin.name],
-            requires=edges.requires[pin.name],
-        )
-        for pin in pins
+    return Lock(
+        target=target,
+        inputs="",
+        python="",
+        environment={},
+        packages=tuple(
+            LockedPackage(
+                name=pin.name,
+                version=pin.version,
+                required_by=edges.required_by[pin.name],
+                requires=edges.requires[pin.name],
+            )
+            for pin in pins
+        ),
+        requested=tuple(str(each.requirement) for each in requirements.asked),
     )

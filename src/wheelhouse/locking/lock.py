@@ -7,14 +7,13 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from wheelhouse.alignment.telling import notices
 from wheelhouse.building.circumstances import circumstances
 from wheelhouse.building.mending import Mender
 from wheelhouse.errors import LockError
 from wheelhouse.events import step
 from wheelhouse.fetcherrors import redacted
 from wheelhouse.finding import DistributionFinder
-from wheelhouse.locking.agreeing import Trying, alignment_of, require_agreement
+from wheelhouse.locking.agreeing import Agreement, Trying
 from wheelhouse.locking.bypass import find_bypass
 from wheelhouse.locking.direct import DirectSources
 from wheelhouse.locking.edges import edges_of
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from packaging.utils import NormalizedName
+    from packaging.version import Version
 
     from wheelhouse.building.runner import Runner
     from wheelhouse.config import Project
@@ -155,21 +155,21 @@ class Locker:
         )
         pages = self._indexes.seen_by(target, remembered=self._homes(remembered), bound=bound)
         view = View(pages, interpreter, metadata, policy)
-        resolve_again = partial(self._resolve, view, requirements, old, refused)
+        agreement = self._agreement(target, view, requirements)
+        resolve_again = partial(self._resolve, view, requirements, old, refused, agreement)
         pins = self._settled(resolve_again, inspector)
         edges = edges_of(pins, view, interpreter, requirements)
         check_hashed(requirements, edges)
         drafts = bypass.marked(self._package(pin, view, edges) for pin in pins)
-        self._align(target, drafts, requirements, view)
         packages = self._with_builds(target, drafts, inspector)
-        self._warn(target, requirements, packages, view)
+        self._warn(target, requirements, packages, view, agreement)
         return Lock(
             target=target.name,
             inputs=inputs_digest(self._project, target, requirements),
             python=str(interpreter.full_version),
             environment=dict(interpreter.environment),
             packages=tuple(packages),
-            requested=_requested(requirements),
+            requested=tuple(sorted({str(each.requirement) for each in requirements.asked})),
             refused=tuple(file for file in refused if not view.has_lost(file)),
             system=still_needed(remembered.system if remembered else (), edges.required_by),
             added=tuple(each for each in added if each.package in edges.required_by),
@@ -305,16 +305,32 @@ class Locker:
         requirements: Requirements,
         old: Lock | None,
         refused: Iterable[RefusedFile],
+        agreement: Agreement,
     ) -> tuple[Pin, ...]:
-        return choose(
-            view,
-            requirements,
-            refused,
-            preferences={each.name: each.version for each in old.packages} if old else None,
+        kept = {each.name: each.version for each in old.packages} if old else {}
+
+        def chosen(preferences: Mapping[NormalizedName, Version]) -> tuple[Pin, ...]:
+            return choose(
+                *(view, requirements, refused),
+                preferences=preferences,
+                workspace=self._runner.store.workspace,
+                places=[index.url for index in self._project.known_indexes],
+                check=self._runner.cancellation.check,
+            )
+
+        pins = chosen(kept)
+        if preferred := agreement.preferred(pins):
+            pins = chosen({**kept, **preferred})
+        return agreement.of(pins)
+
+    def _agreement(self, target: Target, view: View, requirements: Requirements) -> Agreement:
+        trying = Trying(
+            view=view,
+            requirements=requirements,
             workspace=self._runner.store.workspace,
-            places=[index.url for index in self._project.known_indexes],
             check=self._runner.cancellation.check,
         )
+        return Agreement(target, self._project, trying)
 
     def _with_builds(
         self,
@@ -336,39 +352,13 @@ class Locker:
         built = {package.name: package for package in gather(futures)}
         return [built.get(draft.name, draft) for draft in drafts]
 
-    def _align(
-        self,
-        target: Target,
-        packages: Sequence[LockedPackage],
-        requirements: Requirements,
-        view: View,
-    ) -> None:
-        """See to it that *packages* are made for one CUDA. Raises LockError."""
-        chosen = Lock(
-            target=target.name,
-            inputs="",
-            python="",
-            environment={},
-            packages=tuple(packages),
-            requested=_requested(requirements),
-        )
-        alignment = alignment_of(chosen, target, self._project)
-        trying = Trying(
-            view=view,
-            requirements=requirements,
-            workspace=self._runner.store.workspace,
-            check=self._runner.cancellation.check,
-        )
-        require_agreement(alignment, trying)
-        for notice in notices(alignment):
-            self._runner.reporter.emit(notice)
-
     def _warn(
         self,
         target: Target,
         requirements: Requirements,
         packages: Sequence[LockedPackage],
         view: View,
+        agreement: Agreement,
     ) -> None:
         def status(name: NormalizedName) -> str:
             page = view.page_of(name)
@@ -380,14 +370,10 @@ class Locker:
             *left_out(target.name, requirements),
             *unknown_extras(target.name, requirements, versions, view.metadata, environment),
             *warnings(target.name, packages, status),
+            *agreement.notices(),
         )
         for notice in notices:
             self._runner.reporter.emit(notice)
-
-
-def _requested(requirements: Requirements) -> tuple[str, ...]:
-    """What is asked for, as a lock has it."""
-    return tuple(sorted({str(each.requirement) for each in requirements.asked}))
 
 
 def _bound(requirements: Requirements) -> Mapping[NormalizedName, str]:

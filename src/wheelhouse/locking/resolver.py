@@ -191,17 +191,22 @@ def _platform(interpreter: Interpreter) -> str:
 
 
 def _parse(lines: Iterable[str]) -> Iterable[Pin]:
+    """The pins of uv's *lines*: it tells extras that are wanted on different conditions apart."""
+    pins: dict[NormalizedName, Pin] = {}
     for line in lines:
         text = line.partition("#")[0].strip()
         if not text:
             continue
         found = Requirement(text)
         (specifier,) = found.specifier
-        yield Pin(
-            name=canonicalize_name(found.name),
+        name = canonicalize_name(found.name)
+        others = pins[name].extras if name in pins else ()
+        pins[name] = Pin(
+            name=name,
             version=Version(specifier.version),
-            extras=tuple(sorted(found.extras)),
+            extras=tuple(sorted({*found.extras, *others})),
         )
+    return pins.values()
 
 
 def explain(stderr: str, url: str) -> str:

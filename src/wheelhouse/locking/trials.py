@@ -95,7 +95,6 @@ class Trials:
         self._workspace = workspace
         self._prereleases = prereleases
         self._check = check
-        self._exists: Callable[[NormalizedName, Version], bool] | None = None
         self._left = RUNS
         self._until = time.monotonic() + SECONDS
 
@@ -159,7 +158,7 @@ class Trials:
     def among(self, exists: Callable[[NormalizedName, Version], bool]) -> Trials:
         """The same, for which only releases are there that *exist*."""
         other = copy.copy(self)
-        other._exists = exists  # noqa: SLF001  (it is a copy)
+        other._view = self._view.among(exists)  # noqa: SLF001  (it is a copy)
         return other
 
     def together(self, lines: Lines, of: Sequence[Asked]) -> Way | None:
@@ -279,7 +278,7 @@ class Trials:
         if self._left <= 0:
             raise LockError("finding out why has taken too many attempts")
         self._left -= 1
-        view = self._view.rehearsal(any_hash=any_hash, exists=self._exists)
+        view = self._view.rehearsal(any_hash=any_hash)
         with self._workspace() as folder:
             pins = resolve(
                 view,

@@ -144,25 +144,24 @@ class View:
         usable = release.usable(self.policy.source_of(name))
         return usable or self.policy.present(name) is not None
 
-    def rehearsal(
-        self,
-        *,
-        afresh: bool = False,
-        any_hash: bool = False,
-        exists: Callable[[NormalizedName, Version], bool] | None = None,
-    ) -> View:
+    def among(self, exists: Callable[[NormalizedName, Version], bool]) -> View:
+        """The same view, of an index that has only the releases that *exist*."""
+        policy = replace(self.policy, exists=exists)
+        view = View(self._index, self.interpreter, self._metadata, policy)
+        view._known = self._known | self._told
+        return view
+
+    def rehearsal(self, *, afresh: bool = False, any_hash: bool = False) -> View:
         """The same view, to try things out: it runs no backend.
 
         :param afresh: whether it also forgets what backends have told.
         :param any_hash: whether files of any hash may be used.
-        :param exists: which releases of indexes are there; None: those that are now.
         """
         policy = replace(self.policy, hashes=lambda _: ()) if any_hash else self.policy
-        policy = replace(policy, exists=exists) if exists else policy
         guesses = Guesses()
         view = View(self._index, self.interpreter, self._metadata.guessing(guesses), policy)
-        view._releases = {} if exists else self._releases
-        if any_hash and not exists:
+        view._releases = self._releases
+        if any_hash:
             hashed = [name for name in self._releases if self.policy.hashes(name)]
             view._releases = {
                 name: found for name, found in self._releases.items() if name not in hashed

@@ -56,7 +56,7 @@ def versions(place: Workplace) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("cuda", "asked", "number"),
     [
-        ("13.2", ("torch==2.15.0", "jax[cuda13]==0.9.0", "cupy-cuda13x==14.2.0"), "13"),
+        ("13.2", ("torch", "jax[cuda13]", "cupy-cuda13x[ctk]"), "13"),
         (
             "12.9",
             ("torch==2.10.0", "tensorflow[and-cuda]>=2.20", "jax[cuda12]", "cupy-cuda12x"),
