@@ -57,7 +57,7 @@ real: .venv/developing ## The gate on archives that people use, of which it may 
 closures: .venv/developing ## PyTorch and TensorFlow with all of CUDA, fetched and installed offline (7 GB)
 	@scripts/engine
 	@scripts/images debian12
-	WHEELHOUSE_TEST_CLOSURES=1 $(bin)/pytest -s tests/containers/test_cuda_closures.py $(PYTEST)
+	WHEELHOUSE_TEST_CLOSURES=1 $(bin)/pytest -s tests/containers/test_cuda_closures.py tests/containers/test_toolkit.py $(PYTEST)
 
 gpu: ## On a machine with a GPU: the wheelhouse of examples/cuda, installed and computing
 	@scripts/gpu-check $(GPU)

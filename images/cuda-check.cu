@@ -1,4 +1,6 @@
-// What a host compiler has to compile and link: a kernel, and standard headers with it.
+// What a host compiler has to compile and link: a kernel, standard headers with it, and a function
+// of the driver.
+#include <cuda.h>
 #include <string>
 #include <vector>
 
@@ -6,6 +8,7 @@ __global__ void add(float *sum, const float *other) { sum[threadIdx.x] += other[
 
 int main()
 {
+    cuInit(0);
     std::vector<float> host(32, 1.0f);
     float *one = nullptr, *other = nullptr;
     cudaMalloc(&one, host.size() * sizeof(float));

@@ -1,14 +1,17 @@
 #!/bin/sh
 # nvcc, which makes code for the GPUs of the target where its caller does not choose any. There is no
 # variable for that which nvcc knows: what NVCC_APPEND_FLAGS says is added to what the caller says.
-nvcc=$(dirname -- "$(readlink -f -- "$0")")/nvcc.bin
+set -f # options are no patterns of file names
+chosen=
 for word in $NVCC_PREPEND_FLAGS "$@" $NVCC_APPEND_FLAGS; do
     case $word in
-        -arch* | --gpu-architecture* | -gencode* | --generate-code* | -code* | --gpu-code*) ;;
+        -arch* | --gpu-architecture* | -gencode* | --generate-code* | -code* | --gpu-code*)
+            chosen=yes ;;
         # One file for one architecture.
-        -ptx | --ptx | -cubin | --cubin | -optix-ir | --optix-ir) ;;
-        *) continue ;;
+        -ptx | --ptx | -cubin | --cubin | -optix-ir | --optix-ir)
+            chosen=yes ;;
     esac
-    exec "$nvcc" "$@"
 done
-exec "$nvcc" "$@" $WHEELHOUSE_NVCC_ARCHITECTURES
+# shellcheck disable=SC2086  # several options
+[ -n "$chosen" ] || set -- "$@" $WHEELHOUSE_NVCC_ARCHITECTURES
+exec "$(dirname -- "$(readlink -f -- "$0")")/nvcc.bin" "$@"

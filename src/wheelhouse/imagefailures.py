@@ -144,7 +144,7 @@ def _too_new(step: Step, newest: str) -> ImageError:
         f"The compiler of {preset.title} is too new for CUDA {step.inputs['VERSION']}, which takes "
         f"GCC up to {newest}",
         hint="Build on a platform with an older one, by `builder` of the target, such as "
-        f'"portable"; or have g++-{newest} in the image of a platform of your own: it is used then.',
+        f'"portable"; or have g++-{newest} in the image of a platform of your own: it is used.',
     )
 
 

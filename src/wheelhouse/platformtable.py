@@ -22,6 +22,7 @@ from pydantic import (
     field_validator,
 )
 
+from wheelhouse.cudavalues import CudaVersion
 from wheelhouse.filevalues import (
     IMAGE,
     INTERPRETER,
@@ -104,6 +105,7 @@ def _completeness(schema: dict[str, Any]) -> None:
             "if": {"required": ["image"], "not": {"required": ["like"]}},
             "then": {"required": ["family"]},
         },
+        {"if": {"required": ["cuda"]}, "then": {"required": ["image"]}},
     ]
 
 
@@ -199,6 +201,11 @@ class PlatformTable(Table):
         validate_default=True,
     )
 
+    cuda: CudaVersion | None = Field(
+        default=None,
+        description="The CUDA toolkit that its image has in /usr/local/cuda, as MAJOR.MINOR.",
+    )
+
     @field_validator("libc")
     @classmethod
     def _need_libc(cls, value: str | None, info: ValidationInfo) -> str | None:
@@ -228,6 +235,16 @@ class PlatformTable(Table):
     def _need_family(cls, value: str | None, info: ValidationInfo) -> str | None:
         if value is None and _stands_alone(info) and _names_packages(info):
             raise Missing('write how packages are named there, such as family = "debian"')
+        return value
+
+    @field_validator("cuda")
+    @classmethod
+    def _need_image(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None and info.data.get("image", "") is None:
+            raise Refusal(
+                "is said of an image, and there is none",
+                hint="name the `image` that has the toolkit, or leave it out",
+            )
         return value
 
 
@@ -274,6 +291,8 @@ def _preset(name: str, table: PlatformTable) -> Preset:
         preset = replace(preset, arches=tuple(dict.fromkeys(table.arches)))
     if table.libc or table.glibcxx or table.family or table.pythons:
         preset = _changed(preset, table)
+    if table.cuda:
+        preset = replace(preset, cuda=Version(table.cuda))
     return replace(preset, image=table.image, suite=None, base=None) if table.image else preset
 
 
@@ -303,6 +322,7 @@ def _changed(preset: Preset, table: PlatformTable) -> Preset:
         toolchain=preset.toolchain if table.family in (None, preset.family) else None,
         libc=Libc.parse(table.libc) if table.libc else preset.libc,
         glibcxx=_glibcxx(preset, table),
+        cuda=None,
         pythons={name: _python(each) for name, each in pythons.items()} or preset.pythons,
         image=None,
         suite=None,

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from packaging.utils import canonicalize_name
 
-from wheelhouse.agent.limits import DISK
 from wheelhouse.building.answers import more_memory
 from wheelhouse.building.attempts import MEMORY, stage_of
 from wheelhouse.engine import ContainerSpec
 from wheelhouse.engine.frames import JobDiedError
 from wheelhouse.engine.jobs import BOOTSTRAP, ROOT, Input, Job
+from wheelhouse.engine.scratch import scratch_for
 from wheelhouse.engine.session import JobFailedError
 from wheelhouse.errors import ProofError
 from wheelhouse.proofreport import Proof, read_proof
@@ -34,9 +34,6 @@ if TYPE_CHECKING:
 
 #: Seconds that the import of one module may take.
 IMPORT_DEADLINE = 120.0
-
-#: How much larger wheels are once they are installed, with room to spare.
-UNPACKED = 5
 
 #: The whole distribution, as a module in `skip-imports`.
 ALL = "*"
@@ -66,15 +63,14 @@ def prove(
     :raises EngineError: the engine failed.
     :raises InterruptedRunError: the run was cancelled.
     """
-    files = house.size * (UNPACKED + 1)
-    in_memory = files < limits.memory // 2
+    scratch = scratch_for(house.size, limits)
     spec = ContainerSpec(
         image=images.runtime.id,
         argv=(images.runtime_python, "-I", "-c", BOOTSTRAP, ROOT),
         purpose=f"prove {house.manifest.target.name}",
         limits=limits,
-        environment={} if in_memory else {DISK: str(2 * files + limits.memory)},
-        scratch="memory" if in_memory else "disk",
+        environment=scratch.environment,
+        scratch=scratch.place,
     )
     job = make_job(
         *(house, images.runtime_python, skip_imports),

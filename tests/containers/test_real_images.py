@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from wheelhouse.engine import Image, TargetImages
-    from wheelhouse.toolbox import Pin
+    from wheelhouse.wheelcontext import PinnedWheel
 
 pytestmark = pytest.mark.containers
 
@@ -62,7 +62,7 @@ class Workshop:
             self.store, self.fetch, self.folder / "locks", self.lines.append, mirror=mirror
         )
 
-    def fetch(self, pin: Pin) -> Path:
+    def fetch(self, pin: PinnedWheel) -> Path:
         path = self.folder / pin.filename
         if not path.exists():
             with urllib.request.urlopen(pin.url) as response:

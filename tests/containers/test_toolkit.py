@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import textwrap
 import tomllib
 from typing import TYPE_CHECKING, Any
@@ -35,8 +36,8 @@ MODULE = """
 extern "C" int run(float *values);
 static PyObject *call(PyObject *self, PyObject *none) { return PyLong_FromLong(run(nullptr)); }
 static PyMethodDef methods[] = {{"call", call, METH_NOARGS, ""}, {}};
-static PyModuleDef module = {PyModuleDef_HEAD_INIT, "NAME", "", -1, methods};
-PyMODINIT_FUNC PyInit_NAME(void) { return PyModule_Create(&module); }
+static PyModuleDef module = {PyModuleDef_HEAD_INIT, "@NAME@", "", -1, methods};
+PyMODINIT_FUNC PyInit_@NAME@(void) { return PyModule_Create(&module); }
 """
 
 #: Calls nvcc as many packages do: found on the path, and without a word about architectures.
@@ -103,7 +104,7 @@ setup(name="asking", version=f"1.0+cu{major}{minor}", py_modules=["asking"])
 def write(folder: Path, files: dict[str, str]) -> None:
     folder.mkdir()
     for name, text in files.items():
-        (folder / name).write_text(textwrap.dedent(text).replace("NAME", folder.name))
+        (folder / name).write_text(textwrap.dedent(text).replace("@NAME@", folder.name))
 
 
 @pytest.fixture
@@ -161,7 +162,7 @@ def test_backends_of_several_kinds_find_the_toolkit(workplace: Workplace, projec
     assert list(house.rglob("asking-1.0+cu132-*.whl"))
     # The one by CMake's own variable, the other because its nvcc was not told otherwise.
     assert gpus(house, "bycmake") == gpus(house, "plainly") == {"sm_80", "sm_90", "compute_90"}
-    again = workplace.run("rebuild", "--check", "plainly", timeout=300)
+    again = workplace.run("rebuild", "--check", timeout=300)
     assert again.status == 0, again.said
 
 
@@ -174,3 +175,76 @@ def test_who_cannot_have_a_compiler_is_told_where_there_is_one(
     assert done.status == 3, done.said
     assert "plainly 0 takes the compiler of CUDA 12.9: PyPI does not have it" in done.err
     assert 'builder = "manylinux_2_28_cuda12_9" in [targets.gpu]' in done.err
+
+
+TORCH_PYPROJECT = """
+[build-system]
+requires = ["setuptools==80.9.0", "torch", "ninja", "numpy"]
+build-backend = "setuptools.build_meta"
+
+[project]
+name = "torching"
+version = "1.0"
+dependencies = ["torch"]
+"""
+
+TORCH_SETUP = """
+from setuptools import setup
+from torch.utils.cpp_extension import BuildExtension, CUDAExtension
+
+setup(
+    packages=["torching"],
+    ext_modules=[CUDAExtension("torching._C", ["torching.cpp", "kernel.cu"])],
+    cmdclass={"build_ext": BuildExtension},
+)
+"""
+
+TORCH_MODULE = """
+#include <torch/extension.h>
+#include <ATen/cuda/CUDAContext.h>
+torch::Tensor twice(torch::Tensor values);
+PYBIND11_MODULE(TORCH_EXTENSION_NAME, module) { module.def("twice", &twice); }
+"""
+
+#: Includes a header that is in a wheel of the build environment, and in no toolkit by itself.
+TORCH_KERNEL = """
+#include <torch/all.h>
+#include <cublas_v2.h>
+__global__ void kernel(float *values) { values[threadIdx.x] *= 2; }
+torch::Tensor twice(torch::Tensor values)
+{
+    auto result = values.clone();
+    kernel<<<1, result.numel()>>>(result.data_ptr<float>());
+    return result;
+}
+"""
+
+
+@pytest.mark.skipif(
+    not os.environ.get("WHEELHOUSE_TEST_CLOSURES"),
+    reason="fetches gigabytes: WHEELHOUSE_TEST_CLOSURES=1, or `make closures`, asks for it",
+)
+def test_an_extension_of_pytorch(workplace: Workplace) -> None:
+    """Its own build tool takes the toolkit, and the wheel uses the libraries of PyTorch's wheel."""
+    folder = workplace.project
+    write(
+        folder / "torching",
+        {
+            "pyproject.toml": TORCH_PYPROJECT,
+            "setup.py": TORCH_SETUP,
+            "torching.cpp": TORCH_MODULE,
+            "kernel.cu": TORCH_KERNEL,
+        },
+    )
+    write(folder / "torching" / "torching", {"__init__.py": "import torch, torching._C"})
+    (folder / "requirements.txt").write_text("./torching\n")
+    against = '[packages.torching]\nbuild-against = ["torch"]\n'
+    (folder / "wheelhouse.toml").write_text(PROJECT + against)
+    done = workplace.run("build", timeout=1800)
+    assert done.status == 0, done.said
+    house = workplace.house("gpu")
+    assert gpus(house, "torching") == {"sm_80", "sm_90", "compute_90"}
+    (path,) = house.rglob("torching-*.whl")
+    (binary,) = read_wheel(path).binaries
+    assert {"libc10.so", "libcudart.so.13"} <= set(binary.needed)
+    assert {"$ORIGIN/../torch/lib", "$ORIGIN/../nvidia/cu13/lib"} == set(binary.rpath)

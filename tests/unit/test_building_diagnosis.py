@@ -740,3 +740,27 @@ def kinds_in_the_source() -> set[str]:
 def test_the_table_of_failures_has_every_kind() -> None:
     table = (ROOT / "docs" / "failures.md").read_text("utf-8")
     assert set(re.findall(r"^\| `([a-z0-9-]+)` \|", table, re.MULTILINE)) == kinds_in_the_source()
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("demo.cpp:1:10: fatal error: cuda_runtime.h: No such file or directory", 'cuda = "13.2"'),
+        ("demo.cpp:1:10: fatal error: cublas_v2.h: No such file or directory", '["cublas"]'),
+        ("demo.cpp:1:10: fatal error: cusparse.h: No such file or directory", '["cusparse"]'),
+        ("demo.cpp:1:10: fatal error: nvtx3/nvToolsExt.h: No such file or directory", '["nvtx"]'),
+        ("demo.cpp:1:10: fatal error: cudnn.h: No such file or directory", "nvidia-cudnn-cu13"),
+        (
+            "demo.cpp:1:10: fatal error: cusparseLt.h: No such file or directory",
+            "nvidia-cusparselt-cu13",
+        ),
+        ("/usr/bin/ld: cannot find -lcublasLt: No such file or directory", '["cublas"]'),
+        ("/usr/bin/ld: cannot find -lnvidia-ml: No such file or directory", '["nvml"]'),
+        ("/usr/bin/ld: cannot find -lcudart: No such file or directory", "cuda = true"),
+        ("/usr/bin/ld: cannot find -lnccl: No such file or directory", "nvidia-nccl-cu13"),
+    ],
+)
+def test_who_lacks_a_part_of_cuda_is_told_how_to_have_it(line: str, hint: str) -> None:
+    found = told(line)
+    assert found.kind == "missing-cuda"
+    assert hint in found.hint

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 from lockingfactory import images, target
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 from wheelhouse.building.diagnosis import Diagnosis
 from wheelhouse.building.failed import FailedBuildError
 from wheelhouse.building.mending import MOST, Mender, NothingNewError, Subject
+from wheelhouse.cuda import Cuda
 from wheelhouse.errors import (
     EngineError,
     FetchError,
@@ -122,6 +124,24 @@ def test_what_lacks_something_of_the_distribution_gets_it() -> None:
         bench.notices[0]
         == "demo 1.0 lacks the header libpq-fe.h: libpq-dev is put into its builder"
     )
+
+
+@pytest.mark.parametrize("has_cuda", [True, False])
+def test_a_toolkit_of_the_distribution_is_for_targets_without_one(*, has_cuda: bool) -> None:
+    nvcc = Missing("program", "nvcc")
+    bench = Bench({nvcc: ("nvidia-cuda-toolkit",)})
+    if has_cuda:
+        bench.mender.target = replace(target(), cuda=Cuda(version=Version("13.2")))
+
+    def judge(given: Provision) -> WheelhouseError | None:
+        return None if system(given) else fails(given, nvcc, kind="missing-cuda")
+
+    if not has_cuda:
+        assert system(bench.run(judge)) == ("nvidia-cuda-toolkit",)
+        return
+    with pytest.raises(FailedBuildError):
+        bench.run(judge)
+    assert not any(system(given) for given in bench.tried)
 
 
 def test_a_package_that_does_not_help_is_searched_then_replaced() -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from packaging.version import Version
 
 from wheelhouse.engine import Image
 from wheelhouse.imagefailures import failure, not_pulled, without_image
-from wheelhouse.imagesteps import packages_step
+from wheelhouse.imagesteps import cuda_step, packages_step
 from wheelhouse.targets import Place, presets
+from wheelhouse.toolkit import Toolkit
 
 
 def place(preset: str, python: str) -> Place:
@@ -93,3 +95,25 @@ def test_a_mirror_between_two_days_is_no_missing_network() -> None:
     assert "of different days" in (error.hint or "")
     assert "allow the engine" not in (error.hint or "")
     assert error.message.count("http") == 1
+
+
+def test_of_a_compiler_that_is_too_new_the_newest_that_would_do_is_told() -> None:
+    toolkit = Toolkit(version=Version("13.2"), wheels=())
+    builder = Image(id="sha256:1", name="builder", origin="derived")
+    step = cuda_step(place("debian13", "3.13"), builder, toolkit)
+    lines = [
+        "In file included from /usr/local/cuda-13.2/bin/../include/cuda_runtime.h:82,",
+        "                 from <command-line>:",
+        (
+            "/usr/local/cuda-13.2/include/crt/host_config.h:137:2: error: #error -- unsupported GNU "
+            "version! gcc versions later than 15 are not supported! The nvcc flag "
+            "'-allow-unsupported-compiler' can be used to override this version check; however, …"
+        ),
+        "  137 | #error -- unsupported GNU version! gcc versions later than 15 are not supported!",
+    ]
+    error = failure(step, lines, "returned a non-zero code: 1")
+    assert error.message == (
+        "The compiler of Debian 13 (trixie) is too new for CUDA 13.2, which takes GCC up to 15"
+    )
+    assert '"portable"' in (error.hint or "")
+    assert "g++-15" in (error.hint or "")

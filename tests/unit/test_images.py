@@ -14,6 +14,8 @@ from typing import IO, TYPE_CHECKING, Literal
 
 import pytest
 from filelock import FileLock
+from lockingfactory import locked
+from packaging.version import Version
 
 from wheelhouse import bootstrap, imagesteps
 from wheelhouse.engine import Image
@@ -22,6 +24,7 @@ from wheelhouse.imagefailures import clean
 from wheelhouse.images import TargetImageMaker
 from wheelhouse.imagesteps import base_name, checked_packages, pinned
 from wheelhouse.targets import Place, Target, presets
+from wheelhouse.toolkit import Toolkit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -29,7 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from wheelhouse.imagestore import Reader
-    from wheelhouse.toolbox import Pin
+    from wheelhouse.wheelcontext import PinnedWheel
 
 AMD64 = "linux/amd64"
 
@@ -108,11 +111,11 @@ def new_maker(
     folder: Path,
     building: Callable[[str], AbstractContextManager[object]] = nullcontext,
 ) -> TargetImageMaker:
-    def fetch(pin: Pin) -> Path:
+    def fetch(pin: PinnedWheel) -> Path:
         path = folder / pin.filename
         if not path.exists():
             with zipfile.ZipFile(path, "w") as wheel:
-                wheel.writestr(f"{pin.name}.py", "")
+                wheel.writestr("a.py", "")
         return path
 
     return TargetImageMaker(store, fetch, folder / "locks", lambda _: None, building=building)
@@ -284,6 +287,45 @@ def test_another_base_makes_other_images(store: MemoryStore, maker: TargetImageM
     second = maker.prepare(target())
     assert second.runtime.name != first.runtime.name
     assert second.builder.name != first.builder.name
+
+
+NVCC = locked("nvidia_cuda_nvcc-13.2.86-py3-none-any.whl")
+TOOLKIT = Toolkit(version=Version("13.2"), wheels=(NVCC,))
+
+
+def test_system_packages_are_put_onto_the_toolkit(
+    store: MemoryStore, maker: TargetImageMaker
+) -> None:
+    images = maker.prepare(target())
+    store.built.clear()
+    cuda = maker.with_system(images, (), TOOLKIT)
+    assert cuda.name.startswith("wheelhouse/debian12-cuda:")
+    maker.with_system(images, ("libpq-dev",), TOOLKIT)
+    (_, toolkit, network), (_, system, _) = store.built
+    assert toolkit == {"BUILDER": images.builder.id, "VERSION": "13.2", "GCC": "15"}
+    assert network == "none"
+    assert system["BASE"] == cuda.id
+    assert maker.with_system(images, (), TOOLKIT) == cuda
+    assert len(store.built) == 2
+
+
+def test_other_wheels_of_a_toolkit_make_another_image(maker: TargetImageMaker) -> None:
+    images = maker.prepare(target())
+    other = replace(TOOLKIT, wheels=(replace(NVCC, sha256="0" * 64),))
+    names = {maker.with_system(images, (), each).name for each in (None, TOOLKIT, other)}
+    assert len(names) == 3
+
+
+def test_cibuildwheel_has_the_toolkit_too(store: MemoryStore, maker: TargetImageMaker) -> None:
+    images = maker.prepare(target())
+    cuda = maker.with_system(images, (), TOOLKIT)
+    maker.for_cibuildwheel(images, (), "/opt/python/cp311-cp311", TOOLKIT)
+    assert store.built[-1][1]["BUILDER"] == cuda.id
+
+
+def test_the_toolkit_of_an_image_is_in_its_title(maker: TargetImageMaker) -> None:
+    step = imagesteps.cuda_step(place(), maker.prepare(target()).builder, TOOLKIT)
+    assert step.title == "debian12 cuda (13.2)"
 
 
 def test_with_system_is_a_step_of_its_own(store: MemoryStore, maker: TargetImageMaker) -> None:

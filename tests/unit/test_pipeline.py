@@ -25,7 +25,7 @@ from lockingfactory import (
 from packaging.version import Version
 
 import liars
-from wheelhouse import pipeline, planning, supplying
+from wheelhouse import planning, supplying
 from wheelhouse.building.runner import Runner
 from wheelhouse.engine import Limits
 from wheelhouse.engine.cancellation import Cancellation
@@ -42,6 +42,7 @@ from wheelhouse.plan import Action, Plan, Step
 from wheelhouse.run import Run
 from wheelhouse.scheduler import Scheduler
 from wheelhouse.store import Store, sha256_of
+from wheelhouse.supplying import as_done
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -175,7 +176,7 @@ def test_what_was_built_before_a_second_proof_is_told_as_built() -> None:
         ]
         return Plan(target="web", steps=tuple(steps))
 
-    told = pipeline.as_done(plan("build", "reuse", "fetch"), plan("reuse", "reuse", "fetch"))
+    told = as_done(plan("build", "reuse", "fetch"), plan("reuse", "reuse", "fetch"))
     assert [step.action for step in told.steps] == ["build", "reuse", "fetch"]
 
 

@@ -259,10 +259,14 @@ def test_plain_tells_how_far_many_downloads_are_all_together() -> None:
             reporter.tell(event, float(second), ())
         reporter.tick(float(second))
     assert stream.getvalue().splitlines() == [
-        "[deb] downloading: 400 MB of 2.0 GB, 40 MB/s, 40 s left; "
-        "torch 100 MB of 500 MB, cublas 100 MB of 500 MB, 2 more",
-        "[deb] downloading: 800 MB of 2.0 GB, 40 MB/s, 30 s left; "
-        "torch 200 MB of 500 MB, cublas 200 MB of 500 MB, 2 more",
+        (
+            "[deb] downloading: 400 MB of 2.0 GB, 40 MB/s, 40 s left; "
+            "torch 100 MB of 500 MB, cublas 100 MB of 500 MB, 2 more"
+        ),
+        (
+            "[deb] downloading: 800 MB of 2.0 GB, 40 MB/s, 30 s left; "
+            "torch 200 MB of 500 MB, cublas 200 MB of 500 MB, 2 more"
+        ),
     ]
 
 

@@ -45,8 +45,12 @@ _CUDA = {"nvcc"}
 _OF_TOOLKIT = {
     **{part: part for part in ("cublas", "cufft", "cufile", "cupti", "curand", "cusolver")},
     **{part: part for part in ("cusparse", "npp", "nvfatbin", "nvjitlink", "nvjpeg", "nvml")},
-    "nvidia-ml": "nvml", "nvrtc": "nvrtc", "nvtoolsext": "nvtx", "nvtx": "nvtx",
-    "cuda_profiler_api": "profiler", "cudaprofiler": "profiler",
+    "nvidia-ml": "nvml",
+    "nvrtc": "nvrtc",
+    "nvtoolsext": "nvtx",
+    "nvtx": "nvtx",
+    "cuda_profiler_api": "profiler",
+    "cudaprofiler": "profiler",
 }
 
 #: What is no part of it, but in wheels of its own.

@@ -18,8 +18,8 @@ ARCHITECTURES = "WHEELHOUSE_NVCC_ARCHITECTURES"
 def cuda_variables(cuda: Cuda) -> dict[str, str]:
     """What tells build tools the toolkit and the GPUs to build for, and nvcc to do so repeatably.
 
-    nvcc names intermediate files after its process, and the objects that come of them keep the name.
-    Beside the object, they are called after that. (CUDA 11 does not know that option.)
+    nvcc names intermediate files after its process, and the objects that come of them keep that
+    name. Beside the object, they are called after it. (CUDA 11 may not know that option.)
     """
     found = build_environment(cuda)
     if cuda.major > 11:

@@ -234,6 +234,8 @@ class _Course:
         self.added = []
         if not diagnosis.missing:
             return self._with_a_guess(diagnosis.guesses)
+        if diagnosis.kind == "missing-cuda" and self.mender.target.cuda:
+            return None  # the distribution's is of another version than the target's
         found = self._find(diagnosis.missing)
         self.nowhere = not any(found.values()) and not self.unasked
         better, words = self.present, []

@@ -120,7 +120,7 @@ class Recipe:
             "cibuildwheel": asdict(self.cibuildwheel) if self.cibuildwheel else {},
             "search": list(self.search),
             "regenerate": self.regenerate,
-            **({"cuda": str(self.cuda.version)} if self.cuda else {}),
+            "cuda": [str(self.cuda.version)] if self.cuda else [],
             **more,
         }
 

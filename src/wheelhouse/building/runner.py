@@ -15,6 +15,7 @@ from wheelhouse.durable import storage_errors
 from wheelhouse.engine import ContainerSpec, Limits
 from wheelhouse.engine.capping import OURS
 from wheelhouse.engine.frames import JobDiedError
+from wheelhouse.engine.scratch import scratch_for
 from wheelhouse.engine.session import JobFailedError, LineListener, Reply
 from wheelhouse.errors import WheelhouseError, flatten
 from wheelhouse.events import StepOutput
@@ -109,7 +110,7 @@ class Runner:
         :raises EngineError: the engine stopped, and did not come back.
         :raises InterruptedRunError: the run was cancelled.
         """
-        spec = self.spec(image, argv, step)
+        spec = self.spec(image, argv, step, job.size)
         with self.listening(target, step) as (listener, path):
             try:
                 reply = self.attempts.run(
@@ -124,14 +125,17 @@ class Runner:
             self.attempts.tell(target, f"{told}: {', '.join(reply.wanted)}")
         return reply, path
 
-    def spec(self, image: str, argv: tuple[str, ...], purpose: str) -> ContainerSpec:
-        """The container of a job for *purpose*."""
+    def spec(self, image: str, argv: tuple[str, ...], purpose: str, size: int = 0) -> ContainerSpec:
+        """The container of a job for *purpose*, into which *size* bytes go."""
+        scratch = scratch_for(size, self.limits)
+        cpus = {"WHEELHOUSE_CPUS": str(math.ceil(self.limits.cpus))}
         return ContainerSpec(
             image=image,
             argv=argv,
             purpose=purpose,
             limits=self.limits,
-            environment={"WHEELHOUSE_CPUS": str(math.ceil(self.limits.cpus))},
+            scratch=scratch.place,
+            environment={**cpus, **scratch.environment},
         )
 
     @contextmanager

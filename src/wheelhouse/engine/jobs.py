@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tarfile
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -75,6 +76,19 @@ class Job:
     kind: str
     parameters: Mapping[str, Any]
     inputs: Sequence[Input] = ()
+
+    @property
+    def size(self) -> int:
+        """Bytes of its inputs; of one that cannot be read, none."""
+        return sum(map(_size, self.inputs))
+
+
+def _size(item: Input) -> int:
+    if isinstance(item.source, bytes):
+        return len(item.source)
+    with suppress(OSError):
+        return item.source.stat().st_size
+    return 0
 
 
 def pack(job: Job) -> Iterator[bytes]:

@@ -68,9 +68,9 @@ class VariedRunner(Runner):
         )
         self.variation = variation
 
-    def spec(self, image: str, argv: tuple[str, ...], purpose: str) -> ContainerSpec:
+    def spec(self, image: str, argv: tuple[str, ...], purpose: str, size: int = 0) -> ContainerSpec:
         """See :meth:`Runner.spec`."""
-        return self.variation.spec(super().spec(image, argv, purpose))
+        return self.variation.spec(super().spec(image, argv, purpose, size))
 
 
 def varied(engine: str, seen: tuple[str, ...]) -> tuple[str, ...]:

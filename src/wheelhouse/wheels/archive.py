@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from wheelhouse.wheels.statements import WheelFile, WheelMetadata
 
 #: Bytes of a wheel, and of one ELF file of it, that are held in memory: many are read at a time.
-_IN_MEMORY = 4 << 20
+_IN_MEMORY = 2 << 20
 _SHOWN_PROBLEMS = 20
 _LONGEST_PROBLEM = 400
 
@@ -198,7 +198,7 @@ class _Reading:
         self._file = file
         self._size = size
         self._limits = limits
-        self._scratch = scratch
+        self._scratch = str(scratch) if scratch else None
         self._problems: list[str] = []
         self._starts: dict[int, int] = {}
         self._roots: set[str] = set()

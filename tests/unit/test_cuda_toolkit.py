@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 from lockfactory import build, built
@@ -11,7 +12,6 @@ from lockingfactory import images, locked, target
 from packaging.version import Version
 
 from wheelhouse.cuda import Cuda
-from wheelhouse.engine import TargetImages
 from wheelhouse.locking.model import BuildRequirement
 from wheelhouse.targets import Place, Target, presets
 from wheelhouse.toolkit import (
@@ -23,6 +23,9 @@ from wheelhouse.toolkit import (
     toolkit_for,
     version_file,
 )
+
+if TYPE_CHECKING:
+    from wheelhouse.engine import TargetImages
 
 CUDA_12 = Cuda(version=Version("12.9"))
 CUDA_13 = Cuda(version=Version("13.2"))
