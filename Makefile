@@ -36,10 +36,10 @@ test: .venv/developing ## All tests, with real containers
 	@scripts/engine
 	@scripts/images debian11 debian12 debian13
 	@if scripts/emulation aarch64; then scripts/images --arch aarch64 debian12; fi
-	$(bin)/pytest $(PYTEST)
+	$(bin)/pytest -n 2 --dist loadgroup $(PYTEST)
 
 unit: .venv/developing ## Only the tests that need no container and no index
-	$(bin)/pytest -m 'not containers and not index' $(PYTEST)
+	$(bin)/pytest -n 2 -m 'not containers and not index' $(PYTEST)
 
 faults: .venv/developing ## The fault suite, with its figures
 	@scripts/engine
