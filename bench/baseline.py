@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import docker  # noqa: TID251  (a type; the client comes from the engine)
 
     from wheelhouse.engine import TargetImages
-    from wheelhouse.toolbox import Pin
+    from wheelhouse.wheelcontext import PinnedWheel
 
 LABEL = "dev.wheelhouse.bench"
 
@@ -51,7 +51,7 @@ def open_workplace() -> Workplace:
     store = Store(default_root())
     fetcher = Fetcher(Client(), store, lambda: None)
 
-    def fetch(pin: Pin) -> Path:
+    def fetch(pin: PinnedWheel) -> Path:
         return fetcher.fetch(pin.url, pin.sha256)
 
     maker = TargetImageMaker(

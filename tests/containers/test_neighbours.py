@@ -270,7 +270,9 @@ def test_what_no_wheel_has_is_looked_for_in_the_distribution(
     done = workplace.run("build")
     assert done.status == 4, done.said
     assert "its wheel needs the library libvector.so.1, which is not in the builder" in done.said
-    assert "stubbed 1.0 lacks the shared library libmaxminddb.so.0: libmaxminddb0 is put" in done.said
+    assert (
+        "stubbed 1.0 lacks the shared library libmaxminddb.so.0: libmaxminddb0 is put" in done.said
+    )
 
     write_project(workplace.project, index, "stubbed\n")
     done = workplace.run("build")

@@ -105,8 +105,8 @@ def test_of_a_compiler_that_is_too_new_the_newest_that_would_do_is_told() -> Non
         "In file included from /usr/local/cuda-13.2/bin/../include/cuda_runtime.h:82,",
         "                 from <command-line>:",
         (
-            "/usr/local/cuda-13.2/include/crt/host_config.h:137:2: error: #error -- unsupported GNU "
-            "version! gcc versions later than 15 are not supported! The nvcc flag "
+            "/usr/local/cuda-13.2/include/crt/host_config.h:137:2: error: #error -- unsupported "
+            "GNU version! gcc versions later than 15 are not supported! The nvcc flag "
             "'-allow-unsupported-compiler' can be used to override this version check; however, …"
         ),
         "  137 | #error -- unsupported GNU version! gcc versions later than 15 are not supported!",
