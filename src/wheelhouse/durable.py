@@ -150,12 +150,12 @@ def remove_leftovers(folder: Path, prefix: str = ".", ended: int | None = None) 
 
 
 @contextmanager
-def temporary_file() -> Iterator[IO[bytes]]:
-    """A file without a name in this machine's folder for such.
+def temporary_file(folder: Path) -> Iterator[IO[bytes]]:
+    """A file without a name on the disk of *folder*: a machine's own place for such may be memory.
 
     :raises StorageError: the disk is full there.
     """
-    with storage_errors(Path(tempfile.gettempdir())), tempfile.TemporaryFile() as file:
+    with storage_errors(folder), tempfile.TemporaryFile(dir=folder) as file:
         yield file
 
 

@@ -117,7 +117,7 @@ class ImageMaker:
 
     def _build(self, step: Step) -> Image:
         self._check_running()
-        with self._building(step.title), temporary_file() as context:
+        with self._building(step.title), temporary_file(self._lock_dir) as context:
             self._write_context(step, context)
             context.seek(0)
             return self._run(step, context)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import subprocess
 import time
 import zipfile
@@ -79,6 +80,39 @@ def test_same_inputs_give_same_bytes_elsewhere(tmp_path: Path, index: LocalIndex
         assert workplace.run("build").status == 0
         houses.append(_bytes(workplace.house()))
     assert houses[0] == houses[1]
+
+
+#: Writes where it is into the module, and into the log what kind of place that is.
+PLACE = """
+import os
+
+def before_build(directory):
+    with open("module.py", "a") as module:
+        print("BUILT_IN =", repr(os.getcwd()), file=module)
+    for line in open("/proc/mounts"):
+        print("mounted:", *line.split()[1:3], flush=True)
+"""
+
+
+def test_what_memory_is_too_small_for_is_built_in_the_same_place_on_a_disk(
+    tmp_path: Path, index: LocalIndex
+) -> None:
+    big = {"data.txt": random.Random(1).randbytes(12 << 20).hex()}
+    index.add(ProjectSdist(name="alpha", extra=PLACE, files=big))
+    wheels, kinds = set(), []
+    for memory in ("4GiB", "128MiB"):
+        (tmp_path / memory).mkdir()
+        workplace = Workplace(tmp_path / memory)
+        limits = f'[limits]\nmemory = "{memory}"\n'
+        write_project(workplace.project, index, "alpha\n", more=limits)
+        done = workplace.run("build")
+        assert done.status == 0, done.said
+        (wheel,) = workplace.house().glob("wheels/*")
+        wheels.add(wheel.read_bytes())
+        logs = "".join(log.read_text() for log in workplace.store.glob("logs/*"))
+        kinds.append("mounted: /build tmpfs" in logs)
+    assert kinds == [True, False]
+    assert len(wheels) == 1
 
 
 def test_a_failed_build_stops_no_other_and_changes_nothing(

@@ -135,6 +135,7 @@ class Runner:
             purpose=purpose,
             limits=self.limits,
             scratch=scratch.place,
+            has_root=True,  # only builders get so much that it takes a disk
             environment={**cpus, **scratch.environment},
         )
 

@@ -59,6 +59,7 @@ class ContainerSpec:
     :ivar argv: process 1.
     :ivar purpose: for its label and name, such as ``build psycopg2``.
     :ivar scratch: ``memory`` for a tmpfs, ``disk`` for what may outgrow the memory.
+    :ivar has_root: whether the image has the folder of jobs, and everybody may write there.
     :ivar user: who runs it, as UID:GID: by default `nobody` of every distribution.
     :ivar hostname: what it takes its machine to be called: builds keep that sometimes.
     :ivar processors: which CPUs it may run on, as in ``0,2-3``; empty for all.
@@ -72,6 +73,7 @@ class ContainerSpec:
     limits: Limits
     environment: Mapping[str, str] = field(default_factory=dict)
     scratch: Literal["memory", "disk"] = "memory"
+    has_root: bool = False
     user: str = "65534:65534"
     hostname: str = "wheelhouse"
     processors: str = ""

@@ -57,9 +57,9 @@ LABEL = "dev.wheelhouse.run"
 OWNER = "dev.wheelhouse.owner"
 
 #: A new volume has the rights of what the image has in its place: everybody may write here, and not
-#: in a folder that no image has.
+#: in a folder that the image has not. Builders have that of jobs, runtimes are as servers are.
 TMP = "/tmp"  # noqa: S108  (the container's own)
-ON_DISK = f"{TMP}{ROOT}"
+WITHIN_TMP = f"{TMP}{ROOT}"
 
 #: The share of its memory that a container's files may take.
 FILES = 0.75
@@ -206,6 +206,8 @@ class DockerEngine:
         # A full disk is told as such; full memory is somebody killed. So files may not have all.
         tmpfs = f"rw,exec,nosuid,nodev,mode=1777,size={int(limits.memory * FILES)}"
         in_memory = spec.scratch == "memory"
+        root = ROOT if in_memory or spec.has_root else WITHIN_TMP
+        disks = [TMP, ROOT] if spec.has_root else [TMP]
         host = self._client.create_host_config(
             auto_remove=True,
             network_mode="none",
@@ -226,7 +228,7 @@ class DockerEngine:
         )
         return {
             "image": spec.image,
-            "command": [part if in_memory or part != ROOT else ON_DISK for part in spec.argv],
+            "command": [root if part == ROOT else part for part in spec.argv],
             "entrypoint": [],
             "environment": dict(spec.environment),
             "host_config": host,
@@ -237,7 +239,7 @@ class DockerEngine:
             "tty": False,
             "user": spec.user,
             "hostname": spec.hostname,
-            "volumes": [] if in_memory else [TMP],
+            "volumes": [] if in_memory else disks,
             "working_dir": "/",
         }
 
