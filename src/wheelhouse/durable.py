@@ -150,11 +150,13 @@ def remove_leftovers(folder: Path, prefix: str = ".", ended: int | None = None) 
 
 
 @contextmanager
-def temporary_file(folder: Path) -> Iterator[IO[bytes]]:
-    """A file without a name on the disk of *folder*: a machine's own place for such may be memory.
+def temporary_file(folder: Path | None = None) -> Iterator[IO[bytes]]:
+    """A file without a name, in this machine's folder for such if *folder* is not given.
 
+    :param folder: for what is long: a machine's own place may be memory.
     :raises StorageError: the disk is full there.
     """
+    folder = folder or Path(tempfile.gettempdir())
     with storage_errors(folder), tempfile.TemporaryFile(dir=folder) as file:
         yield file
 
