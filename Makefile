@@ -10,6 +10,11 @@ bin := .venv/bin
 example := examples/webapp
 inputs := pyproject.toml scripts/venv scripts/constraints.txt
 
+# Tests that need neither engine nor index run in two processes, the others one by one. (pytest ends
+# with 5 where none is chosen.)
+alone := 'not containers and not index'
+together := 'containers or index'
+
 # More options of `make test`, `make faults`, `make bench`, `make natives` and `make locks`, as in
 # PYTEST="-k lock", BENCH="--runs 5", NATIVES="--target debian12", LOCKS="--kind uv" or FAULTS="--group 8".
 # GPU is the wheelhouse that `make gpu` takes, and the Python for it, if it does not find one.
@@ -36,10 +41,11 @@ test: .venv/developing ## All tests, with real containers
 	@scripts/engine
 	@scripts/images debian11 debian12 debian13
 	@if scripts/emulation aarch64; then scripts/images --arch aarch64 debian12; fi
-	$(bin)/pytest -n 2 --dist loadgroup $(PYTEST)
+	$(bin)/pytest -n 2 -m $(alone) $(PYTEST) || test $$? = 5
+	$(bin)/pytest -m $(together) $(PYTEST) || test $$? = 5
 
 unit: .venv/developing ## Only the tests that need no container and no index
-	$(bin)/pytest -n 2 -m 'not containers and not index' $(PYTEST)
+	$(bin)/pytest -n 2 -m $(alone) $(PYTEST)
 
 faults: .venv/developing ## The fault suite, with its figures
 	@scripts/engine

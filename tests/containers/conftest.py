@@ -24,17 +24,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep to one process what needs the engine or the index: all others run beside it.
-
-    After each such test nothing may be left in the engine, whoever has left it.
-    """
-    for item in items:
-        marked = any(item.get_closest_marker(name) for name in ("containers", "index"))
-        if marked or item.path.parent.name != "unit":
-            item.add_marker(pytest.mark.xdist_group("engine"))
-
-
 @dataclass(frozen=True)
 class Finished:
     """A finished command."""
