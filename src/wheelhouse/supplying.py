@@ -8,6 +8,9 @@ from dataclasses import replace
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
 from wheelhouse.building.answers import declared_fix
 from wheelhouse.building.circumstances import circumstances
 from wheelhouse.errors import CheckError, StaleLockError, raise_all
@@ -29,7 +32,7 @@ if TYPE_CHECKING:
     from packaging.utils import NormalizedName
 
     from wheelhouse.config import Project
-    from wheelhouse.locking.model import AddedRequirement, RefusedFile
+    from wheelhouse.locking.model import AddedRequirement, Lock, RefusedFile
     from wheelhouse.locking.requires import BuildInspector
     from wheelhouse.obtain import Obtained
     from wheelhouse.plan import Plan, Planned
@@ -174,8 +177,9 @@ def _plan_adding(
     """
     target, path = planned.target, lock_path(run.project.root, planned.target.name)
     known = {(each.package, each.requirement) for each in planned.lock.added}
-    in_vain = any((each.package, each.requirement) in known for each in added)
-    if run.project.undeclared_libraries == "error" or in_vain or not patient:
+    in_vain = [each for each in added if (each.package, each.requirement) in known]
+    raise_all([_without_avail(each, planned.lock) for each in in_vain])
+    if run.project.undeclared_libraries == "error" or not patient:
         raise_all(_undeclared(added, run.project))
     if freshness is Freshness.REQUIRE:
         lacking = "; ".join(f"{each.package} {each.use}: {each.requirement}" for each in added)
@@ -195,6 +199,18 @@ def _plan_adding(
             )
         )
     return plan_with(run, target, planned.images, planned.interpreter, lock)
+
+
+def _without_avail(added: AddedRequirement, lock: Lock) -> CheckError:
+    """What is told where what was *added* before has not what it was added for."""
+    name = canonicalize_name(Requirement(added.requirement).name)
+    found = lock.package(name) or name
+    return CheckError(
+        f"{added.package} {added.use}, which {found} has not, although {added.requirement} was "
+        "added for it",
+        hint=f"pin the version that has it, under `[packages.{added.package}] requires`, or have "
+        f"{added.package} built for a library that there is",
+    )
 
 
 def _undeclared(added: Sequence[AddedRequirement], project: Project) -> list[CheckError]:

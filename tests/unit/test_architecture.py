@@ -19,11 +19,11 @@ SOURCE = Path(__file__).parents[2] / "src" / "wheelhouse"
 LAYERS = (
     """agent cuda data.gpu data.probe_server data.verify durable errors events locks moments targets
     text __init__""",
-    """audittable capture config configchecks configerrors credentials cudavalues engine fetch
-    fetcherrors filemeasures filevalues indextable indexvalues inputs.model locking.model
-    locking.provision missing partials platformtable projectfile projectmaker projectpaths providers
-    recipes reporting scheduler settings signing store tags targettable
-    tomlsource toolbox toolkit torchindex wheelcontext wording""",
+    """alignment.frameworks audittable capture config configchecks configerrors credentials
+    cudavalues engine fetch fetcherrors filemeasures filevalues indextable indexvalues
+    inputs.model locking.model locking.provision missing partials platformtable projectfile
+    projectmaker projectpaths providers recipes reporting scheduler settings signing store tags
+    targettable tomlsource toolbox toolkit torchindex wheelcontext wording""",
     """bootstrap building emulation engine.docker engine.docker_archive engine.docker_command
     engine.docker_connect engine.docker_container engine.docker_images engine.local
     engine.session imagefailures

@@ -18,6 +18,7 @@ from wheelhouse.building.neighbours import (
     never_grafted,
     reached,
     requirement_for,
+    still_meant,
 )
 from wheelhouse.building.repairs import AS_IT_WAS, Repair
 from wheelhouse.cuda import Cuda
@@ -109,6 +110,20 @@ def test_a_copy_gives_way_only_to_what_has_all_that_is_used() -> None:
         assert bool(there.offered(user, repair)) is found
 
 
+@pytest.mark.parametrize(
+    ("soname", "is_offered"),
+    [("libutils.so", False), ("libutils.so.1", True), ("libutils-2.4.so", True)],
+)
+def test_a_copy_of_a_bare_name_gives_way_only_to_what_is_required(
+    soname: str, is_offered: bool
+) -> None:
+    user, other = needing(soname), provider("utils", soname)
+    copied = Repair(grafted={soname: ()})
+    assert bool(house(user, other).offered(user, copied)) is is_offered
+    required = house(user, other, requires={"demo": ("utils",)})
+    assert providers(required, user, copied) == {soname: "utils"}
+
+
 def test_what_is_reached_is_what_is_still_needed() -> None:
     before = needing("libpq.so.5")
     there = house(before, provider("pq", "libpq.so.5"), provider("ssl", "libssl.so.3"))
@@ -186,8 +201,9 @@ def test_the_library_of_another_cuda_is_a_misfit() -> None:
         ("libcudart.so.12", "12.9", "nvidia-cuda-runtime-cu12==12.9.*"),
         ("libnvJitLink.so.13", "13.0", "nvidia-nvjitlink==13.0.*"),
         ("libcufft.so.12", "13.2", "nvidia-cufft>=12,<13"),
-        ("libcublas.so.12", "12.9", "nvidia-cublas-cu12"),
-        ("libcudnn.so.9", "13.2", "nvidia-cudnn-cu13"),
+        ("libcublas.so.12", "12.9", "nvidia-cublas-cu12>=12,<13"),
+        ("libcudnn.so.8", "12.9", "nvidia-cudnn-cu12>=8,<9"),
+        ("libcudnn.so.9", "13.2", "nvidia-cudnn-cu13>=9,<10"),
         ("libcufile.so.0", "13.2", "nvidia-cufile"),
     ],
 )
@@ -195,6 +211,29 @@ def test_what_has_a_library_of_cuda(soname: str, version: str, requirement: str)
     library = cuda.library(soname)
     assert library is not None
     assert requirement_for(library, Cuda(version=Version(version))) == requirement
+
+
+@pytest.mark.parametrize(
+    ("version", "requirement", "is_kept"),
+    [
+        ("13.2", "nvidia-cuda-runtime==13.2.*", True),
+        ("13.2", "nvidia-cuda-runtime", True),
+        ("13.0", "nvidia-cuda-runtime==13.2.*", False),
+        ("12.9", "nvidia-cuda-runtime==13.2.*", False),
+        (None, "nvidia-cuda-runtime==13.2.*", False),
+    ],
+)
+def test_what_was_learnt_for_another_cuda_is_forgotten(
+    version: str | None, requirement: str, is_kept: bool
+) -> None:
+    of_cuda = AddedRequirement(
+        package=canonicalize_name("kernels"), requirement=requirement, library="libcudart.so.13"
+    )
+    other = AddedRequirement(
+        package=canonicalize_name("kernels"), requirement="prov", library="libprov.so.1"
+    )
+    wanted = Cuda(version=Version(version)) if version else None
+    assert still_meant([of_cuda, other], wanted) == ((of_cuda, other) if is_kept else (other,))
 
 
 # -- what a container tells ----------------------------------------------------------------------

@@ -10,12 +10,14 @@ from alignmentfactory import gpu
 from lockfactory import file, package
 from lockingfactory import images, interpreter, metadata, sha
 from lockingworld import World, answer, names
+from packaging.utils import canonicalize_name
 
 from wheelhouse.config import PackageSettings
 from wheelhouse.errors import LockError
 from wheelhouse.events import Notice
 from wheelhouse.locking.current import Freshness, check_locks, current_lock
 from wheelhouse.locking.lockfile import dump_lock, load_lock, lock_path
+from wheelhouse.locking.model import AddedRequirement
 from wheelhouse.scheduler import Scheduler
 from wheelhouse.settings import InputFile
 
@@ -105,6 +107,27 @@ def test_a_later_release_is_taken_where_it_is_asked_for(world: World) -> None:
     world.wheel("kernels", "1.0", "nvidia-cuda-runtime>=13.4")
     world.wheel("nvidia-cuda-runtime", "13.4.92")
     assert "nvidia-cuda-runtime 13.4.92" in names(current(world, "13.2"))
+
+
+@pytest.mark.parametrize(
+    ("cuda", "left"), [("13.2", True), ("13.0", False), ("12.8", False), (None, False)]
+)
+def test_what_was_learnt_for_one_cuda_does_not_outlive_it(
+    world: World, cuda: str | None, left: bool
+) -> None:
+    world.ask("kernels\n")
+    world.wheel("kernels", "1.0")
+    world.wheel("nvidia-cuda-runtime", "13.2.75")
+    learnt = AddedRequirement(
+        package=canonicalize_name("kernels"),
+        requirement="nvidia-cuda-runtime==13.2.*",
+        library="libcudart.so.13",
+    )
+    lock = current(world, "13.2")
+    lock_path(world.root, "gpu").write_text(dump_lock(replace(lock, added=(learnt,))))
+    found = current(world, cuda, Freshness.UPGRADE)
+    assert found.added == ((learnt,) if left else ())
+    assert ("nvidia-cuda-runtime 13.2.75" in names(found)) is left
 
 
 def test_without_a_cuda_of_the_target_the_newest_is_taken(world: World) -> None:

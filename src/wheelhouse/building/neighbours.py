@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from wheelhouse import cuda
+from wheelhouse.alignment.frameworks import parts
 from wheelhouse.locking.model import AddedRequirement
 from wheelhouse.wheels import policy
 from wheelhouse.wheels.case import sonames
+from wheelhouse.wheels.sharing import meant_for
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -32,6 +35,10 @@ if TYPE_CHECKING:
     from wheelhouse.wheels.sharing import Library
 
     Libraries = Mapping[str, Sequence[Library]]
+
+
+#: A soname that tells the version of its interface.
+_NUMBERED = re.compile(r"\.so\.\d|-\d[\d.]*\.so\Z")
 
 
 def never_grafted() -> tuple[str, ...]:
@@ -57,7 +64,6 @@ class Neighbourhood:
         What its requirements have comes first. What was copied into it, because its builder has it,
         is taken only from who has all of it that the wheel uses.
         """
-        near = self.required_by(wheel.name)
         found = {}
         for soname, versions in self._wanted(wheel, repair).items():
             candidates = [
@@ -66,7 +72,12 @@ class Neighbourhood:
                 if each.is_provided and each.project != wheel.name and _has(each, versions)
             ]
             if candidates:
-                found[soname] = min(candidates, key=lambda each: each.project not in near)
+                near = self.required_by(wheel.name)
+                if soname in repair.grafted and not _NUMBERED.search(soname):
+                    # A bare name says little: that is another library as likely as not.
+                    candidates = [each for each in candidates if each.project in near]
+                if meant := meant_for(candidates, near):
+                    found[soname] = meant
         return found
 
     def _wanted(self, wheel: Wheel, repair: Repair) -> Mapping[str, tuple[str, ...]]:
@@ -99,8 +110,7 @@ class Neighbourhood:
         waiting = [name]
         while waiting:
             package = self.packages.get(waiting.pop())
-            lines = package.requires if package else ()
-            new = {canonicalize_name(Requirement(line).name) for line in lines} - found
+            new = _names(package.requires if package else ()) - found
             found |= new
             waiting += new
         return frozenset(found)
@@ -165,15 +175,32 @@ def requirement_for(library: cuda.Library, wanted: Cuda) -> str:
     """What has *library* for the *wanted* CUDA: ``nvidia-cuda-runtime==13.2.*``.
 
     What is numbered as CUDA is must be of that version. Other projects are numbered as their
-    libraries are; those that have CUDA's major version in their name need no bounds.
+    libraries are.
     """
     project = library.projects[wanted.major]
-    if re.match(r"nvidia-(cuda-|nvjitlink|nvfatbin|nvtx)", project):
+    if project.removesuffix(f"-cu{wanted.major}") in parts().releases:
         return f"{project}=={wanted.version}.*"
     number = re.search(r"\.so\.([1-9]\d*)", library.soname)
-    if number is None or project.endswith(f"-cu{wanted.major}"):
-        return project
-    return f"{project}>={number[1]},<{int(number[1]) + 1}"
+    return f"{project}>={number[1]},<{int(number[1]) + 1}" if number else project
+
+
+def still_meant(
+    added: Iterable[AddedRequirement], wanted: Cuda | None
+) -> tuple[AddedRequirement, ...]:
+    """Those of *added* that are not for a library of another CUDA than the *wanted* one.
+
+    The target's may have changed since they were learnt. What is needed now is learnt again.
+    """
+    return tuple(each for each in added if _is_meant(each, wanted))
+
+
+def _is_meant(added: AddedRequirement, wanted: Cuda | None) -> bool:
+    library = cuda.library(added.library)
+    if library is None:
+        return True
+    if wanted is None or wanted.major not in library.projects:
+        return False
+    return added.requirement in {requirement_for(library, wanted), library.projects[wanted.major]}
 
 
 def reached(wheel: Wheel, offered: Mapping[str, Library]) -> tuple[Library, ...]:
@@ -190,6 +217,11 @@ def lost(repair: Repair, offered: Collection[str]) -> tuple[str, ...]:
 def _has(library: Library, versions: Iterable[str]) -> bool:
     """Whether *library* has the symbol *versions*; one without any has them all, for the loader."""
     return not library.defines or {*versions} <= {*library.defines}
+
+
+@lru_cache(maxsize=4096)  # each package's, for every wheel that is built
+def _names(requirements: tuple[str, ...]) -> frozenset[NormalizedName]:
+    return frozenset(canonicalize_name(Requirement(line).name) for line in requirements)
 
 
 def _stem(soname: str) -> str:

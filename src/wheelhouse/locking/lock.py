@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from wheelhouse.building.circumstances import circumstances
 from wheelhouse.building.mending import Mender
+from wheelhouse.building.neighbours import still_meant
 from wheelhouse.errors import LockError
 from wheelhouse.events import step
 from wheelhouse.fetcherrors import redacted
@@ -142,7 +143,8 @@ class Locker:
         bypass = find_bypass(self._runner, self._project, target, images)
         refused = standing(refused, target)
         remembered = taught or old
-        added = tuple(dict.fromkeys((*(remembered.added if remembered else ()), *added)))
+        known = still_meant(remembered.added if remembered else (), target.cuda)
+        added = tuple(dict.fromkeys((*known, *added)))
         policy = Policy(
             source=lambda name: self._project.settings(name).source,
             hashes=requirements.hashes,
