@@ -15,6 +15,7 @@ from faults.world import succeeded
 from projects import LocalIndex, ProjectSdist, serving
 from wheelhouse.building.changes import TITLES, changes
 from wheelhouse.building.recipe import ByCibuildwheel, Recipe
+from wheelhouse.cuda import Cuda
 from wheelhouse.locking.model import BuildRequirement, LockedFile
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ SDIST = LockedFile(filename="demo-1.0.tar.gz", url="https://files.example.com/d"
 WHEEL = LockedFile(filename="tool-1-py3-none-any.whl", url="https://x.example", sha256="b" * 64)
 TOOL = BuildRequirement(name=canonicalize_name("tool"), version=Version("1"), file=WHEEL)
 CIBUILDWHEEL = ByCibuildwheel(identifier="cp311", network=False, index="https://i", version="4")
+CUDA = Cuda(version=Version("13.2"), arches=("80",))
 
 RECIPE = Recipe(
     sdist=SDIST,
@@ -40,11 +42,17 @@ RECIPE = Recipe(
     env={"CFLAGS": "-O2"},
     config_settings={"a": "1"},
     cibuildwheel=CIBUILDWHEEL,
+    cuda=CUDA,
     search=("header a.h",),
 )
 
 #: What a build is given besides its recipe.
-MORE: dict[str, object] = {"policy": "manylinux_2_36_x86_64", "pure": False, "agent": "1"}
+MORE: dict[str, object] = {
+    "policy": "manylinux_2_36_x86_64",
+    "pure": False,
+    "agent": "1",
+    "left alone": "1",
+}
 
 #: By the field, other values of it. Each has to make another key.
 OTHERS: dict[str, tuple[object, ...]] = {
@@ -72,6 +80,12 @@ OTHERS: dict[str, tuple[object, ...]] = {
         replace(CIBUILDWHEEL, version="5"),
     ),
     "system": ((), ("libpq-dev", "zlib1g-dev"), ("zlib1g-dev",)),
+    "cuda": (
+        None,
+        replace(CUDA, version=Version("13.0")),
+        replace(CUDA, arches=("80", "90")),
+        replace(CUDA, arches=()),
+    ),
     "search": ((), ("header b.h",)),
     "regenerate": (True,),
 }
@@ -92,7 +106,10 @@ def _each_field(world: World) -> None:
         for value in values
     ]
     told = [(each.key("build", **MORE), each.inputs("build", **MORE)) for each in others]
-    for name, value in (("policy", "manylinux_2_28_x86_64"), ("pure", True), ("agent", "2")):
+    for name, value in (
+        *(("policy", "manylinux_2_28_x86_64"), ("pure", True), ("agent", "2")),
+        ("left alone", "2"),
+    ):
         more = {**MORE, name: value}
         told.append((RECIPE.key("build", **more), RECIPE.inputs("build", **more)))
     keys = {RECIPE.key("build", **MORE), *(key for key, _ in told)}
