@@ -15,6 +15,15 @@ for library in "$home"/lib/lib*.so.*; do
     [ -e "$home/lib/${name%%.so.*}.so" ] || ln -s "$name" "$home/lib/${name%%.so.*}.so"
 done
 
+# Where NVIDIA's installers put both, and Meson looks for them.
+case $(uname -m) in
+    aarch64) platform=sbsa-linux ;;
+    *) platform=$(uname -m)-linux ;;
+esac
+mkdir -p "$home/targets/$platform"
+ln -sfn ../../include "$home/targets/$platform/include"
+ln -sfn ../../lib "$home/targets/$platform/lib"
+
 chmod 755 "$home/bin/nvcc"
 
 # The driver's libraries are the machine's that runs them. What is linked with them needs but

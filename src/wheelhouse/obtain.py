@@ -17,7 +17,15 @@ from wheelhouse.locking.model import RefusedFile
 from wheelhouse.locking.refusal import limits
 from wheelhouse.scheduler import gather
 from wheelhouse.text import sanitize
-from wheelhouse.wheels import Wheel, check_house, check_wheel, lost_extension, read_wheel, refuse
+from wheelhouse.wheels import (
+    Wheel,
+    check_house,
+    check_wheel,
+    lost_extension,
+    read_wheel,
+    refuse,
+    who_asks,
+)
 from wheelhouse.wheels.findings import TAG_RULES, as_errors
 
 if TYPE_CHECKING:
@@ -258,6 +266,7 @@ def _check(
         built=built,
         system=target.captured.libraries if target.captured else (),
         any_cuda=any_cuda,
+        asks=who_asks({each.step.package.name: each.step.package.required_by for each in obtained}),
     )
     if untrue := _untrue(obtained, findings, target):
         raise UntrueTagsError(as_errors(findings), untrue)

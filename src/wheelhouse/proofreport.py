@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from packaging.version import Version
 
+from wheelhouse import cuda
 from wheelhouse.errors import ProofError
 from wheelhouse.missing import Missing
 from wheelhouse.providers import provider, removed_in
@@ -161,8 +162,14 @@ def without_driver(proof: Proof) -> tuple[Proof, tuple[Finding, ...]]:
 
 def lacking_driver(finding: Finding) -> str | None:
     """The library of the GPU's driver that was not there, if that is the cause of *finding*."""
+    soname = _not_there(finding)
+    return soname if soname in DRIVER_SONAMES else None
+
+
+def _not_there(finding: Finding) -> str | None:
+    """The soname of the library that glibc's linker did not find, if it says so."""
     match = _NOT_THERE.search(finding.message)
-    return match[1] if match and match[1] in DRIVER_SONAMES else None
+    return match[1] if match else None
 
 
 def _is_echo(finding: Finding, failures: Sequence[Finding]) -> bool:
@@ -361,6 +368,13 @@ def _library_hint(finding: Finding) -> str:
         return (
             'say which CUDA the server\'s GPU runs, such as `cuda = "13.2"` under the target: what '
             f"only works beside its driver is left to the server then; {skip_hint(finding)}"
+        )
+    if library := cuda.library(_not_there(finding) or ""):
+        projects = ", ".join(library.projects[major] for major in sorted(library.projects))
+        return (
+            "libraries of CUDA are never copied, and one that is opened by its name alone is "
+            f"looked for on the machine: link with it, or open it by its path in {projects}, as "
+            f"cuda-pathfinder does; {skip_hint(finding)}"
         )
     if "cannot load library" in finding.message or "find_library" in finding.message:
         return (

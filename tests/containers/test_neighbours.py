@@ -227,14 +227,17 @@ def test_what_a_neighbour_has_is_used_there(workplace: Workplace, index: LocalIn
 def test_what_is_not_declared_is_an_error_where_that_is_asked_for(
     workplace: Workplace, index: LocalIndex
 ) -> None:
-    """Also where a lock must stay as it is; and the provider may be a wheel of the index."""
+    """Also where a lock must stay as it is; and the provider may be a wheel of the index.
+
+    That the extension was told to look where its build had the library is nothing against it.
+    """
     index.add(vector())
     write_project(workplace.project, index, "vector\n")
     assert workplace.run("build").status == 0
     (path,) = workplace.house().glob("wheels/vector-*.whl")
     index.files["vector"] = {path.name: path.read_bytes()}
 
-    index.add(consumer(requires=()))
+    index.add(consumer(requires=(), linked='["-Wl,-rpath," + folder]'))
     strict = 'undeclared-libraries = "error"\n'
     write_project(workplace.project, index, "consumer\nvector\n", more=AGAINST)
     config = workplace.project / "wheelhouse.toml"
@@ -278,6 +281,19 @@ def test_what_no_wheel_has_is_looked_for_in_the_distribution(
     done = workplace.run("build")
     assert done.status == 0, done.said
     assert any(".libs/libmaxminddb" in file for file in wheel(workplace.house(), "stubbed").files)
+
+
+def test_what_a_tool_lacks_is_looked_for_as_for_any_build(
+    workplace: Workplace, index: LocalIndex
+) -> None:
+    index.add(stubbed(), ProjectSdist(name="user", extra="import stubbed"))
+    needs = '[packages.user]\nbuild-requires = ["stubbed"]\n'
+    write_project(workplace.project, index, "user\n", more=needs)
+    done = workplace.run("lock")
+    assert done.status == 0, done.said
+    told = "stubbed 1.0 lacks the shared library libmaxminddb.so.0: libmaxminddb0 is put"
+    assert told in " ".join(done.said.split())
+    assert "user 1.0 is tried" not in done.said
 
 
 def test_an_rpath_to_the_builder_is_refused(workplace: Workplace, index: LocalIndex) -> None:

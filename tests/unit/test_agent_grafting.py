@@ -5,16 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
 
 import pytest
 
 from wheelhouse.agent import grafting
 from wheelhouse.agent.grafting import Repair, installed_in, leads_inside
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 SHOWN = """
 from auditwheel import policy
@@ -115,3 +112,46 @@ def test_what_is_taken_out_of_an_rpath_is_told_unless_it_has_served(
     work.note_dropped(tmp_path / "demo" / "_a.so", before, "$ORIGIN/own:$ORIGIN/../demo.libs")
     work.note_dropped(tmp_path / "demo" / "_b.so", str(served), "$ORIGIN/../demo.libs")
     assert work.told()["search"] == {"demo/_a.so": ["/opt/planted", "lib"]}
+
+
+class Patcher:
+    """Has one file's RPATH, as auditwheel's patcher."""
+
+    def __init__(self, *entries: str) -> None:
+        self.entries = entries
+
+    def get_rpath_direct(self, path: Path) -> str:
+        return ":".join(self.entries)
+
+    def set_rpath(self, path: Path, rpath: str) -> None:
+        self.entries = tuple(rpath.split(":"))
+
+
+@pytest.mark.parametrize(
+    ("entry", "stays"),
+    [
+        ("/build/env/lib/python3.11/site-packages/vector/lib", False),
+        ("/build/env/lib/python3.11/site-packages/./vector/lib/", False),
+        ("{build}/site-packages/vector/lib64", False),
+        ("{build}/site-packages/other", True),
+        ("/build/env/lib/python3.11/site-packages/other/vector/lib/more", True),
+        ("/opt/planted", True),
+        ("{build}/usr/local/cuda/lib64", True),
+        ("site-packages/vector/lib", True),
+    ],
+)
+def test_where_the_build_had_what_another_wheel_has_is_looked_in_no_more(
+    entry: str, stays: bool, tmp_path: Path
+) -> None:
+    """The toolkit has CUDA's libraries as well, and is no other wheel's."""
+    for folder in ("site-packages/vector/lib64", "site-packages/other", "usr/local/cuda/lib64"):
+        (tmp_path / folder).mkdir(parents=True)
+    for folder in ("site-packages/vector/lib64", "usr/local/cuda/lib64"):
+        (tmp_path / folder / "libvector.so.1").touch()
+    entry = entry.format(build=tmp_path)
+    way = "$ORIGIN/../vector/lib"
+    work, patcher = Repair({"libvector.so.1": "vector/lib"}), Patcher("$ORIGIN/own", entry)
+    work._lead(Path("demo/_native.so"), ["vector/lib"], patcher)
+    assert patcher.entries == ("$ORIGIN/own", *([entry] if stays else []), way)
+    work.note_dropped(tmp_path / "demo" / "_native.so", entry, "$ORIGIN/../demo.libs")
+    assert bool(work.told()["search"]) is stays

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
 import platform
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -140,6 +142,75 @@ def test_what_the_build_itself_has_is_sent_along(raw: Path, tmp_path: Path) -> N
     channel = second
     assert run(job(ways={}), str(other), channel)["repair"] == told["repair"]
     assert (other / "env" / "lib" / "libnext.so.1").is_file()
+
+
+def test_a_library_behind_a_link_of_the_builder_is_sent_along(raw: Path, tmp_path: Path) -> None:
+    """As if it had been found where it is: no name leads out of the folder."""
+    root, outside = tmp_path / "root", tmp_path / "outside"
+    folder = root / "env" / "lib"
+    for each in (folder, outside):
+        each.mkdir(parents=True)
+    (folder / "libnext.so.1.0").write_bytes((raw.parent / "libnext.so.1").read_bytes())
+    (outside / "libnext.so.1").symlink_to(folder / "libnext.so.1.0")
+    sent: Any = Sent()
+    variables = {"PATH": os.environ["PATH"], "LD_LIBRARY_PATH": str(outside)}
+    repair(job(), str(raw), str(root), variables, sent)
+    with tarfile.open(fileobj=io.BytesIO(sent.files[UNREPAIRED])) as archive:
+        assert set(archive.getnames()) == {f"unrepaired/{raw.name}", "env/lib/libnext.so.1"}
+
+
+@pytest.mark.parametrize("used", [False, True])
+def test_the_source_makes_room_unless_a_library_in_it_is_used(
+    raw: Path, tmp_path: Path, used: bool
+) -> None:
+    root = tmp_path / "root"
+    folder, other = root / "source" / "demo" / "lib", root / "env" / "lib"
+    for each in (folder, other):
+        each.mkdir(parents=True)
+    library = (folder if used else other) / "libnext.so.1"
+    library.write_bytes((raw.parent / "libnext.so.1").read_bytes())
+    sent: Any = Sent()
+    variables = {"PATH": os.environ["PATH"], "LD_LIBRARY_PATH": str(library.parent)}
+    repair(job(), str(raw), str(root), variables, sent)
+    assert folder.is_dir() is used
+    assert library.is_file()
+    assert not (root / UNREPAIRED).exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        (tarfile.REGTYPE, "../planted"),
+        (tarfile.REGTYPE, "/tmp/planted"),
+        (tarfile.REGTYPE, "agent/planted.py"),
+        (tarfile.REGTYPE, "job.json"),
+        (tarfile.SYMTYPE, "env/planted"),
+        (tarfile.LNKTYPE, "env/planted"),
+        (tarfile.FIFOTYPE, "env/planted"),
+        (tarfile.DIRTYPE, "env"),
+    ],
+)
+def test_nothing_is_unpacked_but_files_where_there_is_nothing(
+    kind: bytes, name: str, raw: Path, tmp_path: Path
+) -> None:
+    root = tmp_path / "root"
+    (root / "agent").mkdir(parents=True)
+    (root / "job.json").touch()
+    with tarfile.open(root / UNREPAIRED, "w") as archive:
+        archive.add(raw, f"unrepaired/{raw.name}")
+        entry = tarfile.TarInfo(name)
+        entry.type, entry.linkname = kind, "agent" if kind == tarfile.SYMTYPE else ""
+        if kind == tarfile.LNKTYPE:
+            entry.linkname = f"unrepaired/{raw.name}"
+        archive.addfile(entry)
+    before = {*root.iterdir()}
+    channel: Any = Sent()
+    with pytest.raises(JobError, match="was packed with the wheel"):
+        run(job(ways={}), str(root), channel)
+    assert {*root.iterdir()} - before == {root / "unrepaired"}
+    assert not (tmp_path / "planted").exists()
+    assert list((root / "agent").iterdir()) == []
+    assert channel.files == {}
 
 
 def test_what_has_nothing_compiled_is_refused_unless_it_may_be(tmp_path: Path) -> None:

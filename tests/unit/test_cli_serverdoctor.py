@@ -190,6 +190,39 @@ def on_a_machine(folder: Path, machine: Machine, env: dict[str, str]) -> tuple[i
     return done.returncode, done.stdout.splitlines()
 
 
+#: The command, where there is no folder for temporary files, or else no other to write to.
+ODD = """
+import os, runpy, sys, tempfile
+tempfile.tempdir, sys.argv = sys.argv[1], ["wheelhouse", "doctor", "--target", "gpu"]
+if os.path.isdir(tempfile.tempdir):
+    os.access = lambda path, mode, **how: mode != os.W_OK
+runpy.run_module("wheelhouse", run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize("writable", [True, False])
+def test_long_libraries_pass_through_the_disk_of_the_wheelhouse(
+    tmp_path: Path, writable: bool
+) -> None:
+    """What is temporary may be in memory; it is, where the wheelhouse cannot be written to."""
+    extension = compile_library(tmp_path, "_fast.so", "char long_[3 << 20] = {1};")
+    packages = [Package(name="consumer", files={"consumer/_fast.so": extension})]
+    (tmp_path / "wheelhouse.toml").write_text(PROJECT)
+    (tmp_path / "dist").mkdir()
+    target = replace(this_target(), name="gpu", cuda=CUDA)
+    make_house(tmp_path / "dist", packages, target, name="gpu")
+    elsewhere = tmp_path / "elsewhere"
+    if not writable:
+        elsewhere.mkdir()
+    before = sorted(tmp_path.rglob("*"))
+    command = [sys.executable, "-c", ODD, str(elsewhere)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.stderr == ""
+    assert "ok    house     dist/gpu: 1 wheel" in done.stdout
+    assert "cannot be read" not in done.stdout
+    assert sorted(tmp_path.rglob("*")) == before
+
+
 def test_a_machine_with_gpus(tmp_path: Path) -> None:
     folder = project(tmp_path, *RPATH)
     env = driver_library(tmp_path / "driver", 13020, ("NVIDIA H200", 9, 0), ("Tesla T4", 7, 5))

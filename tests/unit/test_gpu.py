@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import time
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,16 +13,19 @@ from packaging.version import Version
 
 from gpumachines import VERSION_FILES, Machine, driver_library, on_the_bus, plant, with_driver
 from wheelfactory import compile_library
-from wheelhouse.cuda import Cuda
+from wheelhouse.cuda import Cuda, releases
 from wheelhouse.data import gpu
 from wheelhouse.data.gpu import Driver, Seen, judge, look
 from wheelhouse.manifest import Needs
 from wheelhouse.needs import gpu_needs, gpu_wanted
+from wheelhouse.wheels.gpus import runs_on
 
 if TYPE_CHECKING:
     from wheelhouse.data.gpu import Verdict, Wanted
 
 H200 = ("NVIDIA H200", "9.0")
+#: What may be behind a compute capability.
+_ONLY = ("", "a", "f")
 
 
 def wanted(version: str = "13.2", *arches: str, libraries: tuple[str, ...] = ()) -> Wanted:
@@ -303,6 +307,17 @@ def test_a_gpu_that_only_its_library_knows_of() -> None:
 )
 def test_which_code_runs_where(arches: tuple[str, ...], capability: str, way: str) -> None:
     assert gpu.served(arches, gpu.numbers(capability)) == way
+
+
+def test_the_gate_says_the_same() -> None:
+    """The file that is part of `install.sh` has rules of its own."""
+    known = sorted({arch for release in releases().values() for arch in release.arches}, key=int)
+    assert len(known) > 20
+    for arch, capability in product((f"{each}{only}" for each in known for only in _ONLY), known):
+        codes = [f"sm_{arch}", *([] if arch[-1] in "af" else [f"compute_{arch}"])]
+        here = int(capability) // 10, int(capability) % 10
+        gate = any(runs_on(code, int(capability)) for code in codes)
+        assert (gpu.served((arch,), here) != "") == gate, (arch, capability)
 
 
 @pytest.mark.parametrize(

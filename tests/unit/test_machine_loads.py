@@ -20,6 +20,8 @@ from wheelhouse.wheels import read_wheel
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from packaging.utils import NormalizedName
+
     from wheelhouse.machine.loader import Surroundings
     from wheelhouse.wheels import Wheel
 
@@ -112,6 +114,30 @@ def test_nothing_leads_there(bench: Workbench) -> None:
     assert (load.found, load.is_foreign) == (None, False)
     assert load.provider == "provider-1.0-py3-none-any.whl"
     assert house.rivals(around) == []
+
+
+@pytest.mark.parametrize(
+    ("asks", "meant"),
+    [
+        ({}, "another"),
+        ({"consumer": ("provider",)}, "provider"),
+        ({"consumer": ("between",), "between": ("provider",)}, "provider"),
+    ],
+)
+def test_of_several_the_one_is_meant_that_it_requires(
+    bench: Workbench, asks: dict[NormalizedName, tuple[NormalizedName, ...]], meant: str
+) -> None:
+    library = bench.library("libshared.so.1")
+    module = bench.library("_fast.so", needs=("libshared.so.1",))
+    wheels = (
+        bench.wheel("another", {"another/libshared.so.1": library}),
+        bench.wheel("provider", {"provider/libshared.so.1": library}),
+        bench.wheel("consumer", {"consumer/_fast.so": module}),
+    )
+    house = Installed(wheels, this_target(), "/not/here", asks=asks)
+    around = replace(surroundings({}, house.files), cache={}, default=())
+    load = only(house.loads(None, around), "libshared.so.1")
+    assert load.provider == f"{meant}-1.0-py3-none-any.whl"
 
 
 def test_what_another_file_of_the_wheel_has_loaded_is_no_matter(bench: Workbench) -> None:

@@ -246,3 +246,10 @@ def test_a_library_that_is_opened_by_name_is_not_for_a_wheel_to_bring(house: Hou
     ((_, hint),) = told(house, found("one", "one", "library", message=message))
     assert 'source = "sdist"' not in hint
     assert 'skip-imports = ["one"]' in hint
+
+
+def test_a_library_of_cuda_is_not_for_repair_to_copy(house: House) -> None:
+    message = "OSError: libcudart.so.13: cannot open shared object file: No such file or directory"
+    ((_, hint),) = told(house, found("one", "one", "library", message=message))
+    assert "by its path in nvidia-cuda-runtime" in hint
+    assert "sdist" not in hint

@@ -99,6 +99,49 @@ def test_a_frame_shows_targets_progress_and_steps() -> None:
     assert other.split() == ["gpu", "lock", "1:10"]
 
 
+def begun(step: str, phase: str) -> StepStarted:
+    return StepStarted(target="deb", step=step, phase=phase)
+
+
+#: A fetched wheel, and two that are built; one of these serves a build by another of its name.
+PLANNED = (
+    PhaseStarted(target="deb", phase="wheels", total=4),
+    *(begun("a", "fetch"), finished("a", "done", "fetch")),
+    *(begun("b", "build"), finished("b", "done", detail="for other builds")),
+    *(begun("b", "build"), finished("b", "done")),
+    *(begun("c", "build"), finished("c", "done")),
+)
+
+
+@pytest.mark.parametrize("kind", ["repair", "build"])
+def test_what_is_worked_on_again_is_not_finished_meanwhile(kind: str) -> None:
+    head, *_ = shown(running(*PLANNED))
+    assert "4/4" in head
+    assert "1 fetched · 3 built" in head
+    again = (*PLANNED, begun("b", kind), begun("c", kind), finished("b", "done", kind))
+    head, step = shown(running(*again))
+    assert "3/4" in head
+    assert "1 fetched · 3 built" in head
+    assert step.split()[-1] != "b"
+    head, *_ = shown(running(*again, finished("c", "failed", kind)))
+    assert "4/4" in head
+    assert "1 fetched · 2 built · 1 failed" in head
+
+
+def test_what_a_second_plan_has_of_the_first_is_counted_once() -> None:
+    first = (*PLANNED, PhaseStarted(target="deb", phase="lock"))
+    second = (
+        PhaseStarted(target="deb", phase="wheels", total=4),
+        *(begun("a", "fetch"), finished("a", "done", "fetch")),
+        *(begun("b", "fetch"), finished("b", "reused", "fetch")),
+        *(begun("d", "fetch"), finished("d", "done", "fetch")),
+    )
+    head, *_ = shown(running(*first, *second))
+    assert "3/4" in head
+    assert "2 fetched · 3 built" in head
+    assert "reused" not in head
+
+
 @pytest.mark.parametrize(
     ("done", "total", "told"),
     [

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 import struct
 import tracemalloc
 import zipfile
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
+import wheelhouse
 from wheelfactory import compile_library, members, zip_bytes
 from wheelhouse.errors import StorageError
 from wheelhouse.wheels.archive import read_wheel
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 MIB = 1 << 20
 LONG = 24 * MIB
@@ -42,6 +41,20 @@ def test_a_long_library_is_read_in_pieces(wheel: Path, tmp_path: Path) -> None:
         tracemalloc.stop()
     assert [binary.member for binary in found.binaries] == [LIBRARY]
     assert peak < LONG // 2
+
+
+def test_everybody_says_where() -> None:
+    """Who does not has a library of a gigabyte in the folder for temporary files."""
+    calls = [
+        (path.name, call.lineno, {keyword.arg for keyword in call.keywords})
+        for path in Path(wheelhouse.__file__).parent.rglob("*.py")
+        for call in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Name)
+        and call.func.id == "read_wheel"
+    ]
+    assert len(calls) > 4
+    assert [call[:2] for call in calls if "scratch" not in call[2]] == []
 
 
 def test_it_passes_through_the_folder_for_that(wheel: Path, tmp_path: Path) -> None:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from wheelfactory import FAST, NATIVE, binary, compile_library, cpython311, debian12, wheel
 from wheelhouse.wheels.check import check_house
-from wheelhouse.wheels.sharing import libraries_of, meant_for, provided_sonames
+from wheelhouse.wheels.sharing import libraries_of, meant_for, provided_sonames, who_asks
 from wheelhouse.wheels.statements import WheelMetadata
 
 if TYPE_CHECKING:
@@ -209,6 +210,32 @@ def test_libraries_that_need_each_other() -> None:
     assert rules(replace(user, binaries=(*user.binaries, twin)), provider()) == []
 
 
+def test_a_circle_does_not_prove_itself() -> None:
+    """Whichever of the two `ctypes` opens: nothing leads it to its neighbour."""
+    twins = (
+        binary("demo/libone.so", soname="libone.so", needed=("libtwo.so", LIBRARY)),
+        binary("demo/libtwo.so", soname="libtwo.so", needed=("libone.so",)),
+    )
+    assert rules(wheel(*twins), provider()) == ["unreached-library"]
+    entered = binary(needed=("libtwo.so",), rpath=(ENTRY,))
+    assert rules(wheel(*twins, entered), provider()) == []
+    blind = binary("demo/other.abi3.so", needed=("libone.so",))
+    assert rules(wheel(*twins, entered, blind), provider()) == ["unreached-library"]
+
+
+@pytest.mark.parametrize(("entries", "reached"), [((ENTRY,), True), ((), False)])
+def test_a_long_chain_of_libraries(entries: tuple[str, ...], reached: bool) -> None:
+    """Foreign code decides how long: it must not take the stack of who looks."""
+    chain = [
+        binary(f"demo/lib{n}.so", soname=f"lib{n}.so", needed=(f"lib{n + 1}.so",))
+        for n in range(sys.getrecursionlimit())
+    ]
+    last = replace(chain[-1], needed=(LIBRARY,))
+    top = binary(needed=("lib0.so",), rpath=entries)
+    user = wheel(top, *chain[:-1], last)
+    assert rules(user, provider()) == ([] if reached else ["unreached-library"])
+
+
 def _loads(folder: Path, user: Wheel) -> bool:
     """Whether this machine's loader loads the extension of *user*, made with its search paths."""
     files = {binary.member: binary for binary in user.binaries}
@@ -264,12 +291,33 @@ def test_the_library_counts_that_is_reached() -> None:
     assert rules(consumer(versions=((LIBRARY, "B"),)), old, new, built=False) == []
 
 
-def test_the_provider_that_it_requires_is_named() -> None:
+@pytest.mark.parametrize(
+    ("asks", "named"),
+    [
+        ({}, "core"),
+        ({"demo": ("z-core",)}, "z-core"),
+        ({"demo": ("between",), "between": ("demo", "z-core")}, "z-core"),
+        ({"other": ("z-core",)}, "core"),
+    ],
+)
+def test_the_provider_that_it_requires_is_named(
+    asks: dict[str, tuple[str, ...]], named: str
+) -> None:
+    """Itself or by others; what its metadata says of other targets is no matter."""
     metadata = WheelMetadata(
-        name="demo", version=Version("1.0"), requires_dist=(Requirement("Z_Core>=1"),)
+        name="demo",
+        version=Version("1.0"),
+        requires_dist=(Requirement("z_core; sys_platform == 'win32'"),),
     )
     user = replace(consumer(), metadata=metadata)
-    (finding,) = check(user, provider(), provider("zcore/libcore.so.1", "z_core"))
-    assert "z_core-1.0" in finding.message
+    required_by = {
+        NormalizedName(project): ("requirements.txt:1", *(by for by in asks if project in asks[by]))
+        for project in ("core", "z-core", "between", "demo", "other")
+    }
+    house = (user, provider(), provider("zcore/libcore.so.1", "z_core"))
+    (finding,) = check_house(
+        house, TARGET, PYTHON, built={user.filename}, asks=who_asks(required_by)
+    )
+    assert f"which {named.replace('-', '_')}-1.0" in finding.message
     assert finding.hint
-    assert "$ORIGIN/../zcore" in finding.hint
+    assert f"$ORIGIN/../{named.replace('-', '')}" in finding.hint

@@ -32,13 +32,14 @@ MAX_LETTERS = 32 << 20
 _ZIPS = (b"PK\x03\x04", b"PK\x05\x06")
 
 
-def read_archive(path: str) -> Iterator[tuple[Member, Iterator[bytes]]]:
+def read_archive(path: str, *, one_top: bool = True) -> Iterator[tuple[Member, Iterator[bytes]]]:
     """Each member of the archive at *path* with its content, which is there until the next one.
 
     Names are clean: relative, without ``.`` and ``..``, each only once, and none lies behind a
     link. Links lead to what is inside, hard ones to a file that has come before. What is wrong
     with a member is told when its turn comes, so all of them have to be read.
 
+    :param one_top: all of it has to be in one folder, as in an sdist.
     :raises ArchiveProblem: what is wrong with it.
     :raises OSError: it cannot be read at all.
     """
@@ -51,7 +52,7 @@ def read_archive(path: str) -> Iterator[tuple[Member, Iterator[bytes]]]:
         file.seek(0)
         size = status.st_size
         members = _read_zip(file, size) if zipped else read_tar(Unpacked(file, size))
-        yield from _checked(members, size)
+        yield from _checked(members, size, _Seen(one_top=one_top))
 
 
 def is_zip(path: str | os.PathLike[str]) -> bool:
@@ -61,9 +62,8 @@ def is_zip(path: str | os.PathLike[str]) -> bool:
 
 
 def _checked(
-    members: Iterator[tuple[Member, Iterator[bytes]]], packed: int
+    members: Iterator[tuple[Member, Iterator[bytes]]], packed: int, seen: _Seen
 ) -> Iterator[tuple[Member, Iterator[bytes]]]:
-    seen = _Seen()
     size = 0
     for count, (member, content) in enumerate(members, 1):
         if count > MAX_MEMBERS:
@@ -80,8 +80,9 @@ def _checked(
 class _Seen:
     """What has come of an archive so far: its names, by what they are."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, one_top: bool) -> None:
         self.top = ""
+        self._one_top = one_top
         self._letters = 0
         self._kinds: dict[str, str] = {}
 
@@ -91,7 +92,8 @@ class _Seen:
         if not name and member.kind == "folder":
             return None
         top, _, rest = name.partition("/")
-        if self.top not in ("", top) or (not rest and member.kind != "folder"):
+        outside = self.top not in ("", top) or (not rest and member.kind != "folder")
+        if self._one_top and outside:
             raise ArchiveProblem(f"it has more than one top folder: {self.top or name}, {name}")
         self.top = top
         self._check_way(name)

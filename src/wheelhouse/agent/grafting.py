@@ -99,6 +99,8 @@ class Repair:
     def _lead(self, path: Path, folders: Iterable[str], patcher: Any) -> None:
         """Have *path* look in *folders* of site-packages, after where it looks now.
 
+        Where the build's own environment had what is in these, it looks no more.
+
         Programs in ``scripts`` know no way to there, so they move there, and a shim takes their
         place. What installers put elsewhere stays as it is.
         """
@@ -108,7 +110,8 @@ class Repair:
             folder = path.parent.as_posix()
         if folder is None:
             return
-        known = patcher.get_rpath_direct(path).split(":")
+        before = patcher.get_rpath_direct(path).split(":")
+        known = [entry for entry in before if not self._has_led(entry)]
         restored = [each for each in self.search.get(str(path), ()) if leads_inside(each, folder)]
         ways = [f"$ORIGIN/{posixpath.relpath(each, folder)}" for each in folders]
         entries = dict.fromkeys(filter(None, (*known, *restored, *ways)))
@@ -128,7 +131,8 @@ class Repair:
     def _leading_away(self) -> dict[str, list[str]]:
         """By file, the folders that it was built to look in and that have nothing for it.
 
-        One from which a library was copied into the wheel has served its purpose.
+        One from which a library was copied into the wheel has served its purpose; so has one that
+        led to what another wheel has.
         """
         found = {
             file: [each for each in entries if not (_ORIGIN.match(each) or self._has_served(each))]
@@ -137,7 +141,23 @@ class Repair:
         return {file: entries for file, entries in found.items() if entries}
 
     def _has_served(self, folder: str) -> bool:
-        return any(os.path.exists(os.path.join(folder, soname)) for soname in self.grafted)
+        copied = any(os.path.exists(os.path.join(folder, soname)) for soname in self.grafted)
+        return copied or self._has_led(folder)
+
+    def _has_led(self, folder: str) -> bool:
+        """Whether an absolute *folder* is where the build's own environment had what others have.
+
+        Where the wheel is linked with a package, that is usual. Any other folder that has such a
+        library, such as the CUDA toolkit's, is one of the builder.
+        """
+        if not folder.startswith("/") or "/site-packages" not in folder:
+            return False
+        place = posixpath.normpath(folder)
+        return any(
+            place.endswith(posixpath.normpath(f"/site-packages/{way}"))
+            or os.path.exists(os.path.join(place, soname))
+            for soname, way in self.ways.items()
+        )
 
 
 def installed_in(member: str) -> str | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -17,7 +18,9 @@ from fnmatch import fnmatch
 from typing import TYPE_CHECKING
 
 from . import environment
+from .archives import read_archive
 from .errors import JobError
+from .streams import ArchiveProblem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -45,15 +48,36 @@ def run(job: dict[str, Any], root: str, channel: Channel) -> dict[str, object]:
 
     ``ways`` of *job* says in which folder of site-packages another wheel has which library.
     """
-    with tarfile.open(os.path.join(root, UNREPAIRED)) as archive:
-        archive.extractall(root, filter="data")
-        folders = {os.path.dirname(os.path.join(root, name)) for name in archive.getnames()}
+    folders = _unpack(root)
     wheel = only_wheel(os.path.join(root, AS_BUILT), "the build")
     variables = environment.variables(job, root, os.path.join(root, "env"))
     variables["AUDITWHEEL_LD_LIBRARY_PATH"] = os.pathsep.join(sorted(folders))
     wheel, told = repair(job, wheel, root, variables)
     channel.file(os.path.basename(wheel), wheel)
     return told
+
+
+def _unpack(root: str) -> set[str]:
+    """Put what was packed back where it was in *root*; the folders of that.
+
+    Foreign code ran where it was packed. So nothing but files comes out, and nothing that adds to
+    what is in *root* already, such as the agent.
+
+    :raises JobError: ``repair``, if there is anything else.
+    """
+    there, folders = {*os.listdir(root)}, set()
+    try:
+        for member, content in read_archive(os.path.join(root, UNREPAIRED), one_top=False):
+            if member.kind != "file" or member.name.partition("/")[0] in there:
+                raise JobError("repair", f"{member.name!r} was packed with the wheel")
+            path = os.path.join(root, member.name)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "xb") as file:
+                file.writelines(content)
+            folders.add(os.path.dirname(path))
+    except (ArchiveProblem, OSError) as error:
+        raise JobError("repair", f"what was packed with the wheel is damaged: {error}") from error
+    return folders
 
 
 def repair(
@@ -93,8 +117,10 @@ def repair(
         told = json.load(file)
     excluded = [each for each in told["needed"] if _is_among(job["exclude"], each)]
     if channel is not None and (told["grafted"] or told["unlocated"] or excluded):
+        _make_room(root, told["grafted"].values())
         path = _pack(wheel, told["grafted"], root)
         channel.file(UNREPAIRED, path)
+        os.unlink(path)
     done_to_it = {
         "grafted": told["versions"],
         "unlocated": told["unlocated"],
@@ -168,11 +194,29 @@ def _pack(wheel: str, grafted: Mapping[str, str], root: str) -> str:
     top = os.path.realpath(root)
     members = {f"{AS_BUILT}/{os.path.basename(wheel)}": wheel}
     for soname, path in grafted.items():
-        if os.path.commonpath([top, os.path.realpath(path)]) == top:
-            members[os.path.relpath(os.path.join(os.path.dirname(path), soname), top)] = path
+        real = os.path.realpath(path)
+        if not _is_below(top, real):
+            continue
+        place = os.path.abspath(path)  # a link of the builder may lead here from outside
+        folder = os.path.dirname(place if _is_below(top, place) else real)
+        members[os.path.relpath(os.path.join(folder, soname), top)] = real
     packed = os.path.join(root, UNREPAIRED)
     write_tar(packed, members)
     return packed
+
+
+def _make_room(root: str, used: Iterable[str]) -> None:
+    """Remove the source, and what was compiled in it, unless a library in it is *used*.
+
+    It may be in memory, as all that is written yet is.
+    """
+    source = os.path.realpath(os.path.join(root, "source"))
+    if not any(_is_below(source, os.path.realpath(path)) for path in used):
+        shutil.rmtree(source, ignore_errors=True)
+
+
+def _is_below(folder: str, path: str) -> bool:
+    return os.path.commonpath([folder, path]) == folder
 
 
 def write_tar(path: str, members: Mapping[str, str]) -> None:

@@ -10,6 +10,8 @@ import platform
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from packaging.utils import canonicalize_name
+
 from wheelhouse.cli.checks import Check, told
 from wheelhouse.cli.options import chosen_targets, load
 from wheelhouse.data.gpu import judge, look
@@ -22,7 +24,7 @@ from wheelhouse.manifest import FILENAME
 from wheelhouse.needs import gpu_needs, gpu_wanted, machine_needs
 from wheelhouse.pins import WHEELS
 from wheelhouse.text import counted
-from wheelhouse.wheels import read_wheel
+from wheelhouse.wheels import read_wheel, who_asks
 from wheelhouse.wheels.policy import DRIVER_SONAMES
 from wheelhouse.wording import listed, shown_path
 
@@ -120,14 +122,18 @@ def _loading(house: House, target: Target) -> Iterator[Check]:
     if target.preset.libc.family != "glibc":
         yield Check(name="loads", good=True, said="told for glibc only", noted=True)
         return
+    # Without a name there, and gone with this process: what is temporary is in memory elsewhere.
+    scratch = house.path.parent if os.access(house.path.parent, os.W_OK) else None
     try:
         wheels = [
-            read_wheel(house.path / WHEELS / facts.filename) for facts in house.manifest.wheels
+            read_wheel(house.path / WHEELS / facts.filename, scratch=scratch)
+            for facts in house.manifest.wheels
         ]
     except WheelhouseError as error:
         yield Check(name="loads", good=False, said=error.message, hint=error.hint)
         return
-    installed = Installed(wheels, target, str(house.path.absolute() / "(installed)"))
+    asks = who_asks({canonicalize_name(e.name): e.required_by for e in house.manifest.wheels})
+    installed = Installed(wheels, target, str(house.path.absolute() / "(installed)"), asks=asks)
     around = surroundings(os.environ, installed.files)
     versions = {facts.filename: f"{facts.name} {facts.version}" for facts in house.manifest.wheels}
     program = program_of(target)

@@ -22,6 +22,9 @@ PATIENCE = 60
 #: Seconds for a process that was killed to be gone: one that waits for a driver may never be.
 GRACE = 2
 
+#: Of the same major version as 10.0 and 10.3, but of a family of its own.
+THOR = 101
+
 #: Who a GPU belongs to that a virtual machine was given.
 LENT = ("pci-stub", "pciback", "vfio-pci")
 #: Roots of a container's file system.
@@ -420,13 +423,15 @@ def served(arches, capability):
     # type: (Tuple[str, ...], Tuple[int, ...]) -> str
     """How code for *arches* runs on a GPU: as ``code``, as ``ptx``, or not at all.
 
-    Code runs on its own GPU and on later ones of that major version; with an f behind it, so it
-    does too, with an a on its own alone. Of the newest that is neither, there is PTX as well.
+    Code runs on its own GPU and on later ones of that major version; with an f behind it, on those
+    of them that are of its family, with an a on its own alone. Of the newest that is neither,
+    there is PTX as well.
     """
     here = capability[0] * 10 + capability[1]
     parts = sorted((int(arch.rstrip("af")), arch.lstrip("0123456789")) for arch in arches)
     for number, kind in parts:
-        if number == here or (kind != "a" and number // 10 == here // 10 and number < here):
+        later = number // 10 == here // 10 and number < here
+        if number == here or (later and (not kind or (kind == "f" and THOR not in (number, here)))):
             return "code"
     newest, kind = parts[-1]
     return "ptx" if not kind and newest < here else ""

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from wheelhouse.building.build import build_wheel
-from wheelhouse.building.failed import FailedBuildError
+from wheelhouse.building.failed import FailedBuildError, check_located
 from wheelhouse.building.ladder import relaxed
 from wheelhouse.building.mending import Mender, Subject
+from wheelhouse.building.repairs import Repair
 from wheelhouse.errors import BuildError
 from wheelhouse.locking.environments import Environments, Wish
 from wheelhouse.locking.hooks import Hooks
@@ -108,6 +109,7 @@ class BuildInspector:
         )
         self._against: Mapping[NormalizedName, Version] | None = None
         self._failed: dict[str, FailedBuildError] = {}
+        self._nowhere: dict[str, set[str]] = {}
         self._static: dict[tuple[str, str], tuple[str, ...]] = {}
 
     def _told(self, index: str) -> str | None:
@@ -222,12 +224,11 @@ class BuildInspector:
                 name=package.name, version=package.version, file=package.sdist, build=found.build
             )
             here = self._toolkits.circumstances(found.build)
-            build_wheel(
-                tool_step(tool, chain[-1], self._project, here),
-                self._here.target,
-                runner=self._runner,
-                fetcher=self._fetcher,
-            )
+            step = tool_step(tool, chain[-1], self._project, here)
+            built = build_wheel(step, self._here.target, runner=self._runner, fetcher=self._fetcher)
+            nowhere = self._nowhere.get(package.sdist.sha256, set())
+            elsewhere = {*Repair.of(built.facts["repair"]).unlocated} - nowhere
+            check_located(step, built, elsewhere, self._runner.limits)
         return found
 
     def inspect_with(
@@ -292,8 +293,7 @@ class BuildInspector:
                 provision=provision,
                 cuda=cuda,
             )
-            asked = replace(package, build=build)
-            answer = self._hooks.ask(asked, failed, want_metadata=want_metadata)
+            build, answer = self._ask(package, build, failed, chain, want_metadata=want_metadata)
             if not answer["missing"]:
                 return Inspection(build=build, metadata=answer["metadata"])
             dynamic = tuple(sorted(set(dynamic) | set(answer["requires"])))
@@ -301,6 +301,53 @@ class BuildInspector:
             f"{package}: its build backend keeps asking for more requirements",
             hint="pin another version",
         )
+
+    def _ask(
+        self,
+        package: LockedPackage,
+        build: LockedBuild,
+        failed: set[str],
+        chain: tuple[NormalizedName, ...],
+        *,
+        want_metadata: bool,
+    ) -> tuple[LockedBuild, dict[str, Any]]:
+        """*build* with the environment in which the hooks of *package* answer, and the answer.
+
+        Only here is it known which libraries the tools of one environment have for each other.
+        One that lacks some then is mended as any build is.
+        """
+        while True:
+            try:
+                asked = replace(package, build=build)
+                return build, self._hooks.ask(asked, failed, want_metadata=want_metadata)
+            except FailedBuildError as error:
+                lacking = error
+            environment = self._mended(build.environment, lacking, (*chain, package.name))
+            if environment == build.environment:
+                raise lacking
+            build = replace(build, environment=environment)
+
+    def _mended(
+        self,
+        environment: tuple[BuildRequirement, ...],
+        error: FailedBuildError,
+        chain: tuple[NormalizedName, ...],
+    ) -> tuple[BuildRequirement, ...]:
+        """*environment*, in which the tool that *error* is of has the libraries that it lacked.
+
+        Raises as :meth:`inspect` does.
+        """
+        found = []
+        for each in environment:
+            tool = LockedPackage(name=each.name, version=each.version, sdist=each.file)
+            is_it = error.diagnosis.kind == "repair-library" and error.subject == str(tool)
+            if each.build and is_it:
+                lacking = self._nowhere.setdefault(each.file.sha256, set())
+                lacking.update(missing.name for missing in error.diagnosis.missing)
+                found.append(replace(each, build=self.inspect(tool, chain=chain).build))
+            else:
+                found.append(each)
+        return tuple(found)
 
     def _declared_system(self, name: NormalizedName) -> tuple[str, ...]:
         return self._project.system(name, self._here.target.build_place.preset.family)

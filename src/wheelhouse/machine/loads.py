@@ -9,15 +9,18 @@ from __future__ import annotations
 import posixpath
 from collections import defaultdict
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from wheelhouse.machine.loader import Found, Loadable, Process, Way
-from wheelhouse.wheels import libraries_of
+from wheelhouse.wheels import all_required, libraries_of, meant_for
 from wheelhouse.wheels.layout import installed_as
 from wheelhouse.wheels.policy import BASE_SONAMES, is_loader, is_of_compiler
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+
+    from packaging.utils import NormalizedName
 
     from wheelhouse.machine.loader import Need, Surroundings
     from wheelhouse.targets import Target
@@ -60,12 +63,23 @@ class Installed:
     :ivar files: what of them the loader may load, by path.
     """
 
-    def __init__(self, wheels: Sequence[Wheel], target: Target, venv: str) -> None:
-        """Put *wheels* into the folder *venv*."""
+    def __init__(
+        self,
+        wheels: Sequence[Wheel],
+        target: Target,
+        venv: str,
+        *,
+        asks: Mapping[NormalizedName, Collection[NormalizedName]] = MappingProxyType({}),
+    ) -> None:
+        """Put *wheels* into the folder *venv*.
+
+        :param asks: which projects each of them requires (:func:`wheels.sharing.who_asks`).
+        """
         self._venv = venv
         self._site = f"{venv}/lib/python{target.python}/site-packages"
         self._wheels = {wheel.filename: wheel for wheel in wheels}
         self._libraries = libraries_of(wheels, target)
+        self._required = {each.name: all_required(each.name, asks) for each in wheels}
         self._own: dict[str, dict[str, Binary]] = {}
         for wheel in wheels:
             binaries = (b for b in wheel.binaries if b.is_loadable and b.machine == target.arch)
@@ -139,11 +153,12 @@ class Installed:
         )
 
     def _meant(self, wheel: Wheel, name: str) -> str | None:
-        """The wheel whose library *name* is meant by *wheel*: itself, or who provides it."""
+        """The wheel whose library *name* is meant by *wheel*: itself, or who provides it for it."""
         libraries = self._libraries.get(name, ())
         if any(each.wheel == wheel.filename for each in libraries):
             return wheel.filename
-        return next((each.wheel for each in libraries if each.is_provided), None)
+        meant = meant_for(libraries, self._required[wheel.name])
+        return meant.wheel if meant else None
 
 
 def _loadable(path: str, binary: Binary) -> Loadable:

@@ -148,7 +148,7 @@ def _compared(
     package = f"{step.package} (for builds)" if original.tool else str(step.package)
     try:
         made, otherwise = _made(run, target, step, folder, original.ways)
-        read_wheel(made.path, filename=made.path.name)
+        read_wheel(made.path, filename=made.path.name, scratch=run.store.scratch)
     except (BuildError, CheckError) as error:
         return Rebuilt(
             package=package,

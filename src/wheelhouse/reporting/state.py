@@ -19,6 +19,9 @@ from wheelhouse.events import (
 from wheelhouse.reporting.transfers import Transfers
 from wheelhouse.reporting.wording import kind_of
 
+#: The kinds of steps that a plan of wheels counts.
+_OF_WHEELS = ("fetch", "build", "repair")
+
 
 @dataclass(slots=True)
 class RunningStep:
@@ -37,9 +40,14 @@ class RunningStep:
 class TargetState:
     """One target of the run; *name* is None for steps that serve the run as a whole.
 
-    :ivar done: steps finished in the present phase, of *total*, where that is known.
+    :ivar done: steps finished in the present phase, of *total*, where that is known. One that is
+        worked on again, such as a wheel that is repaired with its neighbours, is unfinished
+        meanwhile.
+    :ivar begun: steps begun in it.
     :ivar transfers: what it downloads, once it does.
     :ivar counts: ``fetched``, ``built``, ``reused``, ``failed`` and ``skipped`` so far.
+    :ivar outcomes: what each step was counted as.
+    :ivar again: the steps whose next end stands in place of that.
     """
 
     name: str | None
@@ -47,8 +55,11 @@ class TargetState:
     phase: str = ""
     total: int | None = None
     done: int = 0
+    begun: int = 0
     running: dict[str, RunningStep] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
+    outcomes: dict[str, str] = field(default_factory=dict)
+    again: set[str] = field(default_factory=set)
     transfers: Transfers | None = None
     finished: TargetFinished | None = None
 
@@ -72,9 +83,9 @@ class RunState:
         target = self.target(event.target, at)
         match event:
             case PhaseStarted():
-                target.phase, target.total, target.done = event.phase, event.total, 0
+                _begin_phase(target, event)
             case StepStarted():
-                target.running[event.step] = RunningStep(event.step, event.phase, at)
+                _begin_step(target, event, at)
             case StepProgress() if event.step in target.running:
                 target.running[event.step].progress = (event.done, event.total)
                 if target.transfers:
@@ -97,14 +108,47 @@ class RunState:
         return [target for target in self.targets.values() if target.name is not None]
 
 
+def _begin_phase(target: TargetState, event: PhaseStarted) -> None:
+    target.phase, target.total = event.phase, event.total
+    target.done = target.begun = 0
+    if event.total is not None:  # a plan of all steps, those of an earlier one included
+        target.again = set(target.outcomes)
+
+
+def _begin_step(target: TargetState, event: StepStarted, at: float) -> None:
+    target.running[event.step] = RunningStep(event.step, event.phase, at)
+    kind = kind_of(event.step, event.phase)
+    if kind not in _OF_WHEELS:
+        return
+    target.begun += 1
+    # Packages and what serves builds may be of one name, so what comes again shows by its number.
+    if kind == "repair" or (target.total is not None and target.begun > target.total):
+        target.done -= 1
+        target.again.add(event.step)
+
+
 def _finish_step(target: TargetState, event: StepFinished, at: float) -> None:
     target.running.pop(event.step, None)
     if target.transfers and event.outcome == "done":
         target.transfers.finished(event.step, at)
-    target.done += 1
+    if kind_of(event.step, event.phase) in _OF_WHEELS:
+        target.done += 1
+        _count(target, event)
+    elif event.outcome != "done":
+        target.counts[event.outcome] += 1
+
+
+def _count(target: TargetState, event: StepFinished) -> None:
+    """Count *event*; if its step was counted before, in place of that, unless that says more."""
     count = counter_of(event)
-    if count:
-        target.counts[count] += 1
+    before = target.outcomes.get(event.step) if event.step in target.again else None
+    target.again.discard(event.step)
+    if count is None or (before and count == "reused"):
+        return
+    if before:
+        target.counts[before] -= 1
+    target.outcomes[event.step] = count
+    target.counts[count] += 1
 
 
 def counter_of(event: StepFinished) -> str | None:

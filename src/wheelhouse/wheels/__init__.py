@@ -8,7 +8,14 @@ from wheelhouse.wheels.elf import Binary
 from wheelhouse.wheels.findings import Finding, refuse
 from wheelhouse.wheels.layout import ArchiveLimits
 from wheelhouse.wheels.libraries import system_needs
-from wheelhouse.wheels.sharing import Library, libraries_of, meant_for, provided_sonames
+from wheelhouse.wheels.sharing import (
+    Library,
+    all_required,
+    libraries_of,
+    meant_for,
+    provided_sonames,
+    who_asks,
+)
 from wheelhouse.wheels.statements import WheelMetadata
 
 __all__ = [
@@ -18,6 +25,7 @@ __all__ = [
     "Library",
     "Wheel",
     "WheelMetadata",
+    "all_required",
     "check_house",
     "check_wheel",
     "libraries_of",
@@ -27,4 +35,5 @@ __all__ = [
     "read_wheel",
     "refuse",
     "system_needs",
+    "who_asks",
 ]

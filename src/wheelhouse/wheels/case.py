@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from wheelhouse.wheels.findings import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
+
+    from packaging.utils import NormalizedName
 
     from wheelhouse.targets import Interpreter, Target
     from wheelhouse.wheels.archive import Wheel
@@ -25,6 +27,7 @@ class Case:
     :ivar provided: the libraries of the house (:func:`wheels.sharing.libraries_of`).
     :ivar system: further sonames that the target is known to have.
     :ivar any_cuda: whether it may be made for another CUDA than the target's.
+    :ivar asks: which projects each of the house requires (:func:`wheels.sharing.who_asks`).
     """
 
     wheel: Wheel
@@ -34,6 +37,7 @@ class Case:
     system: Collection[str]
     origin: Origin
     any_cuda: bool = False
+    asks: Mapping[NormalizedName, Collection[NormalizedName]] = field(default_factory=dict)
 
     @property
     def binaries(self) -> Iterator[Binary]:

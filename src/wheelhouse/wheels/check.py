@@ -7,6 +7,7 @@ container.
 from __future__ import annotations
 
 from collections import defaultdict
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from wheelhouse.text import clip
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from wheelhouse.wheels.findings import Level, Origin
     from wheelhouse.wheels.sharing import Library
 
+    Asks = Mapping[NormalizedName, Collection[NormalizedName]]
+
 #: The level of x86-64 that every server's CPU has had for fifteen years. manylinux_2_34's compiler
 #: declares it by itself.
 CPU_LEVEL = 2
@@ -51,6 +54,7 @@ def check_wheel(
     origin: Origin = "fetched",
     system: Collection[str] = (),
     any_cuda: bool = False,
+    asks: Asks = MappingProxyType({}),
 ) -> tuple[Finding, ...]:
     """All that keeps *wheel* from running on *target*, and what else is worth knowing.
 
@@ -60,6 +64,7 @@ def check_wheel(
         built one may not lead into the place where it was built.
     :param system: further sonames that the target machine is known to have.
     :param any_cuda: whether it may be made for another CUDA than the target's.
+    :param asks: which projects each of the house requires (:func:`wheels.sharing.who_asks`).
     """
     case = Case(
         wheel=wheel,
@@ -69,6 +74,7 @@ def check_wheel(
         system=system,
         origin=origin,
         any_cuda=any_cuda,
+        asks=asks,
     )
     return tuple(finding for rule in _RULES for finding in rule(case))
 
@@ -81,11 +87,13 @@ def check_house(
     built: Collection[str] = (),
     system: Collection[str] = (),
     any_cuda: Collection[NormalizedName] = (),
+    asks: Asks = MappingProxyType({}),
 ) -> tuple[Finding, ...]:
     """:func:`check_wheel` for each of *wheels*, which may use each other's libraries.
 
     :param built: the file names of those that were built here.
     :param any_cuda: the projects whose wheels may be made for another CUDA than the target's.
+    :param asks: which projects each of the house requires (:func:`wheels.sharing.who_asks`).
     """
     provided = libraries_of(wheels, target)
     findings: list[Finding] = []
@@ -99,6 +107,7 @@ def check_house(
             origin=origin,
             system=system,
             any_cuda=wheel.name in any_cuda,
+            asks=asks,
         )
     return tuple(findings)
 

@@ -10,18 +10,17 @@ from __future__ import annotations
 
 import posixpath
 from collections import defaultdict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-from packaging.utils import canonicalize_name
 
 from wheelhouse.wheels import policy
 from wheelhouse.wheels.case import and_others, names_of
 from wheelhouse.wheels.layout import installed_as
 from wheelhouse.wheels.searchpaths import folder_meant, is_roundabout
-from wheelhouse.wheels.sharing import meant_for
+from wheelhouse.wheels.sharing import all_required, meant_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from wheelhouse.wheels.case import Case
     from wheelhouse.wheels.elf import Binary
@@ -80,9 +79,8 @@ def check_library_versions(case: Case) -> Iterator[Finding]:
 
 
 def _meant(case: Case, soname: str) -> Library:
-    required = {canonicalize_name(each.name) for each in case.wheel.metadata.requires_dist}
     libraries = case.provided[soname]
-    return meant_for(libraries, required) or libraries[0]
+    return meant_for(libraries, all_required(case.wheel.name, case.asks)) or libraries[0]
 
 
 def _borrowed(case: Case) -> Iterator[tuple[Binary, str]]:
@@ -99,13 +97,25 @@ def _borrowed(case: Case) -> Iterator[tuple[Binary, str]]:
                 yield binary, soname
 
 
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    """A file that was loaded for what needs it.
+
+    :ivar inherits: whether the RPATHs of those that loaded it still hold.
+    """
+
+    member: str
+    inherits: bool
+
+
 class _House:
     """A wheel's files, installed beside its neighbours."""
 
     def __init__(self, case: Case) -> None:
         self._case = case
         self._users: defaultdict[str, list[Binary]] = defaultdict(list)
-        for binary in case.binaries:
+        self._files = {binary.member: binary for binary in case.binaries}
+        for binary in self._files.values():
             for soname in dict.fromkeys(binary.needed):
                 self._users[soname].append(binary)
 
@@ -121,30 +131,41 @@ class _House:
         """Whether the loader finds *soname* for *binary*, whatever has it loaded."""
         if any(self._found(binary.heeded, binary, soname)):
             return True
-        return self._from_users(binary, soname, inherits=not binary.runpath, seen=set())
+        return self._lent(_Loaded(binary.member, inherits=not binary.runpath), soname)
 
-    def _from_users(
-        self, binary: Binary, soname: str, *, inherits: bool, seen: set[tuple[str, bool]]
-    ) -> bool:
-        """Whether all files of the wheel that load *binary* have found *soname* before, or lend
-        it their RPATH. An extension module is loaded by Python, too, and so by none of them."""
-        if (binary.member, inherits) in seen:
-            return True  # round in a circle: another way in decides
-        seen.add((binary.member, inherits))
-        users = [] if binary.initializes else self._users_of(binary)
-        return bool(users) and all(
-            self._serves(user, soname, inherits=inherits, seen=seen) for user in users
-        )
+    def _lent(self, asker: _Loaded, soname: str) -> bool:
+        """Whether each way to *asker* serves it: a file on that way has found *soname* before, or
+        lends its RPATH.
 
-    def _serves(
-        self, user: Binary, soname: str, *, inherits: bool, seen: set[tuple[str, bool]]
-    ) -> bool:
-        lends = inherits and not user.runpath
+        A way begins at a file that nothing else loads, or at an extension module, which Python
+        loads, too. Files that only load each other have no way that serves: any may be the first.
+        """
+        users: dict[_Loaded, list[_Loaded]] = {}  # of what is not served by itself
+        entered: list[_Loaded] = []
+        waiting = [asker]
+        while waiting:
+            at = waiting.pop()
+            if at in users:
+                continue
+            binary = self._files[at.member]
+            all_users = [] if binary.initializes else self._users_of(binary)
+            if not all_users:
+                return False
+            others = [user for user in all_users if not self._serves(user, soname, at)]
+            users[at] = [
+                _Loaded(user.member, inherits=at.inherits and not user.runpath) for user in others
+            ]
+            waiting += users[at]
+            if len(others) < len(all_users):
+                entered.append(at)
+        return _followers(entered, users) == users.keys()
+
+    def _serves(self, user: Binary, soname: str, loaded: _Loaded) -> bool:
+        """Whether *user* has found *soname* before what it has *loaded*, or lends that its way."""
         if soname in user.needed and any(self._found(user.heeded, user, soname)):
             return True
-        if lends and any(self._found(user.rpath, user, soname)):
-            return True
-        return self._from_users(user, soname, inherits=lends, seen=seen)
+        lends = loaded.inherits and not user.runpath
+        return lends and any(self._found(user.rpath, user, soname))
 
     def _users_of(self, binary: Binary) -> list[Binary]:
         return [user for name in dict.fromkeys(names_of(binary)) for user in self._users[name]]
@@ -156,3 +177,19 @@ class _House:
             for library in self._case.provided[soname]:
                 if library.is_provided and library.folder == folder:
                     yield library
+
+
+def _followers(entered: list[_Loaded], users: Mapping[_Loaded, list[_Loaded]]) -> set[_Loaded]:
+    """*entered*, and all that has one of these among its *users*, or among theirs."""
+    loads: defaultdict[_Loaded, list[_Loaded]] = defaultdict(list)
+    for loaded, by in users.items():
+        for user in by:
+            loads[user].append(loaded)
+    found: set[_Loaded] = set()
+    waiting = list(entered)
+    while waiting:
+        at = waiting.pop()
+        if at not in found:
+            found.add(at)
+            waiting += loads[at]
+    return found

@@ -17,7 +17,7 @@ from wheelhouse.wheels.case import names_of
 from wheelhouse.wheels.layout import installed_as
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator, Sequence
+    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
     from packaging.utils import NormalizedName
 
@@ -70,10 +70,41 @@ def meant_for(libraries: Sequence[Library], required: Container[NormalizedName])
     That is one of a wheel that it requires already, if there is such a one; None if none of them is
     provided.
 
-    :param required: the projects that the consumer requires, itself or by others.
+    :param required: the projects that the consumer requires; see :func:`all_required`.
     """
     provided = [each for each in libraries if each.is_provided]
     return next((each for each in provided if each.project in required), (*provided, None)[0])
+
+
+def who_asks(
+    required_by: Mapping[NormalizedName, Iterable[str]],
+) -> dict[NormalizedName, list[NormalizedName]]:
+    """By project, the projects that it requires itself.
+
+    :param required_by: by project, who asks for it, as lock and manifest have it: for the target,
+        with the extras that are wanted. What is none of these projects is a line of a file.
+    """
+    asks: dict[NormalizedName, list[NormalizedName]] = {name: [] for name in required_by}
+    for project, names in required_by.items():
+        for name in asks.keys() & names:
+            asks[name].append(project)
+    return asks
+
+
+def all_required(
+    name: NormalizedName, asks: Mapping[NormalizedName, Iterable[NormalizedName]]
+) -> frozenset[NormalizedName]:
+    """All that the project *name* requires, and what these require in turn.
+
+    :param asks: see :func:`who_asks`.
+    """
+    found: set[NormalizedName] = set()
+    waiting = [name]
+    while waiting:
+        new = {*asks.get(waiting.pop(), ())} - found
+        found |= new
+        waiting += new
+    return frozenset(found)
 
 
 def provided_sonames(wheels: Iterable[Wheel], target: Target) -> dict[str, str]:
