@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from alignmentfactory import aligned, gpu, lock_of
-from lockfactory import lock, package
+from lockfactory import build, file, lock, package
 from lockingfactory import images, interpreter
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
@@ -18,6 +19,7 @@ from wheelhouse.alignment.statements import may_be_for, own_statement
 from wheelhouse.alignment.telling import Way, as_error, notices
 from wheelhouse.cli.explaintext import explain_data, explain_lines  # noqa: TID251  (tested here)
 from wheelhouse.cuda import releases
+from wheelhouse.inputs.model import Direct
 from wheelhouse.plan import Plan, Planned, Step
 from wheelhouse.reporting.lines import to_text
 
@@ -35,14 +37,26 @@ def sides(alignment: Alignment) -> dict[int, list[str]]:
     return {major: [each.name for each in found] for major, found in alignment.sides.items()}
 
 
+def extras_of(name: NormalizedName, version: Version) -> set[str]:
+    """The extras of what people install; TensorFlow's came with 2.14."""
+    if name == "tensorflow" and version < Version("2.14"):
+        return set()
+    return {
+        "tensorflow": {"and-cuda"},
+        "jax": {"cuda12", "cuda13"},
+        "cupy-cuda13x": {"ctk"},
+        "onnxruntime-gpu": {"cuda", "cudnn"},
+    }.get(name, set())
+
+
 def errors(alignment: Alignment, **found: Way) -> list[LockError]:
     """The errors that it leads to; *found* is what would do, as ``cuda12``."""
     ways = {int(major.removeprefix("cuda")): way for major, way in found.items()}
-    return [as_error(alignment, each, ways) for each in alignment.conflicts()]
+    return [as_error(alignment, each, ways, extras_of) for each in alignment.conflicts()]
 
 
 def told(alignment: Alignment) -> list[str]:
-    return [each.message for each in notices(alignment)]
+    return [each.message for each in notices(alignment, extras_of)]
 
 
 # --- what a package is made for ------------------------------------------------------------------
@@ -174,8 +188,9 @@ def test_what_is_made_for_another_cuda_than_the_targets_is_refused() -> None:
         ("made for CUDA 13", "cupy-cuda13x 14.2.0"),
     )
     assert error.hint == (
-        'torch>=2.11 is made for CUDA 13, or torch-backend = "cu132" in the target; if it is to '
-        "stay as it is, `cuda = false` in [packages.torch]"
+        "torch>=2.11 is made for CUDA 13 (whether all agrees then has not been tried); "
+        'or torch-backend = "cu132" in [targets.gpu]; '
+        "or `cuda = false` in [packages.torch], if it is to stay as it is"
     )
     assert (error.target, error.kind, error.exit_status) == ("gpu", "cuda", 3)
 
@@ -191,17 +206,18 @@ def test_all_that_is_made_for_another_is_told_at_once() -> None:
     )
     assert error.hint is not None
     assert error.hint.startswith(
-        "ask for cupy-cuda13x instead of cupy-cuda12x, or ask for jax[cuda13] instead of "
-        "jax[cuda12]; if it is"
+        "ask for cupy-cuda13x instead of cupy-cuda12x and ask for jax[cuda13] instead of "
+        "jax[cuda12]; or `cuda = false`"
     )
 
 
 def test_another_cuda_of_the_target_is_named_where_that_is_all() -> None:
     (error,) = errors(aligned("13.2", "tensorflow[and-cuda]==2.20.0", "torch==2.10.0"))
     assert error.hint == (
-        "no version of tensorflow is known to be made for CUDA 13, or torch>=2.11 is made for "
-        'CUDA 13, or torch-backend = "cu132" in the target; cuda = "12.8" in the target; if it is '
-        "to stay as it is, `cuda = false` in [packages.tensorflow] or [packages.torch]"
+        "no version of tensorflow is known to be made for CUDA 13 and torch>=2.11 is made for "
+        "CUDA 13 (whether all agrees then has not been tried); or "
+        'cuda = "12.8" in [targets.gpu]; or '
+        "`cuda = false` in [packages.tensorflow] or [packages.torch], if it is to stay as it is"
     )
 
 
@@ -210,7 +226,7 @@ def test_what_has_turned_out_to_do_goes_before_what_is_known_beforehand() -> Non
     (error,) = errors(aligned("13.2", "torch==2.10.0"), cuda13=way)
     assert error.hint is not None
     assert error.hint.startswith(
-        "torch 2.15.0 (a.txt:1) and torchvision 0.29.2 (a.txt:2) would do, or torch-backend"
+        "torch 2.15.0 (a.txt:1) and torchvision 0.29.2 (a.txt:2) would do; or torch-backend"
     )
 
 
@@ -239,6 +255,51 @@ def test_packages_of_which_each_requires_another_are_told() -> None:
     assert len(errors(alignment)) == 1
 
 
+@pytest.mark.parametrize("extras", [{"cuda12"}, {"cuda12", "cuda11"}])
+def test_an_extra_that_is_not_there_is_not_told(extras: set[str]) -> None:
+    alignment = aligned("11.8", "jax[cuda12]")
+    (conflict,) = alignment.conflicts()
+    hint = as_error(alignment, conflict, {}, lambda *_: extras).hint
+    assert hint is not None
+    assert ("jax[cuda11]" in hint) is ("cuda11" in extras)
+    hint = as_error(alignment, conflict, {}).hint  # its metadata is not at hand
+    assert hint is not None
+    assert "cuda11" not in hint
+
+
+def of_a_folder(**more: Any) -> Alignment:
+    """A kernel of the user's own for CUDA 13.2, which requires a library of CUDA 12."""
+    own = {
+        "wheels": (),
+        "sdist": file("kernels-1.0.tar.gz"),
+        "requires": ("nvidia-cuda-runtime-cu12", "numpy"),
+        "direct": Direct(location="dir:kernels"),
+    }
+    kernels = package("kernels", **{**own, **more})
+    runtime = package("nvidia-cuda-runtime-cu12", "12.9.79", "kernels")
+    numpy = package("numpy", "2.3", "kernels")
+    return Alignment(lock(kernels, numpy, runtime), gpu("13.2"), lambda _: False)
+
+
+@pytest.mark.parametrize("more", [{}, {"direct": None, "build": replace(build(), cuda=True)}])
+def test_what_is_built_with_the_toolkit_is_told_to_require_another(more: dict[str, Any]) -> None:
+    (error,) = errors(of_a_folder(**more))
+    assert error.hint == (
+        "have kernels require nvidia-cuda-runtime instead of nvidia-cuda-runtime-cu12; or "
+        'cuda = "12.9" in [targets.gpu], and a builder that has the compiler of CUDA 12, for what '
+        "is built"
+    )
+
+
+def test_what_is_built_without_the_toolkit_may_be_exempt() -> None:
+    (error,) = errors(of_a_folder(build=build()))
+    assert error.hint == (
+        "have kernels require nvidia-cuda-runtime instead of nvidia-cuda-runtime-cu12; or "
+        'cuda = "12.9" in [targets.gpu]; or '
+        "`cuda = false` in [packages.kernels], if it is to stay as it is"
+    )
+
+
 # --- no CUDA of the target -----------------------------------------------------------------------
 
 
@@ -255,9 +316,10 @@ def test_two_cudas_in_one_lock_are_refused() -> None:
         "nvidia-nccl-cu12 and nvidia-nccl-cu13",
     ]
     assert error.hint == (
-        'for CUDA 12, torch>=2.1,<2.11 is made for CUDA 12, or torch-backend = "cu129" in the '
-        "target; or say which it is to be with `cuda` in the target; if it is to stay as it is, "
-        "`cuda = false` in [packages.torch] or [packages.xgboost]"
+        "for CUDA 12, torch>=2.1,<2.11 is made for CUDA 12 (whether all agrees then has not been "
+        'tried), or torch-backend = "cu129" in [targets.gpu]; or say which it is to be, with '
+        "`cuda` there; or `cuda = false` in [packages.torch] or [packages.xgboost], if it is to "
+        "stay as it is: then the files of nvidia-nccl for one CUDA overwrite those for the other"
     )
 
 
@@ -337,14 +399,14 @@ def test_frameworks_that_cannot_load_the_same_cudnn_are_refused() -> None:
 
 def test_a_later_release_is_told_with_its_driver() -> None:
     alignment = aligned("12.5", "torch==2.10.0")
-    (notice,) = notices(alignment)
+    (notice,) = notices(alignment, extras_of)
     assert notice.message == (
         "torch 2.10.0 (CUDA 12.8): newer than the target's CUDA 12.5, so code that is PTX takes "
         "the driver of that release (570.26)"
     )
     assert notice.hint == 'pin an older version, or have cuda = "12.8" in the target'
     assert told(aligned("12.8", "torch==2.10.0")) == []
-    (notice,) = notices(aligned("12.8", "tensorflow[and-cuda]==2.20.0"))
+    (notice,) = notices(aligned("12.8", "tensorflow[and-cuda]==2.20.0"), extras_of)
     assert notice.message.startswith("nvidia-cuda-nvrtc-cu12 12.9.86 (CUDA 12.9): newer than the")
 
 
@@ -358,7 +420,7 @@ def test_a_later_release_is_told_with_its_driver() -> None:
     ],
 )
 def test_a_framework_without_its_libraries_is_told(cuda: str, asked: str, brings: str) -> None:
-    (notice,) = notices(aligned(cuda, asked))
+    (notice,) = notices(aligned(cuda, asked), extras_of)
     assert "it uses CUDA if the server has it" in notice.message
     assert notice.hint is not None
     assert notice.hint.startswith(f"ask for {brings}, or say `cuda = false` in [packages.")
@@ -367,9 +429,18 @@ def test_a_framework_without_its_libraries_is_told(cuda: str, asked: str, brings
     assert told(aligned(cuda, asked, exempt=[asked.partition("=")[0]])) == []
 
 
+def test_of_extras_only_those_are_told_that_are_there() -> None:
+    (notice,) = notices(aligned("11.8", "tensorflow==2.12.1"), extras_of)
+    assert notice.hint == (
+        "ask for the libraries that it uses, such as nvidia-cuda-runtime-cu11, too, or say "
+        "`cuda = false` in [packages.tensorflow]"
+    )
+    assert told(aligned("11.8", "jax")) == []  # nobody knows of a plugin that it could load
+
+
 def test_a_build_without_cuda_is_told() -> None:
     chosen = lock(package("torch", "2.7.0+cpu"), package("torchvision", "0.22.0+cpu"))
-    (notice,) = notices(Alignment(chosen, gpu("12.8"), lambda _: False))
+    (notice,) = notices(Alignment(chosen, gpu("12.8"), lambda _: False), extras_of)
     assert notice.message == (
         "torch 2.7.0+cpu and torchvision 0.22.0+cpu are made without CUDA, and the target has "
         "CUDA 12.8"

@@ -9,7 +9,7 @@ import pytest
 from alignmentfactory import gpu
 from lockfactory import file, package
 from lockingfactory import images, interpreter, metadata, sha
-from lockingworld import World, answer, names
+from lockingworld import HATCH, World, answer, names
 from packaging.utils import canonicalize_name
 
 from wheelhouse.config import PackageSettings
@@ -159,8 +159,8 @@ def test_the_version_for_the_targets_cuda_is_told(world: World) -> None:
     error = refused(world, "12.8")
     assert error.message == "torch 2.11 is made for CUDA 13.0, but the target gpu has CUDA 12.8"
     assert error.hint == (
-        'torch 2.10 (requirements.txt:1) would do, or torch-backend = "cu128" in the target; '
-        'cuda = "13.0" in the target; if it is to stay as it is, `cuda = false` in [packages.torch]'
+        'torch 2.10 (requirements.txt:1) would do; or torch-backend = "cu128" in [targets.gpu]; '
+        'or cuda = "13.0" there; or `cuda = false` in [packages.torch], if it is to stay as it is'
     )
 
 
@@ -242,6 +242,31 @@ def test_what_should_be_known_is_told_once(world: World) -> None:
     assert [each.hint for each in found] == [
         "ask for jax[cuda13], or say `cuda = false` in [packages.jax]"
     ]
+
+
+def test_an_extra_that_the_release_does_not_have_is_not_told(world: World) -> None:
+    world.wheel("jax", "0.4")
+    world.ask("jax==0.4\n")
+    current(world, "13.0")
+    assert not [each for each in world.reporter.events if isinstance(each, Notice)]
+
+
+def test_a_folder_that_requires_parts_of_another_cuda_is_told_to_require_others(
+    world: World,
+) -> None:
+    (world.root / "kernels").mkdir()
+    (world.root / "kernels" / "pyproject.toml").write_text(
+        f'{HATCH}\n[project]\nname = "kernels"\nversion = "1.0"\n'
+        'dependencies = ["nvidia-cuda-runtime-cu12"]\n'
+    )
+    world.ask("./kernels\n")
+    error = refused(world, "13.0")
+    assert error.message == "kernels 1.0 is made for CUDA 12, but the target gpu has CUDA 13.0"
+    assert error.hint == (
+        "have kernels require nvidia-cuda-runtime instead of nvidia-cuda-runtime-cu12; or "
+        'cuda = "12.9" in [targets.gpu], and a builder that has the compiler of CUDA 12, for what '
+        "is built"
+    )
 
 
 @pytest.mark.parametrize("freshness", [Freshness.RENEW_IF_STALE, Freshness.REQUIRE])

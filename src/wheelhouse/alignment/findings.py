@@ -208,13 +208,37 @@ class Alignment:
                 found.setdefault(stem, []).append(package)
         return [tuple(each) for each in found.values() if len(each) > 1]
 
+    def overlaps_of(self, names: set[NormalizedName]) -> Sequence[tuple[LockedPackage, ...]]:
+        """Those of them that the packages *names* are, or require."""
+        return [
+            packages
+            for packages in self.overlaps()
+            if any(
+                names & {one.name, *(each.name for each in self.graph.requirers(one.name))}
+                for one in packages
+            )
+        ]
+
     def _overlapping(self, names: set[NormalizedName]) -> Iterator[tuple[str, str]]:
         """What is said of those that the packages *names* require."""
-        for packages in self.overlaps():
-            asking = {each.name for one in packages for each in self.graph.requirers(one.name)}
-            if names & asking or names & {each.name for each in packages}:
-                text = "are installed in one place: one would overwrite the other"
-                yield listed([each.name for each in packages]), text
+        for packages in self.overlaps_of(names):
+            text = "are installed in one place: one would overwrite the other"
+            yield listed([each.name for each in packages]), text
+
+
+def is_built(package: LockedPackage) -> bool:
+    """Whether *package* is built, as far as its lock tells."""
+    return package.build is not None or (package.sdist is not None and not package.wheels)
+
+
+def may_take_toolkit(package: LockedPackage) -> bool:
+    """Whether *package* is built with the target's CUDA toolkit, or may turn out to be.
+
+    Before that is found out, it is taken to be so of what the user has at hand.
+    """
+    if package.build is not None:
+        return package.build.cuda
+    return package.direct is not None and is_built(package)
 
 
 def _meet(one: SpecifierSet, other: SpecifierSet) -> bool:

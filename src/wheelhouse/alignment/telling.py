@@ -5,26 +5,31 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from packaging.requirements import InvalidRequirement
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from wheelhouse.alignment.findings import requested
+from wheelhouse.alignment.findings import is_built, may_take_toolkit, requested
 from wheelhouse.alignment.frameworks import extras, frameworks, parts, renumbered
-from wheelhouse.alignment.statements import is_without
-from wheelhouse.cuda import release, releases
+from wheelhouse.alignment.statements import is_part, is_without
+from wheelhouse.cuda import has_compiler, release, releases
 from wheelhouse.errors import LockError
 from wheelhouse.events import Notice
 from wheelhouse.torchindex import backends, torch_packages
 from wheelhouse.wording import listed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from packaging.utils import NormalizedName
 
     from wheelhouse.alignment.findings import Alignment, Conflict
     from wheelhouse.alignment.statements import Statement
     from wheelhouse.cuda import Cuda
+    from wheelhouse.locking.model import LockedPackage
+
+    #: The extras that a release has, normalised; none where its metadata is not at hand.
+    ExtrasOf = Callable[[NormalizedName, Version], Collection[str]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,15 +49,17 @@ def as_error(
     alignment: Alignment,
     conflict: Conflict,
     found: Mapping[int, Way | None],
+    extras_of: ExtrasOf = lambda _name, _version: (),
 ) -> LockError:
     """The error that *conflict* is.
 
     :param found: by CUDA's major version, what has turned out to agree on it.
+    :param extras_of: no extra is told to be asked for that a release has not.
     """
     error = LockError(
         conflict.message,
         context=conflict.context,
-        hint=_cudnn_hint() if conflict.cudnn else _hint(alignment, conflict, found),
+        hint=_cudnn_hint() if conflict.cudnn else _hint(alignment, conflict, found, extras_of),
         kind="cudnn" if conflict.cudnn else "cuda",
     )
     error.target = alignment.target.name
@@ -61,55 +68,101 @@ def as_error(
 
 def _cudnn_hint() -> str:
     return (
-        "ask for other versions of one of them, or for an extra that brings the cuDNN it needs, "
-        "such as tensorflow[and-cuda]"
+        "ask for other versions of one of them, or, where it has one, for an extra that brings "
+        "the cuDNN it needs"
     )
 
 
-def _hint(alignment: Alignment, conflict: Conflict, found: Mapping[int, Way | None]) -> str:
+def _hint(
+    alignment: Alignment,
+    conflict: Conflict,
+    found: Mapping[int, Way | None],
+    extras_of: ExtrasOf,
+) -> str:
     several = len(conflict.ways) > 1
     ways = []
     for major, sides in conflict.ways.items():
-        told = _ways(alignment, sides, major, found.get(major))
-        if told:
-            ways.append(f"for CUDA {major}, {told}" if several else told)
-    names = sorted({each.name for sides in conflict.ways.values() for each in sides})
-    ways.append(_other_target(alignment))
-    one = listed([f"[packages.{name}]" for name in names]).replace(" and ", " or ")
-    ways.append(f"if it is to stay as it is, `cuda = false` in {one}")
-    return "; ".join(each for each in ways if each)
+        told = _ways(alignment, sides, major, found.get(major), extras_of)
+        ways += [f"for CUDA {major}, {', or '.join(told)}"] if several and told else told
+    ways += [_other_target(alignment), _exempting(alignment, conflict)]
+    place = _place(alignment)
+    first, placed, rest = "; or ".join(filter(None, ways)).partition(place)
+    return first + placed + rest.replace(place, "there")
 
 
-def _ways(alignment: Alignment, sides: Sequence[Statement], major: int, found: Way | None) -> str:
-    """What to do for *sides* to be made for CUDA *major*."""
-    told = (
-        [str(found)]
-        if found
-        else [*filter(None, (_known(alignment, each, major) for each in sides))]
-    )
-    if any(side.name in torch_packages() for side in sides) and (
+def _place(alignment: Alignment) -> str:
+    return f"in [targets.{alignment.target.name}]"
+
+
+def _exempting(alignment: Alignment, conflict: Conflict) -> str:
+    """Settings by which nobody is held to the target's CUDA, and what that costs."""
+    names = {each.name for sides in conflict.ways.values() for each in sides}
+    # Without its toolkit, what is built with it would be no more.
+    names -= {each.name for each in alignment.counting if may_take_toolkit(each)}
+    if not names:
+        return ""
+    settings = " or ".join(f"[packages.{name}]" for name in sorted(names))
+    told = f"`cuda = false` in {settings}, if it is to stay as it is"
+    if overlaps := alignment.overlaps_of(names):
+        stems = listed([_stem(packages[0].name) for packages in overlaps])
+        told += f": then the files of {stems} for one CUDA overwrite those for the other"
+    return told
+
+
+def _ways(
+    alignment: Alignment,
+    sides: Sequence[Statement],
+    major: int,
+    found: Way | None,
+    extras_of: ExtrasOf,
+) -> list[str]:
+    """What to do for *sides* to be made for CUDA *major*, each of it enough."""
+    if found:
+        told = [str(found)]
+    else:
+        known = [*filter(None, (_known(alignment, each, major, extras_of) for each in sides))]
+        told = [listed(known)] if known else []
+    if all(side.name in torch_packages() for side in sides) and (
         other := _backend(alignment, major)
     ):
-        told.append(f'torch-backend = "{other}" in the target')
-    return ", or ".join(told)
+        told.append(f'torch-backend = "{other}" {_place(alignment)}')
+    return told
 
 
-def _known(alignment: Alignment, side: Statement, major: int) -> str:
+def _known(alignment: Alignment, side: Statement, major: int, extras_of: ExtrasOf) -> str:
     """What to ask for instead of *side*, as far as its name or the table tells that."""
+    if is_built(alignment.graph.packages[side.name]) and side.kind == "requires":
+        return _required(alignment, side, major)
     chain = next(alignment.graph.chains(side.name), None)
-    asked = [chain.needs[0].requirement] if chain else []
-    for text in (*asked, side.name):
+    if chain:
         try:
-            plain = requested(text)
+            plain = requested(chain.needs[0].requirement)
         except InvalidRequirement:  # several lines ask for it
-            continue
-        if other := renumbered(plain, major):
-            return f"ask for {other} instead of {plain}"
+            pass
+        else:
+            if other := renumbered(plain, major):
+                there = _has(chain.needs[0].package, other, extras_of)
+                return f"ask for {other} instead of {plain}" if there else ""
+    if other := renumbered(side.name, major):
+        return f"ask for {other} instead of {side.name}"
     if (framework := frameworks().get(side.name)) is None:
         return ""
     if versions := framework.for_major(major):
-        return f"{versions} is made for CUDA {major}"
+        return f"{versions} is made for CUDA {major} (whether all agrees then has not been tried)"
     return f"no version of {side.name} is known to be made for CUDA {major}"
+
+
+def _has(package: LockedPackage, text: str, extras_of: ExtrasOf) -> bool:
+    """Whether *package* has the extras that the requirement *text* names."""
+    wanted = {canonicalize_name(each) for each in Requirement(text).extras}
+    return not wanted or wanted <= {*extras_of(package.name, package.version)}
+
+
+def _required(alignment: Alignment, side: Statement, major: int) -> str:
+    """What *side*, which is built, is to require instead."""
+    names = [need.package.name for need in alignment.graph.needs(side.name)]
+    swaps = [f"{other} instead of {name}" for name in names if (other := renumbered(name, major))]
+    return f"have {side.name} require {listed(swaps)}" if swaps else ""
 
 
 def _backend(alignment: Alignment, major: int) -> str:
@@ -130,21 +183,29 @@ def _backend(alignment: Alignment, major: int) -> str:
 def _other_target(alignment: Alignment) -> str:
     """Another CUDA for the target, if that is all that stands in the way; or one at all."""
     if alignment.target.cuda is None:
-        return "or say which it is to be with `cuda` in the target"
+        return f"say which it is to be, with `cuda` {_place(alignment)}"
     if len(alignment.sides) != 1:
         return ""
     [(major, sides)] = alignment.sides.items()
     minors = [each.cuda.minor for each in sides if each.cuda.minor is not None]
     known = [each for each in releases() if each.major == major]
     version = f"{major}.{max(minors)}" if minors else str(max(known, default=""))
-    return f'cuda = "{version}" in the target' if version else ""
+    if not version:
+        return ""
+    told = f'cuda = "{version}" {_place(alignment)}'
+    if any(map(may_take_toolkit, alignment.counting)) and not has_compiler(Version(version)):
+        told += f", and a builder that has the compiler of CUDA {major}, for what is built"
+    return told
 
 
 # --- notices -------------------------------------------------------------------------------------
 
 
-def notices(alignment: Alignment) -> Iterator[Notice]:
-    """What a person should know of packages that agree, or need not."""
+def notices(alignment: Alignment, extras_of: ExtrasOf) -> Iterator[Notice]:
+    """What a person should know of packages that agree, or need not.
+
+    :param extras_of: no extra is told to be asked for that a release has not.
+    """
     for packages in alignment.overlaps():
         yield Notice(
             target=alignment.target.name,
@@ -154,7 +215,7 @@ def notices(alignment: Alignment) -> Iterator[Notice]:
     cuda = alignment.target.cuda
     if cuda is not None:
         yield from _newer(alignment, cuda)
-        yield from _without_libraries(alignment, cuda)
+        yield from _without_libraries(alignment, cuda, extras_of)
         yield from _without_cuda(alignment)
 
 
@@ -217,21 +278,27 @@ def _stem(name: str) -> str:
     return stem if number.isdigit() else name
 
 
-def _without_libraries(alignment: Alignment, cuda: Cuda) -> Iterator[Notice]:
-    """Frameworks that are locked without the extra that brings the libraries they use."""
+def _without_libraries(alignment: Alignment, cuda: Cuda, extras_of: ExtrasOf) -> Iterator[Notice]:
+    """Frameworks that are locked without the libraries, or the plugin, that they use CUDA by."""
     counting = {each.name: each for each in alignment.counting}
     for extra in extras(cuda.major):
         package = counting.get(extra.project)
         framework = frameworks().get(extra.project)
         arch = framework.arch if framework else ""
-        if package and extra.brings not in counting and arch in ("", alignment.target.arch):
-            yield Notice(
-                target=alignment.target.name,
-                message=f"{package} is locked without {extra.brings}: it uses CUDA if the server "
-                "has it by itself, and else no GPU",
-                hint=f"ask for {extra.requirement}, or say `cuda = false` in "
-                f"[packages.{package.name}]",
-            )
+        if not package or extra.brings in counting or arch not in ("", alignment.target.arch):
+            continue
+        if _has(package, extra.requirement, extras_of):
+            asking = f"ask for {extra.requirement}"
+        elif is_part(extra.brings):
+            asking = f"ask for the libraries that it uses, such as {extra.brings}, too"
+        else:
+            continue  # of a plugin, nobody knows that there is one for this version
+        yield Notice(
+            target=alignment.target.name,
+            message=f"{package} is locked without {extra.brings}: it uses CUDA if the server "
+            "has it by itself, and else no GPU",
+            hint=f"{asking}, or say `cuda = false` in [packages.{package.name}]",
+        )
 
 
 def _without_cuda(alignment: Alignment) -> Iterator[Notice]:

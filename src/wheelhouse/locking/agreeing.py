@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from wheelhouse.config import Project
     from wheelhouse.events import Notice
     from wheelhouse.inputs.model import Asked, Requirements
+    from wheelhouse.locking.edges import Edges
     from wheelhouse.locking.resolver import Pin
     from wheelhouse.locking.view import View
     from wheelhouse.targets import Target
@@ -105,7 +106,7 @@ class Agreement:
         if self._alignment is not None:
             if self._before is not None:
                 yield from chosen_instead(self._alignment, self._before)
-            yield from notices(self._alignment)
+            yield from notices(self._alignment, _extras_of(self._trying.view))
 
     def _others(self, alignment: Alignment) -> _Chosen | None:
         """Others for the same lines, all of them made for the target's CUDA."""
@@ -141,7 +142,7 @@ def _refused(alignment: Alignment, trying: Trying) -> list[LockError]:
         found = {
             major: _way(alignment, sides, major, bounded) for major, sides in each.ways.items()
         }
-        errors.append(as_error(alignment, each, found))
+        errors.append(as_error(alignment, each, found, _extras_of(trying.view)))
     return errors
 
 
@@ -282,6 +283,10 @@ def _choose(
     return _Chosen(pins=pins, alignment=found, guessed=guessed)
 
 
+def _extras_of(view: View) -> Callable[[NormalizedName, Version], set[str]]:
+    return lambda name, version: extras_in(view.metadata(name, version))
+
+
 def _have_extras(pins: Iterable[Pin], view: View, requirements: Requirements) -> bool:
     """Whether all that is asked for has the extras that are asked for; those of before may not."""
     versions = {pin.name: pin.version for pin in pins}
@@ -310,14 +315,15 @@ def _lock(pins: Iterable[Pin], view: View, requirements: Requirements, target: s
         inputs="",
         python="",
         environment={},
-        packages=tuple(
-            LockedPackage(
-                name=pin.name,
-                version=pin.version,
-                required_by=edges.required_by[pin.name],
-                requires=edges.requires[pin.name],
-            )
-            for pin in pins
-        ),
+        packages=tuple(_package(pin, view, edges) for pin in pins),
         requested=tuple(str(each.requirement) for each in requirements.asked),
+    )
+
+
+def _package(pin: Pin, view: View, edges: Edges) -> LockedPackage:
+    required_by, requires = edges.required_by[pin.name], edges.requires[pin.name]
+    if (direct := view.policy.direct.get(pin.name)) is not None:
+        return direct.locked(required_by, requires)
+    return LockedPackage(
+        name=pin.name, version=pin.version, required_by=required_by, requires=requires
     )

@@ -109,7 +109,7 @@ class BuildInspector:
         )
         self._against: Mapping[NormalizedName, Version] | None = None
         self._failed: dict[str, FailedBuildError] = {}
-        self._nowhere: dict[str, set[str]] = {}
+        self._nowhere: dict[str, set[str]] = {}  # by sdist: libraries no other tool has
         self._static: dict[tuple[str, str], tuple[str, ...]] = {}
 
     def _told(self, index: str) -> str | None:
