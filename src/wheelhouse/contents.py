@@ -17,11 +17,12 @@ from wheelhouse.manifest import (
 from wheelhouse.needs import machine_needs
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from wheelhouse.engine import Image, Limits, TargetImages
     from wheelhouse.locking.model import SystemRequirement
-    from wheelhouse.manifest import BuiltStory, Bypassed, WheelFacts
+    from wheelhouse.manifest import BuildRequirementFacts, BuiltStory, Bypassed, WheelFacts
     from wheelhouse.targets import Interpreter, Target
 
 
@@ -118,12 +119,19 @@ def _settled(facts: WheelFacts) -> WheelFacts:
 def _settled_story(story: FetchedStory | BuiltStory) -> FetchedStory | BuiltStory:
     if isinstance(story, FetchedStory):
         return replace(story, url=redacted(story.url), index=redacted(story.index))
-    requirements = (replace(each, url=redacted(each.url)) for each in story.build_requirements)
     return replace(
         story,
         sdist_url=redacted(story.sdist_url),
         index=redacted(story.index),
-        build_requirements=tuple(sorted(requirements, key=lambda each: each.name)),
+        build_requirements=_settled_requirements(story.build_requirements),
+        toolkit=_settled_requirements(story.toolkit),
         system_packages=tuple(sorted(story.system_packages)),
         grafted=tuple(sorted(story.grafted)),
     )
+
+
+def _settled_requirements(
+    requirements: Iterable[BuildRequirementFacts],
+) -> tuple[BuildRequirementFacts, ...]:
+    settled = (replace(each, url=redacted(each.url)) for each in requirements)
+    return tuple(sorted(settled, key=lambda each: each.name))

@@ -147,7 +147,7 @@ class ImageFacts(_Strict):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BuildRequirementFacts(_Strict):
-    """What was installed in a build environment.
+    """What was installed in a build environment, or of a CUDA toolkit in its image.
 
     :ivar name: its project, normalized.
     :ivar version: its version.
@@ -202,6 +202,8 @@ class BuiltStory(_Strict):
     :ivar sdist_sha256: the hash that the lock demands of it.
     :ivar index: the address of the index that has it; empty if it came from no index.
     :ivar build_requirements: what the build environment had.
+    :ivar toolkit: the wheels of the CUDA toolkit that was put into the image, if it was built with
+        one.
     :ivar image: the image it was built in.
     :ivar system_packages: the distribution's packages that were added to the image.
     :ivar environment: environment variables that the user set for the build.
@@ -222,6 +224,7 @@ class BuiltStory(_Strict):
     image: ImageFacts
     cache_key: str
     build_requirements: tuple[BuildRequirementFacts, ...] = ()
+    toolkit: tuple[BuildRequirementFacts, ...] = ()
     system_packages: tuple[str, ...] = ()
     environment: dict[str, str] = field(default_factory=dict)
     config_settings: dict[str, str | tuple[str, ...]] = field(default_factory=dict)

@@ -374,6 +374,8 @@ def recipe_of(
         cibuildwheel=cibuildwheel,
         system=system,
         cuda=cuda,
+        # The `local` engine builds with this machine's own, and never has these wheels.
+        toolkit=toolkit.wheels if toolkit and image.origin != "local" else (),
         search=package.build.provision.search,
         regenerate=package.build.provision.regenerate,
         subdirectory=package.direct.subdirectory if package.direct else "",

@@ -114,15 +114,16 @@ def _ingredients(story: BuiltStory) -> Iterator[dict[str, Any]]:
         _file_name(story.sdist_url), role="sdist", sha256=story.sdist_sha256, uri=story.sdist_url
     )
     yield _image("builder", story.image)
-    yield from map(_build_requirement, story.build_requirements)
+    yield from (_tool(each, role="build requirement") for each in story.build_requirements)
+    yield from (_tool(each, role="CUDA toolkit") for each in story.toolkit)
     for name in story.system_packages:  # which ones of them, the image's digest says
         yield _resource(name, role="system package")
 
 
-def _build_requirement(each: BuildRequirementFacts) -> dict[str, Any]:
+def _tool(each: BuildRequirementFacts, role: str) -> dict[str, Any]:
     return _resource(
         each.name,
-        role="build requirement",
+        role=role,
         sha256=each.sha256,
         uri=purl(each.name, each.version),
         where=each.url,

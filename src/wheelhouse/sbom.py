@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from cyclonedx.model.license import License
     from packageurl import PackageURL
 
-    from wheelhouse.manifest import Bypassed, Manifest, WheelFacts
+    from wheelhouse.manifest import BuildRequirementFacts, Bypassed, Manifest, WheelFacts
     from wheelhouse.wheels.sboms import Part, Sbom
 
 FILENAME = "sbom.cdx.json"
@@ -74,7 +74,7 @@ def _bom(manifest: Manifest, embedded: Mapping[str, tuple[Sbom, ...]]) -> Bom:
             *wheels.values(),
             *bypassed.values(),
             *(component for component, _ in copied),
-            *_build_requirements(manifest),
+            *_tools(manifest),
         ],
     )
     parts = {**wheels, **bypassed}
@@ -165,26 +165,28 @@ def _library(part: Part, users: Iterable[str]) -> Component:
     )
 
 
-def _build_requirements(manifest: Manifest) -> Iterator[Component]:
-    """What builds required, each once, with the wheels that it was for."""
+def _tools(manifest: Manifest) -> Iterator[Component]:
+    """What builds required, and their CUDA toolkit, each once, with the wheels that it was for."""
     from cyclonedx.model.component import ComponentScope
 
-    users: dict[tuple[str, str, str, str], list[str]] = {}
+    users: dict[tuple[str, BuildRequirementFacts], list[str]] = {}
     for wheel in manifest.wheels:
         if isinstance(wheel.story, BuiltStory):
             for each in wheel.story.build_requirements:
-                key = (each.name, each.version, each.sha256, each.url)
-                users.setdefault(key, []).append(wheel.name)
-    for (name, version, sha256, url), builds in users.items():
+                users.setdefault(("build requirement", each), []).append(wheel.name)
+            for each in wheel.story.toolkit:
+                users.setdefault(("CUDA toolkit", each), []).append(wheel.name)
+    for (role, tool), builds in users.items():
+        kind = "build" if role == "build requirement" else "toolkit"
         yield _component(
-            name,
-            version,
-            ref=f"build:{name}@{version}:{sha256}",
-            purl=_project(name, version),
+            tool.name,
+            tool.version,
+            ref=f"{kind}:{tool.name}@{tool.version}:{tool.sha256}",
+            purl=_project(tool.name, tool.version),
             scope=ComponentScope.EXCLUDED,
-            sha256=sha256,
-            references=[("distribution", url)] if url else [],
-            properties={ROLE: f"build requirement of {', '.join(builds)}"},
+            sha256=tool.sha256,
+            references=[("distribution", tool.url)] if tool.url else [],
+            properties={ROLE: f"{role} of {', '.join(builds)}"},
         )
 
 

@@ -18,6 +18,7 @@ from wheelhouse.manifest import (
     WheelFacts,
 )
 from wheelhouse.recipes import runtime_libraries, runtime_programs, skipped_imports
+from wheelhouse.toolkit import parts
 from wheelhouse.wheels import system_needs
 from wheelhouse.wheels.policy import repair_policy
 
@@ -140,6 +141,12 @@ def _built_story(obtained: Obtained, project: Project, target: Target) -> BuiltS
                 url=redacted(each.file.url),
             )
             for each in recipe.environment
+        ),
+        toolkit=tuple(
+            BuildRequirementFacts(
+                name=name, version=str(version), sha256=file.sha256, url=redacted(file.url)
+            )
+            for name, version, file in parts(recipe.toolkit)
         ),
         system_packages=recipe.system,
         environment=dict(settings.env),

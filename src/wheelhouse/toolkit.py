@@ -18,7 +18,7 @@ from wheelhouse.targets import presets
 from wheelhouse.wording import listed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from packaging.version import Version
 
@@ -62,10 +62,19 @@ def layout(member: str) -> str | None:
 
 def version_file(toolkit: Toolkit) -> bytes:
     """What ``version.json`` of its folder says: tools that do not run `nvcc` ask that."""
-    wheels = (parse_wheel_filename(wheel.filename) for wheel in toolkit.wheels)
-    whole = {name: version for name, version, *_ in wheels}.get(PROJECT, toolkit.version)
+    versions = {name: version for name, version, _ in parts(toolkit.wheels)}
+    whole = versions.get(PROJECT, toolkit.version)
     said = {"cuda": {"name": "CUDA SDK", "version": str(whole)}}
     return json.dumps(said, indent=2).encode() + b"\n"
+
+
+def parts(
+    wheels: Iterable[LockedFile],
+) -> Iterator[tuple[NormalizedName, Version, LockedFile]]:
+    """Each of a toolkit's *wheels*, with its project and version."""
+    for wheel in wheels:
+        name, version, *_ = parse_wheel_filename(wheel.filename)
+        yield name, version, wheel
 
 
 def comes_with(preset: Preset, cuda: Cuda) -> bool:

@@ -216,6 +216,7 @@ def test_the_manifest_tells_who_has_what_it_does_not_carry(example: Workplace) -
     assert set(stories) == {"gpumath", "nvidia-cuda-runtime"}
     assert stories["gpumath"]["kind"] == "built"
     assert stories["gpumath"]["grafted"] == []
+    assert "nvidia-cuda-nvcc" in {each["name"] for each in stories["gpumath"]["toolkit"]}
     assert stories["gpumath"]["shared"] == [
         {
             "soname": "libcudart.so.13",

@@ -36,6 +36,7 @@ BEFORE: dict[str, Any] = {
     "cibuildwheel": {},
     "search": [],
     "regenerate": False,
+    "toolkit": {"nvcc": f"13.1 sha256:{HASH}", "cccl": f"13.1 sha256:{HASH}"},
     "image": f"sha256:{HASH}",
 }
 
@@ -75,6 +76,18 @@ def test_nothing_differs_where_nothing_does() -> None:
                 "tool 1 is built otherwise",
                 "build requirement wheel 0.45 is new",
             ],
+        ),
+        (
+            {"toolkit": {"nvcc": f"13.2 sha256:{OTHER}", "nvvm": f"13.2 sha256:{HASH}"}},
+            [
+                "CUDA toolkit's nvcc 13.1 → 13.2",
+                "CUDA toolkit's cccl 13.1 is gone",
+                "CUDA toolkit's nvvm 13.2 is new",
+            ],
+        ),
+        (
+            {"toolkit": {"nvcc": f"13.1 sha256:{OTHER}", "cccl": f"13.1 sha256:{HASH}"}},
+            ["CUDA toolkit's nvcc 13.1 is another file: sha256:aaaaaaaaaaaa → sha256:bbbbbbbbbbbb"],
         ),
         (
             {"system_packages": ["libssl-dev"]},
@@ -126,6 +139,8 @@ def test_rows_are_all_that_says_something() -> None:
         ("system packages", "libpq-dev"),
         ("environment variables", "CFLAGS=-g0"),
         ("config settings", 'a ["1", "2"]'),
+        ("CUDA toolkit's wheels", f"nvcc 13.1 sha256:{HASH}"),
+        ("", f"cccl 13.1 sha256:{HASH}"),
         ("may be without its extension", "yes"),
         ("builder image", f"sha256:{HASH}"),
     ]

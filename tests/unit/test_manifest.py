@@ -22,6 +22,7 @@ BUILT = BuiltStory(
     sdist_url="https://index/demo-1.0.tar.gz",
     sdist_sha256="d" * 64,
     build_requirements=(BuildRequirementFacts(name="setuptools", version="80", sha256="e" * 64),),
+    toolkit=(BuildRequirementFacts(name="nvcc", version="13.2", sha256="c" * 64),),
     image=ImageFacts(id="sha256:1", name="builder"),
     system_packages=("libpq-dev",),
     environment={"PG": "1"},

@@ -300,6 +300,21 @@ def test_a_build_for_cuda_has_the_toolkit_and_is_told_where_and_for_what(tmp_pat
     assert variables["CUDAARCHS"] == "90"  # the user's own
     assert step.recipe.job("build", tmp_path, ()).parameters["cuda"] == "/usr/local/cuda"
     assert step.inputs["cuda"] == ["13.2"]
+    assert step.recipe.toolkit == TOOLKIT.wheels
+    assert step.inputs["toolkit"] == {"nvcc": f"13.2 sha256:{TOOLKIT.wheels[0].sha256}"}
+
+
+def test_this_machine_s_own_toolkit_is_not_that_of_the_lock(tmp_path: Path) -> None:
+    step = step_of(
+        tmp_path,
+        build=replace(BUILD, cuda=True),
+        target=CUDA_TARGET,
+        toolkit=TOOLKIT,
+        builder=lambda *_: replace(images().builder, id="local:1", origin="local"),
+    )
+    assert step.recipe is not None
+    assert step.recipe.toolkit == ()
+    assert step.inputs["toolkit"] == {}
 
 
 def test_other_builds_of_such_a_target_go_without(tmp_path: Path) -> None:
@@ -308,6 +323,7 @@ def test_other_builds_of_such_a_target_go_without(tmp_path: Path) -> None:
     assert step.recipe.image == images().builder.id
     assert "CUDA_HOME" not in step.recipe.variables()
     assert step.recipe.job("build", tmp_path, ()).parameters["cuda"] == ""
+    assert step.recipe.toolkit == ()
     assert step.key == key_of(tmp_path)
 
 

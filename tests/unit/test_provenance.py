@@ -52,6 +52,7 @@ def built(fetched: Manifest) -> Manifest:
         build_requirements=(
             replace(BUILT.build_requirements[0], url="https://index/setuptools-80.whl"),
         ),
+        toolkit=(replace(BUILT.toolkit[0], url="https://index/nvcc-13.2.whl"),),
     )
     return replace(fetched, wheels=(replace(fetched.wheels[0], story=story),))
 
@@ -116,6 +117,13 @@ def test_a_wheel_that_was_built(built: Manifest) -> None:
                 "downloadLocation": "https://index/setuptools-80.whl",
                 "digest": {"sha256": "e" * 64},
                 "annotations": {"role": "build requirement"},
+            },
+            {
+                "name": "nvcc",
+                "uri": "pkg:pypi/nvcc@13.2",
+                "downloadLocation": "https://index/nvcc-13.2.whl",
+                "digest": {"sha256": "c" * 64},
+                "annotations": {"role": "CUDA toolkit"},
             },
             {"name": "libpq-dev", "annotations": {"role": "system package"}},
         ],

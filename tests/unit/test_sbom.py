@@ -108,6 +108,26 @@ def test_a_build_requirement_is_excluded(manifest: Manifest) -> None:
     assert all(tool["bom-ref"] not in each.get("dependsOn", ()) for each in made["dependencies"])
 
 
+def test_the_toolkit_of_builds_is_excluded(manifest: Manifest) -> None:
+    made = document(manifest)
+    part = named(made, "nvcc")
+    assert part["scope"] == "excluded"
+    assert part["hashes"] == [{"alg": "SHA-256", "content": "c" * 64}]
+    assert properties(part)["wheelhouse:role"] == "CUDA toolkit of one"
+
+
+def test_a_part_of_the_toolkit_may_be_a_build_requirement_too(manifest: Manifest) -> None:
+    one, two = manifest.wheels
+    story = replace(BUILT, build_requirements=BUILT.toolkit)
+    made = document(replace(manifest, wheels=(replace(one, story=story), two)))
+    parts = [each for each in made["components"] if each["name"] == "nvcc"]
+    assert {properties(each)["wheelhouse:role"] for each in parts} == {
+        "build requirement of one",
+        "CUDA toolkit of one",
+    }
+    assert len({each["bom-ref"] for each in parts}) == 2
+
+
 def test_who_needs_whom(manifest: Manifest) -> None:
     made = document(manifest)
     assert needs(made, "house") == ["pkg:pypi/one@1.0"]

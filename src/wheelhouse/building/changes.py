@@ -28,6 +28,7 @@ TITLES = {
     "search": "searched for in the builder",
     "regenerate": "C code generated again",
     "cuda": "CUDA toolkit",
+    "toolkit": "CUDA toolkit's wheels",
     "pure": "may be without its extension",
     "policy": "policy of the wheel",
     "python": "Python",
@@ -84,6 +85,8 @@ class Change:
             return _variable(self.item, self.before, self.now)
         if self.part == "build requirements":
             return _requirement(self.item, self.before, self.now)
+        if self.part == "toolkit":
+            return _toolkit(self.item, self.before, self.now)
         if self.part == "sdist":
             return _file("sdist", self.before, self.now)
         title = _MEMBERS.get(self.part) or TITLES.get(self.part, self.part)
@@ -179,6 +182,14 @@ def _requirement(name: str, before: str | None, now: str | None) -> str:
         version = (before or now or "").partition(" ")[0]
         return f"build requirement {name} {version} is {'new' if before is None else 'gone'}"
     return _file(name, before, now)
+
+
+def _toolkit(name: str, before: str | None, now: str | None) -> str:
+    what = f"CUDA toolkit's {name}"
+    if before is None or now is None:
+        version = (before or now or "").partition(" ")[0]
+        return f"{what} {version} is {'new' if before is None else 'gone'}"
+    return _file(what, before, now)
 
 
 def _file(what: str, before: str | None, now: str | None) -> str:

@@ -9,6 +9,7 @@ from wheelhouse.building.cudavariables import cuda_variables
 from wheelhouse.cuda import HOME as CUDA_HOME
 from wheelhouse.engine.jobs import BOOTSTRAP, ROOT, Input, Job
 from wheelhouse.store import digest_of
+from wheelhouse.toolkit import parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -74,6 +75,7 @@ class Recipe:
     :ivar system: the distribution's packages that were added to it, which its ID covers.
     :ivar subdirectory: where in the unpacked sdist the project is, if not at its top.
     :ivar cuda: what the build is to make for GPUs, with the toolkit in the image; None if nothing.
+    :ivar toolkit: the wheels of that toolkit; none where the image, or this machine, has its own.
     :ivar search: see :class:`~wheelhouse.locking.model.Provision`, as for *regenerate*.
     """
 
@@ -90,6 +92,7 @@ class Recipe:
     cibuildwheel: ByCibuildwheel | None = None
     system: tuple[str, ...] = ()
     cuda: Cuda | None = None
+    toolkit: tuple[LockedFile, ...] = ()
     search: tuple[str, ...] = ()
     regenerate: bool = False
 
@@ -121,6 +124,10 @@ class Recipe:
             "search": list(self.search),
             "regenerate": self.regenerate,
             "cuda": [str(self.cuda.version)] if self.cuda else [],
+            "toolkit": {
+                name: f"{version} sha256:{file.sha256}"
+                for name, version, file in parts(self.toolkit)
+            },
             **more,
         }
 

@@ -43,6 +43,7 @@ RECIPE = Recipe(
     config_settings={"a": "1"},
     cibuildwheel=CIBUILDWHEEL,
     cuda=CUDA,
+    toolkit=(WHEEL,),
     search=("header a.h",),
 )
 
@@ -85,6 +86,11 @@ OTHERS: dict[str, tuple[object, ...]] = {
         replace(CUDA, version=Version("13.0")),
         replace(CUDA, arches=("80", "90")),
         replace(CUDA, arches=()),
+    ),
+    "toolkit": (
+        (),
+        (replace(WHEEL, sha256="d" * 64),),
+        (replace(WHEEL, filename="tool-2-py3-none-any.whl"),),
     ),
     "search": ((), ("header b.h",)),
     "regenerate": (True,),
