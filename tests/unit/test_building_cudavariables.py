@@ -75,12 +75,18 @@ def test_who_chooses_no_gpus_gets_code_for_those_of_the_target(nvcc: Path) -> No
 @pytest.mark.parametrize(
     "argument",
     [
-        *("-arch=sm_86", "-arch", "--gpu-architecture=native", "-gencode", "-code=sm_80"),
+        *("-arch=sm_86", "-arch", "--gpu-architecture=sm_90", "-gencode", "-code=sm_80"),
         *("--generate-code=arch=compute_80,code=sm_80", "-ptx", "--cubin"),
     ],
 )
 def test_who_chooses_gpus_gets_code_for_them_alone(nvcc: Path, argument: str) -> None:
     assert called(nvcc, "-c", "a.cu", argument) == ["-c", "a.cu", argument]
+
+
+@pytest.mark.parametrize("native", ["-arch=native", "--gpu-architecture=native"])
+def test_where_there_is_no_gpu_native_is_no_choice(nvcc: Path, native: str) -> None:
+    assert called(nvcc, native, "-c", "a.cu") == ["-c", "a.cu", *FOR_TWO.split()]
+    assert called(nvcc, native, "-c", "a.cu", **{ARCHITECTURES: ""}) == [native, "-c", "a.cu"]
 
 
 @pytest.mark.parametrize("variable", ["NVCC_PREPEND_FLAGS", "NVCC_APPEND_FLAGS"])
