@@ -11,14 +11,15 @@ Where it finds nothing, ``explaining.py`` says why in the user's words: ``demand
 lines, ``stock.py`` judges what each project has, ``trials.py`` resolves again with other lines,
 ``telling.py`` and ``misnomers.py`` have the words (pure), and ``conflicts.py`` those for all other
 errors; ``hashed.py`` refuses what has no hash where hashes are required. ``agreeing.py`` sees to it
-that all is made for one CUDA.
+that all is made for one CUDA, and ``cudareleases.py`` that CUDA's own parts are of the target's.
 
-``requires.py`` locks what each build will need, in environments of ``environments.py``, from what
-``experience.py`` has kept of earlier ones; ``system.py`` what the server needs, ``edges.py`` who
-asks for whom. ``lock.py`` puts it together into the :class:`~wheelhouse.locking.model.Lock` that
-``lockfile.py`` reads and writes as PEP 751: the tables of builds in ``buildtable.py``, of places in
-``directtable.py``, each value checked by ``lockvalues.py``. ``provision.py`` tells what builds have
-taught.
+``requires.py`` locks what each build will need, by asking backends (``hooks.py``), in environments
+of ``environments.py``, from what ``experience.py`` has kept of earlier ones; ``toolkit.py`` the
+CUDA toolkit, for sources that ``cudasource.py`` finds to need it; ``system.py`` what the server
+needs, ``edges.py`` who asks for whom. ``lock.py`` puts it together into the
+:class:`~wheelhouse.locking.model.Lock` that ``lockfile.py`` reads and writes as PEP 751: the
+tables of builds in ``buildtable.py``, of places in ``directtable.py``, each value checked by
+``lockvalues.py``. ``provision.py`` tells what builds have taught.
 
 ``current.py`` decides when a lock is made anew, by ``freshness.py``; ``difference.py``,
 ``graph.py`` and ``warnings.py`` tell of it (pure).
