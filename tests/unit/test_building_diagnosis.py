@@ -758,6 +758,12 @@ def test_the_table_of_failures_has_every_kind() -> None:
         ("/usr/bin/ld: cannot find -lnvidia-ml: No such file or directory", '["nvml"]'),
         ("/usr/bin/ld: cannot find -lcudart: No such file or directory", "cuda = true"),
         ("/usr/bin/ld: cannot find -lnccl: No such file or directory", "nvidia-nccl-cu13"),
+        ("KeyError: 'CUDA_HOME'", 'cuda = "13.2"'),
+        ("KeyError: 'CUDA_PATH'", "in place of any `cuda = false`"),
+        (
+            "CMake Error:\n  Target links to:\n\n    CUDA::cublasLt\n\n  but the target was not found.",
+            '["cublas"]',
+        ),
     ],
 )
 def test_who_lacks_a_part_of_cuda_is_told_how_to_have_it(line: str, hint: str) -> None:

@@ -196,13 +196,13 @@ def cuda(package: str, why: str, *missing: Missing) -> Diagnosis:
     elif part is not None:
         hint = (
             f'have that part in the builders\' toolkit: cuda-libraries = ["{part}"] in the target, '
-            'below its cuda = "13.2"'
+            "below its `cuda`"
         )
     else:
         hint = (
             'write which CUDA its servers run into the target, such as cuda = "13.2"; if that is '
-            f"there, write cuda = true into [packages.{package}]. Or pin a version of {package} "
-            "that has a wheel"
+            f"there, write cuda = true into [packages.{package}], in place of any `cuda = false`. "
+            f"Or pin a version of {package} that has a wheel"
         )
     return Diagnosis(
         kind="missing-cuda",

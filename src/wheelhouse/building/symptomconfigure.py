@@ -153,6 +153,11 @@ def _cmake_language(match: re.Match[str], log: Log) -> Diagnosis | None:
     return program({"C": "gcc", "CXX": "g++", "Swift": "swiftc"}.get(language, "gcc"), log.package)
 
 
+def _cmake_cuda_target(match: re.Match[str], log: Log) -> Diagnosis | None:
+    name = match.group(1)
+    return cuda(log.package, f"it links with CUDA::{name}", Missing("library", name))
+
+
 _IN_VAIN = re.compile(
     r"[ \t]{0,40}checking (?:for|whether) (\S.{0,120})\.\.\. .{0,40}(?:no|not found)$"
 )
@@ -226,6 +231,9 @@ CONFIGURE: tuple[Symptom, ...] = (
         _cmake_names,
     ),
     Symptom(r"No CMAKE_(\w{1,10})_COMPILER could be found", _cmake_language),
+    Symptom(
+        r"links to:\s{1,20}CUDA::(\w{1,40})\s{1,20}but the target was not found", _cmake_cuda_target
+    ),
     Symptom(r"error: could not find (git|hg|svn) for clone of", _called),
     Symptom(r"configure: error:([^\n]{0,200})", _configure),
 )

@@ -124,7 +124,12 @@ def _r(match: re.Match[str], log: Log) -> Diagnosis | None:
     return lacking("missing-program", log.package, Missing("program", "R"))
 
 
+def _cuda_variable(match: re.Match[str], log: Log) -> Diagnosis | None:
+    return cuda(log.package, f"it looks for {match.group(1)}", Missing("program", "nvcc"))
+
+
 TOOLS: tuple[Symptom, ...] = (
+    Symptom(r"KeyError: '(CUDA_HOME|CUDA_PATH|CUDACXX)'", _cuda_variable),
     Symptom(r"Failed to find nvcc|Your CUDA environment is invalid", _cuda),
     Symptom(r"Error: CUDA_HOME environment variable is not set", _cuda),
     Symptom(r"nvcc (?:was )?not found|CUDA_(?:HOME|PATH) [^\n]{0,30}not set", _cuda, Rank.CLUE),
