@@ -761,7 +761,7 @@ def test_the_table_of_failures_has_every_kind() -> None:
         ("KeyError: 'CUDA_HOME'", 'cuda = "13.2"'),
         ("KeyError: 'CUDA_PATH'", "in place of any `cuda = false`"),
         (
-            "CMake Error:\n  Target links to:\n\n    CUDA::cublasLt\n\n  but the target was not found.",
+            "  Target links to:\n\n    CUDA::cublasLt\n\n  but the target was not found.",
             '["cublas"]',
         ),
     ],
