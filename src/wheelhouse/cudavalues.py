@@ -6,10 +6,10 @@ Pure; an import of pydantic, as :mod:`wheelhouse.projectfile`.
 from __future__ import annotations
 
 import re
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from packaging.version import Version
-from pydantic import AfterValidator, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from wheelhouse.cuda import is_known, release, releases, split, toolkit_libraries
 from wheelhouse.filevalues import Refusal
@@ -17,6 +17,18 @@ from wheelhouse.wording import did_you_mean, listed, quoted
 
 VERSION: Final = r"^[1-9][0-9]\.[0-9]{1,2}$"
 ARCH: Final = "^[1-9][0-9]{1,2}[af]?$"
+
+
+def _no_switch(value: Any) -> Any:
+    """``cuda = true`` is what packages have."""
+    if isinstance(value, bool):
+        raise Refusal(
+            f"{str(value).lower()} is not a version of CUDA",
+            hint='write the version, such as "13.2"'
+            if value
+            else "leave it out: there is none without it",
+        )
+    return value
 
 
 def _version(value: str) -> str:
@@ -39,13 +51,21 @@ def _version(value: str) -> str:
 def _arch(value: str) -> str:
     if re.fullmatch(ARCH, value):
         return value
-    match = re.fullmatch(r"(?:sm_|compute_|cc)?(\d+)\.?(\d[af]?)", value.lower())
-    raise Refusal(
-        f"{quoted(value)} is not a compute capability",
-        hint=f'write "{match[1]}{match[2]}"'
-        if match
-        else 'write it without the dot, such as "80" for 8.0 (an A100)',
-    )
+    match = re.fullmatch(r"(?:sm_|compute_|cc)?(\d+)\.?(\d[af]?)(\+ptx)?", value.lower())
+    if match:
+        hint = f'write "{match[1]}{match[2]}"'
+        hint += ": PTX of the newest is kept without that" if match[3] else ""
+    elif value.lower() == "native":
+        hint = 'name the GPUs, such as "80": builds have none to look at'
+    else:
+        hint = 'write it without the dot, such as "80" for 8.0 (an A100)'
+    raise Refusal(f"{quoted(value)} is not a compute capability", hint=hint)
+
+
+def _some(value: Any) -> Any:
+    if value == []:
+        raise Refusal("must not be empty", hint="leave it out: packages then choose themselves")
+    return value
 
 
 def misfit_of_arch(arch: str, version: Version) -> str | None:
@@ -77,11 +97,15 @@ def _library(value: str) -> str:
 
 
 CudaVersion = Annotated[
-    str, AfterValidator(_version), WithJsonSchema({"type": "string", "pattern": VERSION})
+    str,
+    BeforeValidator(_no_switch),
+    AfterValidator(_version),
+    WithJsonSchema({"type": "string", "pattern": VERSION}),
 ]
 CudaArch = Annotated[
     str, AfterValidator(_arch), WithJsonSchema({"type": "string", "pattern": ARCH})
 ]
+CudaArches = Annotated[list[CudaArch], Field(min_length=1), BeforeValidator(_some)]
 CudaLibrary = Annotated[
     str,
     AfterValidator(_library),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from packaging.version import Version
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 
 from wheelhouse.cuda import has_compiler
-from wheelhouse.cudavalues import CudaArch, CudaLibrary, CudaVersion, arches_hint, misfit_of_arch
+from wheelhouse.cudavalues import CudaArches, CudaLibrary, CudaVersion, arches_hint, misfit_of_arch
 from wheelhouse.filevalues import (
     PLATFORM_NAME,
     Missing,
@@ -107,7 +107,7 @@ class TargetTable(Table):
         description="What its GPUs run, as MAJOR.MINOR in quotes: builds have that toolkit, the "
         "lock is held to that major version, and the server to a driver for it.",
     )
-    cuda_arch: Annotated[list[CudaArch], Field(min_length=1)] | None = Field(
+    cuda_arch: CudaArches | None = Field(
         default=None,
         description='Its GPUs, by their compute capabilities: "80" for an A100, "90" for an H100.',
     )

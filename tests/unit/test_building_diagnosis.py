@@ -742,6 +742,9 @@ def test_the_table_of_failures_has_every_kind() -> None:
     assert set(re.findall(r"^\| `([a-z0-9-]+)` \|", table, re.MULTILINE)) == kinds_in_the_source()
 
 
+LINKED = '[packages.demo.env] LIBRARY_PATH = "/usr/local/cuda/lib64"'
+
+
 @pytest.mark.parametrize(
     ("line", "hint"),
     [
@@ -764,9 +767,86 @@ def test_the_table_of_failures_has_every_kind() -> None:
             "  Target links to:\n\n    CUDA::cublasLt\n\n  but the target was not found.",
             '["cublas"]',
         ),
+        ("KeyError: 'CUDACXX'", "unless it is there"),
+        ("/usr/bin/ld: cannot find -lcudart: No such file or directory", LINKED),
+        ("/usr/bin/ld: cannot find -lcublas: No such file or directory", LINKED),
+        ("/usr/bin/ld: cannot find -lcuda: No such file or directory", f'{LINKED[:-1]}/stubs"'),
+        ("/usr/bin/ld: cannot find -lcufft_static: No such file or directory", '["cufft"]'),
     ],
 )
 def test_who_lacks_a_part_of_cuda_is_told_how_to_have_it(line: str, hint: str) -> None:
     found = told(line)
     assert found.kind == "missing-cuda"
     assert hint in found.hint
+
+
+@pytest.mark.parametrize(
+    ("target", "part"),
+    [
+        *((name, "cublas") for name in ("cublas", "cublas_static", "cublasLt", "cublasLt_static")),
+        *((name, "cufft") for name in ("cufft", "cufftw", "cufft_static_nocallback")),
+        ("curand", "curand"),
+        ("cusolver", "cusolver"),
+        ("cusparse", "cusparse"),
+        *((name, "npp") for name in ("nppc", "nppial", "nppisu_static")),
+        ("nvjpeg", "nvjpeg"),
+        *((name, "nvrtc") for name in ("nvrtc", "nvrtc_builtins")),
+        ("nvml", "nvml"),
+        ("nvJitLink", "nvjitlink"),
+        ("nvfatbin_static", "nvfatbin"),
+        *((name, "nvtx") for name in ("nvtx3", "nvToolsExt")),
+        *((name, "cupti") for name in ("cupti", "nvperf_host")),
+        *((name, "cufile") for name in ("cuFile", "cuFile_rdma_static")),
+    ],
+)
+@pytest.mark.parametrize(
+    "words",
+    [
+        "links to:\n\n    CUDA::{}\n\n  but the target was not found.  Possible reasons include:",
+        'links to target "CUDA::{}" but the target was\n  not found.  Perhaps a call',
+    ],
+)
+def test_a_target_of_cmake_is_of_a_part_of_the_toolkit(words: str, target: str, part: str) -> None:
+    found = told(
+        "CMake Error at CMakeLists.txt:5 (target_link_libraries):\n"
+        f'  Target "demo" {words.format(target)}\n\n'
+        "CMake Generate step failed.  Build files cannot be regenerated correctly.\n"
+    )
+    assert found.kind == "missing-cuda"
+    assert found.cause == f"it needs a part of the CUDA toolkit: it links with CUDA::{target}"
+    assert f'cuda-libraries = ["{part}"]' in found.hint
+    assert ("the shared one" in found.hint) == ("_static" in target)
+
+
+def test_what_every_toolkit_has_is_no_part() -> None:
+    found = told('Target "demo" links to:\n\n    CUDA::cudart\n\n  but the target was not found.')
+    assert found.cause == "it needs the CUDA toolkit: it links with CUDA::cudart"
+    assert "cuda-libraries" not in found.hint
+
+
+@pytest.mark.parametrize(
+    ("arch", "why", "hint"),
+    [
+        ("sm_70", "sm_70, which this CUDA no longer makes (CUDA 12.9 does)", '"12.9"'),
+        ("compute_70", "compute_70, which this CUDA no longer makes (CUDA 12.9 does)", '"12.9"'),
+        (
+            "compute_120",
+            "compute_120, which this CUDA does not make yet (CUDA 12.8 does)",
+            '"12.8"',
+        ),
+        ("sm_90a", "sm_90a, which this CUDA does not make yet (CUDA 11.8 does)", '"11.8"'),
+        ("sm_85", "sm_85, which no CUDA makes", "the package's own switch"),
+    ],
+)
+def test_code_for_a_gpu_that_the_compiler_does_not_know(arch: str, why: str, hint: str) -> None:
+    found = told(
+        "CMake Error at CMakeTestCUDACompiler.cmake:59 (message):\n"
+        '  The CUDA compiler "nvcc" is not able to compile a simple test program.\n'
+        f"nvcc fatal   : Unsupported gpu architecture '{arch}'\n"
+        "error: command '/usr/local/cuda/bin/nvcc' failed with exit code 1\n"
+    )
+    assert (found.kind, found.cause) == ("gpu-architecture", f"its build asks for code for {why}")
+    assert hint in found.hint
+    assert "the package's own switch" in found.hint
+    # Build requirements of no other age change what the compiler can do.
+    assert not (found.dated or found.constraints or found.requires or found.guesses)

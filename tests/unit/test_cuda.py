@@ -191,7 +191,12 @@ def test_a_target_says_nothing_of_it(load: Callable[[str], Target]) -> None:
             "CUDA 12.6 has 50,",
         ),
         ('cuda = "13.2"\ncuda-arch = ["85"]', "no GPU of compute capability 8.5", "has 75"),
-        ('cuda = "13.2"\ncuda-arch = []', "must not be empty", None),
+        ('cuda = "13.2"\ncuda-arch = []', "must not be empty", "leave it out"),
+        ('cuda = "13.2"\ncuda-arch = ["native"]', "not a compute", "builds have none to look at"),
+        ('cuda = "13.2"\ncuda-arch = ["90+PTX"]', "not a compute", 'write "90": PTX of the newest'),
+        ('cuda = "13.2"\ncuda-arch = ["9.0a+PTX"]', "not a compute", 'write "90a": PTX'),
+        ("cuda = false", "not a version of CUDA", "leave it out"),
+        ("cuda = true", "not a version of CUDA", 'write the version, such as "13.2"'),
         (
             'cuda = "13.2"\ncuda-libraries = ["cublass"]',
             'unknown part of the toolkit: "cublass"; did you mean "cublas"?',

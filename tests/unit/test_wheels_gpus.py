@@ -183,7 +183,10 @@ def test_lacking_code_is_told_with_the_way_out() -> None:
         "80 and 90 run"
     )
     assert finding.hint
-    assert "[packages.demo.env]" in finding.hint
+    assert (
+        '[packages.demo.env] NVCC_APPEND_FLAGS = "-gencode=arch=compute_80,code=sm_80 '
+        '-gencode=arch=compute_90,code=sm_90"'
+    ) in finding.hint
     assert "[packages.demo] cuda = false" in finding.hint
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from wheelhouse.building.symptoms import Diagnosis, quoted
+from wheelhouse.cuda import HOME
 from wheelhouse.missing import Missing
 from wheelhouse.text import exact_size
 
@@ -46,12 +48,16 @@ _OF_TOOLKIT = {
     **{part: part for part in ("cublas", "cufft", "cufile", "cupti", "curand", "cusolver")},
     **{part: part for part in ("cusparse", "npp", "nvfatbin", "nvjitlink", "nvjpeg", "nvml")},
     "nvidia-ml": "nvml",
+    "nvperf": "cupti",
     "nvrtc": "nvrtc",
     "nvtoolsext": "nvtx",
     "nvtx": "nvtx",
     "cuda_profiler_api": "profiler",
     "cudaprofiler": "profiler",
 }
+
+#: Libraries of the driver's, which is on servers alone: builders have what stands for them.
+_OF_DRIVER = {"cuda", "nvidia-ml"}
 
 #: What is no part of it, but in wheels of its own.
 _OF_NVIDIA = {
@@ -196,19 +202,38 @@ def cuda(package: str, why: str, *missing: Missing) -> Diagnosis:
     elif part is not None:
         hint = (
             f'have that part in the builders\' toolkit: cuda-libraries = ["{part}"] in the target, '
-            "below its `cuda`"
+            f"below its `cuda`, and no cuda = false in [packages.{package}]"
         )
+        if "_static" in name:
+            hint += (
+                ". NVIDIA's wheels have few static libraries: if that does not help, have its "
+                "build use the shared one"
+            )
     else:
         hint = (
-            'write which CUDA its servers run into the target, such as cuda = "13.2"; if that is '
-            f"there, write cuda = true into [packages.{package}], in place of any `cuda = false`. "
-            f"Or pin a version of {package} that has a wheel"
+            'write which CUDA its servers run into the target, such as cuda = "13.2", unless '
+            f"it is there; if it is, write cuda = true into [packages.{package}], in place of any "
+            f"`cuda = false`. Or pin a version of {package} that has a wheel"
         )
     return Diagnosis(
         kind="missing-cuda",
-        cause=f"it needs the CUDA toolkit: {why}",
+        cause=f"it needs {'a part of ' if part and not of_wheels else ''}the CUDA toolkit: {why}",
         hint=hint,
         missing=missing,
+    )
+
+
+def cuda_linked(package: str, name: str) -> Diagnosis:
+    """Of a linker that does not find NVIDIA's library *name*: it may be where none looks."""
+    found = cuda(package, f"it is linked with {name}", Missing("library", name))
+    if name.lower().startswith(tuple(_OF_NVIDIA)):
+        return found  # compilers are told where wheels have theirs
+    stubs = "/stubs" if name in _OF_DRIVER else ""
+    return replace(
+        found,
+        hint=f"{found.hint}. If the toolkit has it, -L$CUDA_HOME/lib64{stubs} is missing where it "
+        f"is linked, and this makes up for it: [packages.{package}.env] "
+        f'LIBRARY_PATH = "{HOME}/lib64{stubs}"',
     )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from wheelhouse.building.answers import env_fix, other_cpu, other_system
 from wheelhouse.building.symptoms import Diagnosis, Rank, Symptom, first_group, quoted
+from wheelhouse.cuda import releases, split
 
 if TYPE_CHECKING:
     from wheelhouse.building.symptoms import Log
@@ -71,6 +72,26 @@ def _flag(match: re.Match[str], log: Log) -> Diagnosis | None:
 
 def _cpu(match: re.Match[str], log: Log) -> Diagnosis | None:
     return other_cpu(log.package, quoted(match.group().strip(" :")))
+
+
+def _gpu(match: re.Match[str], log: Log) -> Diagnosis | None:
+    """Code for a GPU that this compiler does not know, whatever else the build is given."""
+    number = str(split(match.group(2))[0])
+    having = [version for version, each in releases().items() if number in each.arches]
+    if not having:
+        why, other = "which no CUDA makes", ""
+    elif having[-1] == max(releases()):
+        why = f"which this CUDA does not make yet (CUDA {having[0]} does)"
+        other = f', or a newer `cuda` in the target, such as "{having[0]}"'
+    else:
+        why = f"which this CUDA no longer makes (CUDA {having[-1]} does)"
+        other = f', or an older `cuda` in the target, such as "{having[-1]}"'
+    return Diagnosis(
+        kind="gpu-architecture",
+        cause=f"its build asks for code for {match.group(1)}, {why}",
+        hint="have it ask for that of the target's GPUs alone by the package's own switch, a "
+        f"variable under [packages.{log.package}.env] or one of config-settings{other}",
+    )
 
 
 def _error_directive(match: re.Match[str], log: Log) -> Diagnosis | None:
@@ -167,6 +188,11 @@ CODE: tuple[Symptom, ...] = (
         Rank.DECISIVE,
     ),
     Symptom(r"internal compiler error", _compiler_bug, Rank.DECISIVE),
+    Symptom(
+        r"Unsupported gpu architecture '((?:sm|compute|lto)_([1-9]\d{1,2}[af]?))'",
+        _gpu,
+        Rank.DECISIVE,  # CMake says before that a compiler which cannot do that is broken
+    ),
     Symptom(
         r"Read-only file system: '([^'\n]{1,200})'|cannot create ([^\n:]{1,200}): Read-only",
         _outside,

@@ -232,7 +232,9 @@ CONFIGURE: tuple[Symptom, ...] = (
     ),
     Symptom(r"No CMAKE_(\w{1,10})_COMPILER could be found", _cmake_language),
     Symptom(
-        r"links to:\s{1,20}CUDA::(\w{1,40})\s{1,20}but the target was not found", _cmake_cuda_target
+        r"links to(?::| target)\s{1,20}\"?CUDA::(\w{1,40})\"?\s{1,20}"
+        r"but\s{1,20}the\s{1,20}target\s{1,20}was\s{1,20}not\s{1,20}found",
+        _cmake_cuda_target,
     ),
     Symptom(r"error: could not find (git|hg|svn) for clone of", _called),
     Symptom(r"configure: error:([^\n]{0,200})", _configure),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from wheelhouse.building.answers import (
     built_against,
     cuda,
+    cuda_linked,
     java,
     lacking,
     other_cpu,
@@ -40,8 +41,8 @@ _OF_CUDA = re.compile(
 )
 
 _CUDA_LIBRARIES = re.compile(
-    r"(?:cuda|cudart|cudnn|cublas|cublasLt|cufft|cufftw|cufile|cupti|curand|cusolver|cusparse"
-    r"|cusparseLt|nccl|npp[a-z]+|nvidia-ml|nvFatbin|nvJitLink|nvjpeg|nvrtc|nvToolsExt)"
+    r"(?:cuda|cudadevrt|cudart|cudnn|cublas|cublasLt|cufft|cufftw|cufile|cupti|curand|cusolver|cusparse"
+    r"|cusparseLt|nccl|npp[a-z]+|nvidia-ml|nvFatbin|nvJitLink|nvjpeg|nvrtc|nvToolsExt)(?:_static)?"
 )
 
 _OF_OTHER_SYSTEMS = re.compile(
@@ -88,7 +89,7 @@ def _library(match: re.Match[str], log: Log) -> Diagnosis | None:
     name = first_group(match).strip("'\"").removeprefix(":")
     name = re.sub(r"^lib(.+)\.(?:so|a)(?:\.[\d.]+)?$", r"\1", name)
     if _CUDA_LIBRARIES.fullmatch(name):
-        return cuda(log.package, f"it is linked with {name}", Missing("library", name))
+        return cuda_linked(log.package, name)
     return lacking("missing-library", log.package, Missing("library", name))
 
 

@@ -120,7 +120,7 @@ def check_gpus(case: Case) -> Iterator[Finding]:
             _told(codes, lacking) + and_others(files),
             member=files[0].member,
             level=_level(case, lacking, wanted),
-            hint=_other_gpus(case),
+            hint=_other_gpus(case, lacking),
         )
     elif case.origin == "built":
         for binary in files:
@@ -130,7 +130,7 @@ def check_gpus(case: Case) -> Iterator[Finding]:
                     *("gpu-code", message),
                     member=binary.member,
                     level="warning",
-                    hint=_other_gpus(case),
+                    hint=_other_gpus(case, lacking),
                 )
 
 
@@ -166,11 +166,12 @@ def _level(case: Case, lacking: list[str], wanted: cuda.Cuda) -> Level:
     return "warning" if is_nvidias or len(lacking) < len(wanted.arches) else "error"
 
 
-def _other_gpus(case: Case) -> str:
+def _other_gpus(case: Case, lacking: list[str]) -> str:
     name = case.wheel.name
     exempt = f"If it is not used on these GPUs: [packages.{name}] cuda = false."
+    options = " ".join(f"-gencode=arch=compute_{each},code=sm_{each}" for each in lacking)
     own = (
-        "Its build goes neither by CUDAARCHS nor by TORCH_CUDA_ARCH_LIST: set what it goes by in "
-        f"[packages.{name}.env]."
+        "Its build chooses GPUs itself: tell it which by its own switch; or, where it calls nvcc, "
+        f'have that make their code, too: [packages.{name}.env] NVCC_APPEND_FLAGS = "{options}".'
     )
     return f"{case.way_out(own)} {exempt}"
