@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import tomllib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -23,7 +22,7 @@ from wheelhouse.building.cibuildwheel_config import (
     recipe_of,
     wants_network,
 )
-from wheelhouse.building.cibuildwheel_process import LAUNCH, MEMORY, make_removable
+from wheelhouse.building.cibuildwheel_process import LAUNCH, MEMORY, PYTHON, make_removable
 from wheelhouse.engine import Limits
 from wheelhouse.engine.docker_command import profile, reaching
 from wheelhouse.tags import tags_of
@@ -290,12 +289,14 @@ def test_what_a_container_has_locked_can_be_removed(tmp_path: Path) -> None:
     make_removable(tmp_path / "never made")
 
 
-def test_limits_that_are_lower_already_stay() -> None:
-    command = f'ulimit -f 1; exec {sys.executable} -I -c "$0" $$ {MEMORY} {1 << 30} --help'
+def test_limits_that_are_lower_already_stay(tmp_path: Path) -> None:
+    python = " ".join([*PYTHON, "-X", f"pycache_prefix={tmp_path}"])
+    command = f'ulimit -f 1; exec {python} -c "$0" $$ {MEMORY} {1 << 30} --help'
     # The shell becomes the program, whose parent is then this process.
     command = command.replace("$$", str(os.getpid()))
     done = subprocess.run(["sh", "-c", command, LAUNCH], capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode()
+    assert list(tmp_path.iterdir()) == [], "cut bytecode, which nothing could import"
 
 
 def test_where_a_recipe_failed() -> None:

@@ -35,6 +35,10 @@ BLOCK = 1 << 16
 #: container says in memory, so that is bounded.
 MEMORY = 4 << 30
 
+#: Our Python, alone with what is installed for it. It writes no bytecode: where files are bounded,
+#: it would leave cut ones behind, and every program that imports those fails.
+PYTHON = (sys.executable, "-I", "-B")
+
 #: Makes itself end with us and bounds its files and memory, before it becomes cibuildwheel.
 LAUNCH = """\
 import ctypes, os, resource, runpy, signal, sys
@@ -105,7 +109,7 @@ def _start(order: Order, command: EngineCommand, largest: int) -> subprocess.Pop
     temporary.mkdir()
     return subprocess.Popen(
         [
-            *(sys.executable, "-I", "-c", LAUNCH, str(os.getpid()), str(MEMORY), str(largest)),
+            *(*PYTHON, "-c", LAUNCH, str(os.getpid()), str(MEMORY), str(largest)),
             *("--only", order.identifier, "--config-file", str(order.config)),
             *("--output-dir", str(order.output), str(order.package)),
         ],
