@@ -3,23 +3,20 @@
 What it holds follows from the lock and the images alone. There are no dates and no durations in
 it, so the same lock and the same images give the same bytes.
 
-The JSON Schema (``data/manifest.schema.json``) is generated from the types below and their
-``:ivar:`` lines; ``tests/unit/test_manifest.py`` tells when it has to be made anew.
+:mod:`wheelhouse.manifestschema` makes its JSON Schema of the types below and their ``:ivar:``
+lines.
 """
 
 from __future__ import annotations
 
-import inspect
 import json
-import re
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from wheelhouse.errors import StorageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from pydantic import TypeAdapter
@@ -28,8 +25,6 @@ if TYPE_CHECKING:
 FORMAT: Literal[1] = 1
 
 FILENAME = "manifest.json"
-
-_IVAR = re.compile(r":ivar (?P<name>\w+): (?P<text>.*?)(?=\n:ivar |\Z)", re.DOTALL)
 
 
 class _Strict:
@@ -347,7 +342,8 @@ class Manifest(_Strict):
 
 
 @cache
-def _adapter() -> TypeAdapter[Manifest]:
+def adapter() -> TypeAdapter[Manifest]:
+    """What reads a manifest, and knows its shape."""
     from pydantic import TypeAdapter
 
     return TypeAdapter(Manifest)
@@ -363,7 +359,7 @@ def from_json(text: str | bytes) -> Manifest:
 
     :raises ValueError: it is none, or one of a later version of wheelhouse.
     """
-    return _adapter().validate_json(text, strict=True)
+    return adapter().validate_json(text, strict=True)
 
 
 def read_manifest(house: Path) -> Manifest:
@@ -384,51 +380,3 @@ def read_manifest(house: Path) -> Manifest:
             f"{path} is damaged, or a later version of wheelhouse made it",
             hint="build it anew with `wheelhouse build`, or upgrade wheelhouse",
         ) from error
-
-
-def schema() -> dict[str, Any]:
-    """The JSON Schema of ``manifest.json``, with each field's description."""
-    made = _adapter().json_schema(mode="serialization")
-    made.update(_described(Manifest, made))
-    for model in _models(Manifest):
-        if model is not Manifest:
-            definition = made["$defs"][model.__name__]
-            definition.update(_described(model, definition))
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **made,
-        "title": "manifest.json of a wheelhouse",
-    }
-
-
-def schema_text() -> str:
-    """:func:`schema` as the text of ``data/manifest.schema.json``."""
-    return json.dumps(schema(), indent=2, sort_keys=True) + "\n"
-
-
-def _described(model: type, definition: dict[str, Any]) -> dict[str, Any]:
-    """What *model*'s docstring says, as parts of its schema *definition*."""
-    doc = inspect.getdoc(model) or ""
-    summary, _, _ = doc.partition("\n\n:ivar ")
-    texts = {found["name"]: " ".join(found["text"].split()) for found in _IVAR.finditer(doc)}
-    properties = {
-        name: {**definition["properties"][name], "description": texts[name].replace("``", "`")}
-        for name in definition["properties"]
-    }
-    return {"description": summary, "properties": properties}
-
-
-def _models(model: type) -> Iterator[type]:
-    """*model* and every dataclass that its fields are made of."""
-    yield model
-    hints = get_type_hints(model)
-    for each in fields(model):
-        for inner in _dataclasses_in(hints[each.name]):
-            yield from _models(inner)
-
-
-def _dataclasses_in(hint: Any) -> Iterator[type]:
-    if is_dataclass(hint) and isinstance(hint, type):
-        yield hint
-    for argument in get_args(hint):
-        yield from _dataclasses_in(argument)

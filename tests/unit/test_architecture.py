@@ -30,8 +30,8 @@ LAYERS = (
     imagemaker images imagesteps imagestore inputs locking.candidates locking.flatindex
     locking.index plan sources weights wheels""",
     """advisories alignment attestations contents export finding house installer joining locking
-    machine manifest needs obtain pins probe proofreport provenance prove proving publish sbom
-    sealing serverneeds story verification vouching wholeness workshop""",
+    machine manifest manifestschema needs obtain pins probe proofreport provenance prove proving
+    publish sbom sealing serverneeds story verification vouching wholeness workshop""",
     "aftercare learning phases pipeline planning rebuilding run supplying uptodate weighing",
     "__main__ cli",
 )

@@ -11,6 +11,7 @@ import pytest
 
 from housefactory import Package, make_house
 from wheelhouse import manifest as manifests
+from wheelhouse import manifestschema
 from wheelhouse.errors import StorageError
 from wheelhouse.manifest import BuildRequirementFacts, BuiltStory, ImageFacts
 
@@ -38,8 +39,8 @@ def published() -> str:
 
 
 def test_the_published_schema_is_that_of_the_types() -> None:
-    assert published() == manifests.schema_text(), (
-        "write wheelhouse.manifest.schema_text() into src/wheelhouse/data/manifest.schema.json"
+    assert published() == manifestschema.schema_text(), (
+        "write manifestschema.schema_text() into src/wheelhouse/data/manifest.schema.json"
     )
 
 
@@ -51,7 +52,7 @@ def test_every_field_is_described() -> None:
             for each in definition.values():
                 check(each)
 
-    check(manifests.schema())
+    check(manifestschema.schema())
 
 
 def test_there_and_back(tmp_path: Path) -> None:
