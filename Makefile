@@ -10,10 +10,8 @@ bin := .venv/bin
 example := examples/webapp
 inputs := pyproject.toml scripts/venv scripts/constraints.txt
 
-# Tests that need neither engine nor index run in two processes, the others one by one. (pytest ends
-# with 5 where none is chosen.)
-alone := 'not containers and not index'
-together := 'containers or index'
+# Tests run in two processes, those of a file in the same one, those with containers first.
+tests := $(bin)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # More options of `make test`, `make faults`, `make bench`, `make natives` and `make locks`, as in
 # PYTEST="-k lock", BENCH="--runs 5", NATIVES="--target debian12", LOCKS="--kind uv" or FAULTS="--group 8".
@@ -41,11 +39,10 @@ test: .venv/developing ## All tests, with real containers
 	@scripts/engine
 	@scripts/images debian11 debian12 debian13
 	@if scripts/emulation aarch64; then scripts/images --arch aarch64 debian12; fi
-	$(bin)/pytest -n 2 -m $(alone) $(PYTEST) || test $$? = 5
-	$(bin)/pytest -m $(together) $(PYTEST) || test $$? = 5
+	$(tests) $(PYTEST)
 
 unit: .venv/developing ## Only the tests that need no container and no index
-	$(bin)/pytest -n 2 -m $(alone) $(PYTEST)
+	$(tests) -m 'not containers and not index' $(PYTEST)
 
 faults: .venv/developing ## The fault suite, with its figures
 	@scripts/engine

@@ -7,7 +7,8 @@ FROM ${BUILDER}
 ARG VERSION
 ARG GCC
 COPY toolkit /usr/local/cuda-${VERSION}
-COPY cuda-finish.sh cuda-check.cu /tmp/cuda/
+COPY cuda-layout.sh cuda-finish.sh cuda-check.cu /tmp/cuda/
 # For who looks there; builds get an environment of their own.
 ENV PATH=/usr/local/cuda/bin:${PATH}
-RUN sh /tmp/cuda/cuda-finish.sh "/usr/local/cuda-$VERSION" "$GCC" && rm -r /tmp/cuda
+RUN sh /tmp/cuda/cuda-layout.sh "/usr/local/cuda-$VERSION" && \
+    sh /tmp/cuda/cuda-finish.sh "/usr/local/cuda-$VERSION" "$GCC" && rm -r /tmp/cuda

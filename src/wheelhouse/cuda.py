@@ -99,9 +99,31 @@ def release(version: Version) -> Release:
     return Release(gcc=newest.gcc, driver=None, arches=newest.arches)
 
 
+def is_newer(version: Version) -> bool:
+    """Whether *version* is newer than all known ones: nobody can know here whether it exists."""
+    return version > max(releases())
+
+
 def is_known(version: Version) -> bool:
     """Whether *version* exists, as far as anybody can know: it may have come out since."""
-    return version in releases() or version > max(releases())
+    return version in releases() or is_newer(version)
+
+
+def doubt(version: Version) -> str | None:
+    """What is not known of *version* and taken for granted, in a sentence; None if all is known."""
+    if not is_newer(version):
+        return None
+    newest, oldest = max(releases()), oldest_driver(version.major)
+    driver = (
+        f"it is taken to run with drivers from {oldest} on, as all of CUDA {version.major}"
+        if oldest
+        else "the driver that it takes is not known, so install.sh believes what a driver says of "
+        "itself"
+    )
+    return (
+        f"CUDA {version} is newer than this wheelhouse knows (up to {newest}): {driver}; its "
+        f"compiler is taken to be like that of {newest}"
+    )
 
 
 def oldest_driver(major: int) -> str | None:

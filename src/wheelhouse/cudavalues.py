@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final
 from packaging.version import Version
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
-from wheelhouse.cuda import is_known, release, releases, split, toolkit_libraries
+from wheelhouse.cuda import is_known, is_newer, release, releases, split, toolkit_libraries
 from wheelhouse.filevalues import Refusal
 from wheelhouse.wording import did_you_mean, listed, quoted
 
@@ -40,10 +40,11 @@ def _version(value: str) -> str:
             hint=f'write it as "{example}"',
         )
     if not is_known(Version(value)):
-        names = [str(version) for version in releases()]
+        every, major = [str(version) for version in releases()], value.partition(".")[0]
+        known = [each for each in every if each.partition(".")[0] == major] or every
         raise Refusal(
-            f"unknown version of CUDA: {value}{did_you_mean(value, names)}",
-            hint=f"those are known: {listed(names)}",
+            f"unknown version of CUDA: {value}{did_you_mean(value, known)}",
+            hint=f"{listed(known)} {'is' if len(known) == 1 else 'are'} known",
         )
     return value
 
@@ -69,8 +70,13 @@ def _some(value: Any) -> Any:
 
 
 def misfit_of_arch(arch: str, version: Version) -> str | None:
-    """Why CUDA *version* makes no code for *arch*, in a sentence; None if it does."""
+    """Why CUDA *version* makes no code for *arch*, in a sentence; None if it does.
+
+    One that is newer than all known ones may do so for GPUs that are newer than all known ones.
+    """
     number, _ = split(arch)
+    if is_newer(version) and number > max(int(each) for each in release(version).arches):
+        return None
     known = release(version).arches
     if str(number) in known:
         return None

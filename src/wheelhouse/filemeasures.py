@@ -37,20 +37,20 @@ DURATION: Final = "^(?=.)(?:([0-9]+)h)?(?:([0-9]+)m)?(?:([0-9]+)s)?$"
 
 def size(smallest: str) -> PlainValidator:
     def check(value: object) -> int:
-        number = _bytes(value)
-        if number < _bytes(smallest):
+        number = bytes_of(value)
+        if number < bytes_of(smallest):
             hint = 'a bare number counts bytes; write "4GiB" for gibibytes'
             raise Refusal(f"must be at least {smallest}", hint=hint)
         if number > LARGEST:
             raise Refusal("must be at most 1024TiB")
         return number
 
-    schema = {"type": ["integer", "string"], "pattern": SIZE, "minimum": _bytes(smallest)}
+    schema = {"type": ["integer", "string"], "pattern": SIZE, "minimum": bytes_of(smallest)}
     return PlainValidator(check, json_schema_input_type=Annotated[Any, WithJsonSchema(schema)])
 
 
-def _bytes(value: object) -> int:
-    """Read ``4GiB`` or a number of bytes."""
+def bytes_of(value: object) -> int:
+    """Read ``4GiB`` or a number of bytes. Raises Refusal."""
     from fractions import Fraction
 
     if isinstance(value, int) and not isinstance(value, bool):

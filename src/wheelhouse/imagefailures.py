@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from wheelhouse.bootstrap import MIRROR_VARIABLE
+from wheelhouse.cuda import HOME as CUDA_HOME
 from wheelhouse.errors import ImageError
 from wheelhouse.targets import Place, stand_in
 from wheelhouse.wording import listed
@@ -36,6 +37,9 @@ _VIRTUAL = re.compile(
 
 #: What NVIDIA's header says of a host compiler that it does not know.
 _TOO_NEW = re.compile(r"unsupported GNU version! gcc versions later than (\d+)")
+
+#: What ``images/cuda-own.sh`` says of an image that has not what its platform says.
+_OTHER_TOOLKIT = re.compile(r"^other toolkit: *(.*)$", re.MULTILINE)
 
 _HINTS = {
     r"exec format error": (
@@ -122,6 +126,8 @@ def failure(step: Step, lines: Sequence[str], cause: str) -> ImageError:
     text = "\n".join(lines)
     if unsupported := _TOO_NEW.search(text):
         return _too_new(step, unsupported[1])
+    if other := _OTHER_TOOLKIT.search(text):
+        return _other_toolkit(step, other[1])
     if virtual := _VIRTUAL.search(text):
         providers = [line.split()[0] for line in virtual[2].splitlines()]
         return ImageError(
@@ -139,12 +145,28 @@ def failure(step: Step, lines: Sequence[str], cause: str) -> ImageError:
 
 def _too_new(step: Step, newest: str) -> ImageError:
     """Of a compiler that nvcc does not take, where no older one is beside it."""
-    preset = step.place.preset
+    preset, beside = step.place.preset, f"g++-{newest}"
+    hint = (
+        "Build on a platform with an older one, by `builder` of the target, such as "
+        f'"portable"; or have {beside} in the image of a platform of your own: it is used.'
+    )
+    if not step.wheels:
+        hint = f"Have {beside}, or an older one, in {step.place.image}: it is used."
     return ImageError(
         f"The compiler of {preset.title} is too new for CUDA {step.inputs['VERSION']}, which takes "
         f"GCC up to {newest}",
-        hint="Build on a platform with an older one, by `builder` of the target, such as "
-        f'"portable"; or have g++-{newest} in the image of a platform of your own: it is used.',
+        hint=hint,
+    )
+
+
+def _other_toolkit(step: Step, found: str) -> ImageError:
+    """Of an image that has the toolkit of CUDA *found*, or none, and not the one it is to have."""
+    place, wanted = step.place, step.inputs["VERSION"]
+    has = f"the toolkit of CUDA {found}" if found else "no toolkit"
+    return ImageError(
+        f"The image of {place.preset.title} has {has} in {CUDA_HOME}, and is said to have that of "
+        f"CUDA {wanted}",
+        hint=f"Say as `cuda` of the platform what {place.image} has, or name another image.",
     )
 
 

@@ -13,7 +13,9 @@ from wheelhouse.bootstrap import DEFAULT_MIRROR, MIRROR_VARIABLE, checked_mirror
 from wheelhouse.durable import temporary_file
 from wheelhouse.errors import ImageError, InterruptedRunError
 from wheelhouse.imagefailures import clean, failure
+from wheelhouse.imagepruning import KIND, unfinished
 from wheelhouse.imagesteps import Kind, Step, family, root_name
+from wheelhouse.imageuses import MAKING
 from wheelhouse.locks import locked
 from wheelhouse.targets import oci_platform
 from wheelhouse.wheelcontext import write_context, write_files
@@ -58,12 +60,14 @@ class ImageMaker:
         *,
         mirror: str | None,
         building: Callable[[str], AbstractContextManager[object]],
+        using: Callable[[str], AbstractContextManager[object]],
     ) -> None:
         self._store = store
         self._fetch = fetch
         self._lock_dir = lock_dir
         self._on_line = on_line
         self._building = building
+        self._using = using
         self._stopping = threading.Event()
         self._mirror = checked_mirror(mirror or os.environ.get(MIRROR_VARIABLE) or DEFAULT_MIRROR)
 
@@ -72,8 +76,9 @@ class ImageMaker:
         self._stopping.set()
 
     def find(self, name: str, arch: str) -> Image | None:
-        """The image called *name*, if it is there and for *arch*."""
-        return self._store.find(name, oci_platform(arch))
+        """The image called *name*, if it is there and for *arch*. Nobody prunes it then."""
+        with self._using(name):
+            return self._store.find(name, oci_platform(arch))
 
     def pull(self, reference: str, place: Place) -> Image:
         """The image *reference*, fetched if it is not there. Raises ImageError."""
@@ -117,7 +122,11 @@ class ImageMaker:
 
     def _build(self, step: Step) -> Image:
         self._check_running()
-        with self._building(step.title), temporary_file(self._lock_dir) as context:
+        with (
+            locked(self._lock_dir / MAKING, self._check_running, shared=True),
+            self._building(step.title),
+            temporary_file(self._lock_dir) as context,
+        ):
             self._write_context(step, context)
             context.seek(0)
             return self._run(step, context)
@@ -140,11 +149,13 @@ class ImageMaker:
             raise failure(step, lines, error.message) from error
 
     def _write_context(self, step: Step, context: IO[bytes]) -> None:
+        # No part of the image's name, as no label is.
+        files = {**step.files, "Dockerfile": unfinished(step.files["Dockerfile"])}
         if step.wheels:
-            write_context(context, step.wheels, self._fetch, step.files, step.layout)
+            write_context(context, step.wheels, self._fetch, files, step.layout)
             return
         with tarfile.open(fileobj=context, mode="w|") as archive:
-            write_files(archive, step.files)
+            write_files(archive, files)
 
     def _arguments(self, step: Step) -> dict[str, str]:
         arguments = dict(step.inputs)
@@ -187,7 +198,7 @@ def _is_debian(place: Place) -> bool:
 
 def _labels(kind: Kind, place: Place) -> dict[str, str]:
     return {
-        "wheelhouse.image": kind,
+        KIND: kind,
         "wheelhouse.preset": place.preset.name,
         "wheelhouse.arch": place.arch,
         "wheelhouse.origin": "derived",

@@ -65,6 +65,7 @@ class TargetImageMaker:
     :param lock_dir: where runs on this machine wait for one another.
     :param on_line: receives what pulls and builds print, from several threads.
     :param building: entered with an image's title while it is built.
+    :param using: entered with an image's name while the engine is asked for it.
     :param mirror: of Debian; else ``WHEELHOUSE_DEBIAN_MIRROR``, else its official one.
     :raises ConfigError: *mirror* is not usable.
 
@@ -81,8 +82,11 @@ class TargetImageMaker:
         *,
         mirror: str | None = None,
         building: Callable[[str], AbstractContextManager[object]] = nullcontext,
+        using: Callable[[str], AbstractContextManager[object]] = nullcontext,
     ) -> None:
-        self._images = ImageMaker(store, fetch, lock_dir, on_line, mirror=mirror, building=building)
+        self._images = ImageMaker(
+            store, fetch, lock_dir, on_line, mirror=mirror, building=building, using=using
+        )
         self._settled_places: dict[Place, tuple[Place, str | None]] = {}
 
     def prepare(self, target: Target) -> TargetImages:
@@ -128,6 +132,11 @@ class TargetImageMaker:
         if not packages:
             return builder
         return self._images.make(packages_step("system", place, builder, packages))
+
+    def has_toolkit(self, images: TargetImages, toolkit: Toolkit) -> bool:
+        """Whether the builder among *images* is there with *toolkit* in it."""
+        name = cuda_step(images.build_place, images.builder, toolkit).name
+        return self._images.find(name, images.build_place.arch) is not None
 
     def with_runtime_system(self, images: TargetImages, packages: tuple[str, ...]) -> Image:
         """The runtime among *images* with the distribution's *packages* in it, and nothing else.

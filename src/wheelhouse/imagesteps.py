@@ -9,7 +9,7 @@ server                runtime + packages of the distribution that a wheelhouse n
 toolchain             runtime + compilers and Python's headers
 toolbox               ``/opt/wheelhouse``, the same for all targets (:mod:`.toolbox`)
 builder               toolchain + toolbox
-cuda                  builder + the CUDA toolkit of PyPI's wheels (:mod:`.toolkit`)
+cuda                  builder + a CUDA toolkit: PyPI's wheels, or its own (:mod:`.toolkit`)
 system                either of those + packages of the distribution that a build asked for
 cibuildwheel          any of those + the target's Python where cibuildwheel looks for it
 index                 base + toolbox + which package of the distribution has which files
@@ -326,22 +326,40 @@ def builder_step(place: Place, toolchain: Image, tools: Image) -> Step:
 
 
 def cuda_step(place: Place, builder: Image, toolkit: Toolkit) -> Step:
-    """The step that puts a CUDA *toolkit* into *builder*."""
-    newest = release(toolkit.version).gcc
+    """The step that puts a CUDA *toolkit* into *builder*, or makes its own fit for builds."""
     return Step(
         kind="cuda",
         place=place,
         files={
-            "Dockerfile": _recipe("cuda.Dockerfile"),
             "cuda-check.cu": _recipe("cuda-check.cu"),
             "cuda-finish.sh": _recipe("cuda-finish.sh"),
-            "toolkit/bin/nvcc": _recipe("cuda-nvcc.sh"),
-            "toolkit/version.json": version_file(toolkit),
+            **(_wheels_files(toolkit) if toolkit.wheels else _own_files()),
         },
-        inputs={"BUILDER": builder.id, "VERSION": str(toolkit.version), "GCC": str(newest)},
+        inputs={
+            "BUILDER": builder.id,
+            "VERSION": str(toolkit.version),
+            "GCC": str(release(toolkit.version).gcc),
+        },
         wheels=toolkit.wheels,
         layout=layout,
     )
+
+
+def _wheels_files(toolkit: Toolkit) -> dict[str, bytes]:
+    return {
+        "Dockerfile": _recipe("cuda.Dockerfile"),
+        "cuda-layout.sh": _recipe("cuda-layout.sh"),
+        "toolkit/bin/nvcc": _recipe("cuda-nvcc.sh"),
+        "toolkit/version.json": version_file(toolkit),
+    }
+
+
+def _own_files() -> dict[str, bytes]:
+    return {
+        "Dockerfile": _recipe("cuda-own.Dockerfile"),
+        "cuda-own.sh": _recipe("cuda-own.sh"),
+        "nvcc": _recipe("cuda-nvcc.sh"),
+    }
 
 
 def index_step(place: Place, base: Image, tools: Image) -> Step:

@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from wheelhouse.building.connecting import connect
-from wheelhouse.building.neighbours import Misfit, Neighbourhood, lost, reached
+from wheelhouse.building.neighbours import Misfit, Neighbourhood, Unsupplied, lost, reached
 from wheelhouse.building.repairs import Repair
 from wheelhouse.errors import CheckError, raise_all
 from wheelhouse.scheduler import gather
@@ -73,6 +73,7 @@ class Joining:
         found = self._with_all_they_need(obtained)
         there = self._neighbourhood(found)
         offers = [self._offered(there, each) for each in found]
+        _check_supplied(there, found, offers)
         joined = self._each(
             [
                 partial(self._connected, *pair) if pair[1] else None
@@ -88,8 +89,9 @@ class Joining:
         there = self._neighbourhood(obtained)
         offers = [self._offered(there, each) for each in obtained]
         work = [
-            partial(self._build, each.step, offered.keys()) if _lacks(each, offered) else None
+            partial(self._build, each.step, known) if _lacks(each, known) else None
             for each, offered in zip(obtained, offers, strict=True)
+            for known in [{*offered, *_repair(each).suppliers}]
         ]
         return self._each(work, obtained)
 
@@ -128,8 +130,8 @@ def _repair(each: Obtained) -> Repair:
     return Repair.of(each.built.facts["repair"] if each.built else None)
 
 
-def _lacks(each: Obtained, offered: Mapping[str, Library]) -> bool:
-    return bool(lost(_repair(each), offered))
+def _lacks(each: Obtained, known: Collection[str]) -> bool:
+    return bool(lost(_repair(each), known))
 
 
 def as_built(wheel: Wheel, built: Built) -> Wheel:
@@ -145,6 +147,23 @@ def as_built(wheel: Wheel, built: Built) -> Wheel:
             for each in wheel.binaries
         ),
     )
+
+
+def _check_supplied(
+    there: Neighbourhood, found: Iterable[Obtained], offers: Iterable[Mapping[str, Library]]
+) -> None:
+    """Raise who has the libraries that *found* were linked with, unless other wheels offer them."""
+    added: list[AddedRequirement] = []
+    errors: list[CheckError] = []
+    for each, offered in zip(found, offers, strict=True):
+        for lacking in there.unsupplied(each.wheel, _repair(each), offered):
+            if isinstance(lacking, Unsupplied):
+                errors.append(_unsupplied(each, lacking))
+            else:
+                added.append(lacking)
+    raise_all(errors)
+    if added:
+        raise UndeclaredError(added)
 
 
 def _check_declared(there: Neighbourhood, joined: Iterable[Obtained]) -> None:
@@ -163,6 +182,18 @@ def _check_declared(there: Neighbourhood, joined: Iterable[Obtained]) -> None:
     raise_all(errors)
     if added:
         raise UndeclaredError(added)
+
+
+def _unsupplied(each: Obtained, lacking: Unsupplied) -> CheckError:
+    package, project = each.step.package, lacking.project
+    tools = each.step.recipe.environment if each.step.recipe else ()
+    built_with = next((f"{tool.name} {tool.version}" for tool in tools if tool.name == project), "")
+    return CheckError(
+        f"{package} is linked with {lacking.soname} of {built_with or project}, with which it was "
+        f"built, and no wheel of the house has that library as it needs it",
+        hint=f"have it built with the {project} of the lock",
+        fix=f'[packages.{package.name}]\nbuild-against = ["{project}"]',
+    )
 
 
 def _misfit(each: Obtained, misfit: Misfit, target: Target) -> CheckError:

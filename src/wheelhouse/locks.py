@@ -1,7 +1,8 @@
 """Locks among processes and threads, which the kernel takes back when their holder ends.
 
 A lock is a file that somebody has locked (`flock`); what is in the file means nothing, and that it
-is there means nothing. So there is no stale lock: a killed holder has lost it with its life.
+is there means nothing. So there is no stale lock: a killed holder has lost it with its life. A file
+that nobody holds may be removed (:func:`unheld`): who has just opened it opens it again.
 """
 
 from __future__ import annotations
@@ -29,22 +30,63 @@ _NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.
 
 
 @contextmanager
-def locked(path: Path, check: Callable[[], None] = lambda: None) -> Iterator[int]:
+def locked(
+    path: Path, check: Callable[[], None] = lambda: None, *, shared: bool = False
+) -> Iterator[int]:
     """Hold the lock that is the file *path* while the block runs; its file descriptor.
 
     :param check: called now and then while another holds it; raises to wait no longer.
+    :param shared: hold it with others that share it, and with none that does not.
     :raises StorageError: the file cannot be made, or its file system has no locks.
     """
-    descriptor = _opened(path)
     pause = SOON
+    while True:
+        descriptor = _opened(path)
+        try:
+            while not _taken(descriptor, path, shared=shared):
+                check()
+                time.sleep(pause)
+                pause = min(2 * pause, WAIT)
+            if is_at(path, descriptor):
+                yield descriptor
+                return
+        finally:
+            os.close(descriptor)
+
+
+@contextmanager
+def unheld(path: Path) -> Iterator[bool]:
+    """Whether nobody holds the lock that is the file *path*; then nobody gets it in the block.
+
+    Where there is no such file, or it cannot be told, somebody may hold it.
+    """
     try:
-        while not _taken(descriptor, path):
-            check()
-            time.sleep(pause)
-            pause = min(2 * pause, WAIT)
-        yield descriptor
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        yield False
+        return
+    try:
+        yield _is_free(descriptor) and is_at(path, descriptor)
     finally:
         os.close(descriptor)
+
+
+def is_at(path: Path, descriptor: int) -> bool:
+    """Whether the open file is still, and is, what is at *path*."""
+    found = os.fstat(descriptor)
+    try:
+        there = path.lstat()
+    except FileNotFoundError:
+        return False
+    return (there.st_dev, there.st_ino) == (found.st_dev, found.st_ino)
+
+
+def _is_free(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def _opened(path: Path) -> int:
@@ -54,9 +96,10 @@ def _opened(path: Path) -> int:
         return os.open(path, flags, 0o666)
 
 
-def _taken(descriptor: int, path: Path) -> bool:
+def _taken(descriptor: int, path: Path, *, shared: bool) -> bool:
+    kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError as error:

@@ -39,6 +39,13 @@ def moment_before(text: str) -> datetime | timedelta:
         raise ValueError(f'"{text}" is neither a time nor an age') from None
 
 
+def age(text: str) -> timedelta:
+    """The age that *text* says: ``7 days``, ``12h``, ``P1W``. Raises ValueError."""
+    if (found := _age(text.strip())) is None:
+        raise ValueError(f'"{text}" is no age')
+    return found
+
+
 def end_of(day: date) -> datetime:
     """The moment, in UTC, at which *day* is over. Raises OverflowError for the last of all days."""
     return datetime.combine(day + timedelta(days=1), time(), UTC)

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from wheelhouse.durable import flush
-from wheelhouse.locks import locked
+from wheelhouse.locks import is_at, locked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -75,23 +75,21 @@ def partial_at(path: Path, check: Callable[[], None] = lambda: None) -> Iterator
     :param check: called now and then while another run has it; raises to wait no longer.
     :raises StorageError: there can be no locks there.
     """
-    while True:
-        _clear(path)
-        with locked(path, check) as descriptor:
-            if not _is_at(path, descriptor):
-                continue  # who had it has finished it, or given it up
-            with os.fdopen(os.dup(descriptor), "r+b", buffering=0) as file:
-                partial = Partial(path, file)
-                try:
-                    yield partial
-                except OSError:
-                    if _is_at(path, descriptor):  # or it is a file of the store by now
-                        partial.restart()
-                    raise
-                finally:
-                    if not partial.size and _is_at(path, descriptor):
-                        partial.drop()
-            return
+    _clear(path)
+    with (
+        locked(path, check) as descriptor,
+        os.fdopen(os.dup(descriptor), "r+b", buffering=0) as file,
+    ):
+        partial = Partial(path, file)
+        try:
+            yield partial
+        except OSError:
+            if is_at(path, descriptor):  # or it is a file of the store by now
+                partial.restart()
+            raise
+        finally:
+            if not partial.size and is_at(path, descriptor):
+                partial.drop()
 
 
 def _clear(path: Path) -> None:
@@ -102,13 +100,3 @@ def _clear(path: Path) -> None:
             shutil.rmtree(path)
         elif not stat.S_ISREG(mode):
             path.unlink()
-
-
-def _is_at(path: Path, descriptor: int) -> bool:
-    """Whether the open file is still, and is, what is at *path*."""
-    found = os.fstat(descriptor)
-    try:
-        there = path.lstat()
-    except FileNotFoundError:
-        return False
-    return (there.st_dev, there.st_ino) == (found.st_dev, found.st_ino)

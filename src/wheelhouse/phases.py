@@ -8,7 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
-from wheelhouse.errors import InterruptedRunError, as_error, flatten, raise_all
+from wheelhouse.cuda import doubt
+from wheelhouse.errors import (
+    InterruptedRunError,
+    WheelhouseError,
+    as_error,
+    flatten,
+    raise_all,
+)
 from wheelhouse.events import Notice, Outcome, PhaseStarted, Reporter, TargetFinished
 from wheelhouse.text import counted
 
@@ -17,13 +24,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from wheelhouse.engine import TargetImages
-    from wheelhouse.errors import WheelhouseError
     from wheelhouse.house import House
     from wheelhouse.plan import Plan
     from wheelhouse.run import Run
     from wheelhouse.targets import Libc, Target
 
 T = TypeVar("T")
+
+#: What to do about a version of CUDA of which not all is known.
+DOUBT_HINT = "make sure that it exists, and upgrade wheelhouse once one knows it"
 
 
 @contextmanager
@@ -39,6 +48,12 @@ def tell_stand_in(run: Run, target: Target, images: TargetImages) -> None:
     """Report if *target* is proven elsewhere than on its own platform."""
     if message := stand_in_message(target, images):
         run.reporter.emit(Notice(target=target.name, message=message))
+
+
+def tell_doubt(run: Run, target: Target) -> None:
+    """Report if the CUDA of *target* is newer than all that is known here."""
+    if target.cuda and (message := doubt(target.cuda.version)):
+        run.reporter.emit(Notice(target=target.name, message=message, hint=DOUBT_HINT))
 
 
 def stand_in_message(target: Target, images: TargetImages) -> str | None:
@@ -62,26 +77,37 @@ class End:
 
 
 @contextmanager
+def errors_of(target: Target) -> Iterator[None]:
+    """Each error that leaves the block has the name of *target*, but for the end of the run."""
+    try:
+        yield
+    except InterruptedRunError:
+        raise
+    except Exception as error:
+        told = as_error(error)
+        for each in flatten([told]):
+            each.target = target.name
+        if told is error:
+            raise
+        raise told from error
+
+
+@contextmanager
 def telling_the_end(reporter: Reporter, target: Target) -> Iterator[End]:
     """Report how the target's block ended."""
     end, started = End(), time.monotonic()
     outcome: Outcome = "failed"
     message = ""
     try:
-        yield end
+        with errors_of(target):
+            yield end
         outcome = "done"
     except InterruptedRunError:
         outcome = "skipped"
         raise
-    except Exception as error:
-        told = as_error(error)
-        errors = flatten([told])
-        message = _in_short(errors)
-        for each in errors:
-            each.target = target.name
-        if told is error:
-            raise
-        raise told from error
+    except WheelhouseError as error:
+        message = _in_short(flatten([error]))
+        raise
     finally:
         house = end.house
         reporter.emit(

@@ -7,7 +7,7 @@ or *reuse* what an earlier run built from exactly the same inputs.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from wheelhouse.building.changes import changes, in_short
 from wheelhouse.building.cibuildwheel_config import identifier, python_folder
@@ -18,7 +18,7 @@ from wheelhouse.locking.candidates import TagRanks
 from wheelhouse.locking.model import NOTHING_MORE, LockedPackage
 from wheelhouse.locking.provision import provision_fields
 from wheelhouse.sources.location import shown
-from wheelhouse.toolkit import NoCompiler, comes_with
+from wheelhouse.toolkit import NoCompiler
 from wheelhouse.wheels.policy import repair_policy
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from wheelhouse.building.durations import Pace
     from wheelhouse.config import Project
     from wheelhouse.engine import Image, TargetImages
-    from wheelhouse.locking.model import BuildRequirement, Lock, LockedFile
+    from wheelhouse.locking.model import BuildRequirement, Lock, LockedBuild, LockedFile
     from wheelhouse.targets import Interpreter, Target
     from wheelhouse.toolkit import Toolkit
 
@@ -158,13 +158,27 @@ def _tools(steps: Iterable[Step]) -> dict[str, Step]:
     return found
 
 
+class Ahead(Protocol):
+    """Fetches what is needed before there is a plan, and tells it before where it is much.
+
+    Raises FetchError, StorageError.
+    """
+
+    def toolkit(self, toolkit: Toolkit, package: LockedPackage) -> None:
+        """What the builder of *package* needs of *toolkit*, unless that builder is there."""
+
+    def environment(self, package: LockedPackage) -> None:
+        """What the build backend of *package* needs to answer."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Circumstances:
     """What a plan depends on besides the lock.
 
+    :ivar downloads: fetches what builders and backends need.
     :ivar builder: gives the builder image with these system packages, and a CUDA toolkit.
     :ivar for_cibuildwheel: gives the same for cibuildwheel, the target's Python in this folder.
-    :ivar toolkit: that of CUDA for builds that need one; None if the builder has it, or none does.
+    :ivar toolkit: that of CUDA for builds that need one; None if neither builder nor lock has it.
     :ivar known: gives what an earlier run built under this key, if it did.
     :ivar last: gives the last build that is most like that of this project and version.
     :ivar versions: of our own parts that take part in a build; a change of them rebuilds.
@@ -175,6 +189,7 @@ class Circumstances:
     target: Target
     interpreter: Interpreter
     images: TargetImages
+    downloads: Ahead
     builder: Callable[[tuple[str, ...], Toolkit | None], Image]
     for_cibuildwheel: Callable[[tuple[str, ...], str, Toolkit | None], Image]
     known: Callable[[str], Built | None]
@@ -302,25 +317,30 @@ def _build(
     )
 
 
-def _system(package: LockedPackage, project: Project, here: Circumstances) -> tuple[str, ...]:
-    """The locked packages of the distribution, under the names that they have in the builder."""
-    assert package.build is not None
-    preset = here.images.build_place.preset
-    if preset.family == here.target.build_place.preset.family:
-        declared = package.build.system
+def system_of(
+    name: NormalizedName,
+    build: LockedBuild,
+    project: Project,
+    target: Target,
+    images: TargetImages,
+) -> tuple[str, ...]:
+    """The distribution's packages that the builder of *name* has, by their names in that."""
+    preset = images.build_place.preset
+    if preset.family == target.build_place.preset.family:
+        declared = build.system
     else:
-        declared = project.system(package.name, preset.family)
-    return tuple(sorted({*declared, *package.build.provision.system.get(preset.name, ())}))
+        declared = project.system(name, preset.family)
+    return tuple(sorted({*declared, *build.provision.system.get(preset.name, ())}))
 
 
-def _toolkit(package: LockedPackage, here: Circumstances) -> Toolkit | None:
-    """What has to be put into the builder of *package*, which is for CUDA; None if it is there.
+def _toolkit(package: LockedPackage, here: Circumstances) -> Toolkit:
+    """What the builder of *package*, which is for CUDA, is to have.
 
-    :raises PlanError: it is neither there nor locked.
+    :raises PlanError: the builder has none, and none is locked.
     """
     cuda = here.target.cuda
     assert cuda is not None
-    if here.toolkit is None and not comes_with(here.images.build_place.preset, cuda):
+    if here.toolkit is None:
         if has_compiler(cuda.version):
             raise PlanError(
                 f"{package} is built with the toolkit of {cuda}, which neither its builder nor "
@@ -342,9 +362,11 @@ def recipe_of(
     assert package.sdist is not None
     assert package.build is not None
     settings = project.settings(package.name)
-    system = _system(package, project, here)
+    system = system_of(package.name, package.build, project, here.target, here.images)
     cuda = here.target.cuda if package.build.cuda else None
     toolkit = _toolkit(package, here) if cuda else None
+    if toolkit is not None:
+        here.downloads.toolkit(toolkit, package)
     python, cibuildwheel = here.images.builder_python, None
     if settings.builder == "cibuildwheel" and not plain:
         tag = here.interpreter.tags[0]

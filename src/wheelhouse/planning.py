@@ -9,7 +9,7 @@ from wheelhouse.events import LockCompared
 from wheelhouse.locking.current import AS_EVER, current_lock
 from wheelhouse.locking.difference import difference
 from wheelhouse.locking.lockfile import load_lock, lock_path
-from wheelhouse.phases import phase, tell_stand_in
+from wheelhouse.phases import phase, tell_doubt, tell_stand_in
 from wheelhouse.plan import Planned, plan_target
 from wheelhouse.probe import probe
 
@@ -31,7 +31,11 @@ def plan_with(
 ) -> Planned:
     """The plan for *lock*. Raises WheelhouseError."""
     with phase(run, target, "plan"):
-        here = circumstances(run.runner, target, images, interpreter, lock.toolkit)
+        here = circumstances(
+            *(run.runner, target, images, interpreter, lock.toolkit),
+            fetcher=run.fetcher,
+            scheduler=run.scheduler,
+        )
         plan = plan_target(lock, run.project, here)
     return Planned(target=target, images=images, interpreter=interpreter, lock=lock, plan=plan)
 
@@ -43,6 +47,7 @@ def locked(
     with phase(run, target, "images"):
         images = run.engine.images(target)
         tell_stand_in(run, target, images)
+        tell_doubt(run, target)
         interpreter = probe(run.runner, target, images)
     path = lock_path(run.project.root, target.name)
     with phase(run, target, "lock"):

@@ -16,13 +16,13 @@ Layout under the root::
     locks/                one file per thing that two runs must not do at once
     partial/              what has come of files, by the SHA-256 that all of it is to have
     logs/                 the output of builds
+    runs/                 one lease per run (:mod:`wheelhouse.leases`): what it uses is kept
     tmp/                  what is being written; a later run removes what a killed one left
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -43,7 +43,9 @@ from wheelhouse.durable import (
     storage_errors,
     temporary,
 )
-from wheelhouse.locks import locked
+from wheelhouse.errors import StorageError
+from wheelhouse.leases import Lease, hold, is_held
+from wheelhouse.locks import locked, unheld
 from wheelhouse.partials import Partial, partial_at
 
 if TYPE_CHECKING:
@@ -63,7 +65,7 @@ PARTIAL_LIFE = 7 * 24 * 3600.0
 #: Bytes of a record at most: the longest, of what a distribution has, take a hundredth of it.
 RECORD = 64 << 20
 
-FOLDERS = ("blobs", "records", "locks", "partial", "logs", "tmp")
+FOLDERS = ("blobs", "records", "locks", "partial", "logs", "runs", "tmp")
 
 
 def default_root() -> Path:
@@ -90,6 +92,8 @@ def digest_of(value: object) -> str:
 class Store:
     """A store under *root*, which is made if it is not there.
 
+    What is read through this object stays as long as it lives, whoever prunes the store.
+
     :ivar scratch: a folder for files without a name; see :meth:`workspace` for others.
     """
 
@@ -100,6 +104,9 @@ class Store:
         with storage_errors(root):
             for name in FOLDERS:
                 (root / name).mkdir(parents=True, exist_ok=True)
+        self._lease: Lease | None = None
+        with contextlib.suppress(StorageError, OSError), self.settling(shared=True):
+            self._lease = Lease(root / "runs")  # who cannot write here uses little
 
     # -- files ---------------------------------------------------------------------------------
 
@@ -115,11 +122,14 @@ class Store:
 
     def size(self, sha256: str) -> int | None:
         """The bytes of the file with this hash, or None if it is not there."""
-        return _size(self.blob(sha256))
+        path = self.blob(sha256)
+        found = _seen(path)
+        return found.st_size if found and self._used(path, found) else None
 
     def begun(self, sha256: str) -> int:
         """How many bytes have come of the file with this hash, if it is still coming."""
-        return _size(self._partial_path(sha256)) or 0
+        found = _seen(self._partial_path(sha256))
+        return found.st_size if found else 0
 
     def verified(self, sha256: str) -> Path | None:
         """The file with this hash after reading all of it, or None.
@@ -132,6 +142,8 @@ class Store:
         try:
             with _regular(path) as file:
                 found = os.fstat(file.fileno())
+                if not self._used(path, found):
+                    return None
                 if hashlib.file_digest(file, "sha256").hexdigest() == sha256:
                     return path
         except FileNotFoundError:
@@ -141,13 +153,24 @@ class Store:
         self._drop(path, found)
         return None
 
+    def _used(self, path: Path, found: os.stat_result) -> bool:
+        """Have what was *found* at *path* stay; whether it is still there."""
+        if self._lease is None or self._lease.is_marked(found):
+            return True
+        try:
+            with self.settling(shared=True):
+                self._lease.mark(path, found)
+        except FileNotFoundError:
+            return False
+        return True
+
     def _drop(self, path: Path, found: os.stat_result | None) -> None:
         """Remove what was *found* at *path*, unless another run has put something else there."""
         gone = contextlib.suppress(FileNotFoundError, NotADirectoryError)
-        with storage_errors(self.root), self._settling(), gone:
+        with storage_errors(self.root), self.settling(), gone:
             now = path.lstat()
             if found is None or (now.st_dev, now.st_ino) == (found.st_dev, found.st_ino):
-                _remove(path)
+                remove(path)
 
     def add(self, chunks: Iterable[bytes], expected: str | None = None) -> str:
         """Store bytes; their SHA-256.
@@ -204,17 +227,28 @@ class Store:
         return partial.sha256
 
     def _settle(self, path: Path, destination: Path) -> None:
-        with self._settling():
+        self._name(path, destination, mode=0o444)
+
+    def _name(self, path: Path, destination: Path, mode: int | None = None) -> None:
+        """Give what is at *path* its final name, and *mode*."""
+        now = time.time_ns()
+        os.utime(path, ns=(now, now))  # what was long in coming is none the less new
+        with self.settling():
             _make_folder(destination.parent)
             _make_way(destination)
             path.replace(destination)
-            destination.chmod(0o444)  # not before: a partial file has to stay one that can grow
+            if mode is not None:  # not before: a partial file has to stay one that can grow
+                destination.chmod(mode)
         flush_path(destination.parent)
 
     @contextmanager
-    def _settling(self) -> Iterator[None]:
-        """Be the only one that gives final names, or takes them back; for moments only."""
-        with self.lock("settling"):
+    def settling(self, *, shared: bool = False) -> Iterator[None]:
+        """Be the only one that gives final names, or takes them back; for moments only.
+
+        :param shared: be one of those that do neither, but count on names that they have seen.
+        :raises StorageError: there can be no locks in this store.
+        """
+        with locked(self.root / "locks" / "settling.lock", shared=shared):
             yield
 
     # -- records -------------------------------------------------------------------------------
@@ -222,10 +256,12 @@ class Store:
     def record(self, kind: str, key: str) -> dict[str, Any] | None:
         """The record, or None if there is none or it is not what was written."""
         try:
-            with _regular(self._record_path(kind, key)) as file:
-                found = json.loads(file.read(RECORD))
+            path = self._record_path(kind, key)
+            with _regular(path) as file:
+                seen, found = os.fstat(file.fileno()), json.loads(file.read(RECORD))
             value = found["value"]
             if isinstance(value, dict) and found["sha256"] == _record_digest(kind, key, value):
+                self._used(path, seen)
                 return value
         except (OSError, ValueError, LookupError, TypeError, RecursionError):
             pass
@@ -239,15 +275,12 @@ class Store:
             with path.open("xb") as file:
                 file.write(json.dumps(told, indent=1, sort_keys=True).encode())
                 flush(file)
-            _make_folder(destination.parent)
-            _make_way(destination)
-            path.replace(destination)
-            flush_path(destination.parent)
+            self._name(path, destination)
 
     def forget(self, kind: str, key: str) -> None:
         """Drop the record under *key*, if there is one. Raises StorageError."""
         with storage_errors(self.root), contextlib.suppress(FileNotFoundError):
-            _remove(self._record_path(kind, key))
+            remove(self._record_path(kind, key))
 
     def _record_path(self, kind: str, key: str) -> Path:
         return self.root / "records" / kind / f"{key}.json"
@@ -265,8 +298,12 @@ class Store:
         """An empty folder on the store's own file system, removed at the end."""
         with storage_errors(self.root):
             folder = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=self.root / "tmp"))
-            with temporary(folder), _held(folder):
-                yield folder
+            with temporary(folder):
+                held = hold(folder)  # a process ID means nothing in another container
+                try:
+                    yield folder
+                finally:
+                    os.close(held)
 
     @contextmanager
     def lock(self, name: str, check: Callable[[], None] = lambda: None) -> Iterator[None]:
@@ -296,21 +333,28 @@ class Store:
             for left in (self.root / "tmp").iterdir():
                 pid = left.name.partition("-")[0]
                 gone = pid == str(ended) or not _alive(pid) or _age(left) > STALE
-                if gone and not _is_held(left):
-                    _remove(left)
-            for folder, life in ((self.logs, LOG_LIFE), (self.root / "partial", PARTIAL_LIFE)):
-                for old in folder.iterdir():
-                    if _age(old) > life:
-                        _remove(old)
+                if gone and not is_held(left):
+                    remove(left)
+            for old in self.logs.iterdir():
+                if _age(old) > LOG_LIFE:
+                    remove(old)
+            for old in (self.root / "partial").iterdir():
+                with unheld(old) as free:
+                    if free and _age(old) > PARTIAL_LIFE:
+                        remove(old)
+            with self.settling():
+                for lease in (self.root / "runs").iterdir():
+                    if not is_held(lease):
+                        remove(lease)
 
 
-def _size(path: Path) -> int | None:
-    """The bytes of the regular file at *path*, or None if there is none."""
+def _seen(path: Path) -> os.stat_result | None:
+    """What the regular file at *path* is like, or None if there is none."""
     try:
         found = path.lstat()
     except OSError:
         return None
-    return found.st_size if stat.S_ISREG(found.st_mode) else None
+    return found if stat.S_ISREG(found.st_mode) else None
 
 
 def _record_digest(kind: str, key: str, value: dict[str, Any]) -> str:
@@ -336,54 +380,23 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(exist_ok=True)
     except FileExistsError:
-        _remove(folder)
+        remove(folder)
         folder.mkdir(exist_ok=True)
 
 
 def _make_way(destination: Path) -> None:
     """Remove a folder from where a file is to be; anything else is replaced by the rename."""
     if destination.is_dir() and not destination.is_symlink():
-        _remove(destination)
+        remove(destination)
 
 
-def _remove(path: Path) -> None:
+def remove(path: Path) -> None:
     """Remove whatever is at *path*, a folder with all that is in it, as far as that goes."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
         return
     with contextlib.suppress(FileNotFoundError):
         path.unlink()
-
-
-@contextmanager
-def _held(folder: Path) -> Iterator[None]:
-    """Mark *folder* as in use, as long as this process lives and the block runs.
-
-    Its name has the process's ID, which means nothing in another container that shares the store.
-    """
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        with contextlib.suppress(OSError):  # some network file systems have no such locks
-            fcntl.flock(descriptor, fcntl.LOCK_SH)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _is_held(folder: Path) -> bool:
-    try:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    finally:
-        os.close(descriptor)
-    return False
 
 
 def _alive(pid: str) -> bool:

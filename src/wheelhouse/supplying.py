@@ -96,7 +96,11 @@ def _workshop(run: Run, planned: Planned, freshness: Freshness) -> Workshop:
     learning = freshness is not Freshness.REQUIRE
     return Workshop(
         run.project,
-        circumstances(run.runner, target, images, interpreter, planned.lock.toolkit),
+        circumstances(
+            *(run.runner, target, images, interpreter, planned.lock.toolkit),
+            fetcher=run.fetcher,
+            scheduler=run.scheduler,
+        ),
         runner=run.runner,
         fetcher=run.fetcher,
         mender=run.locker.mender(target, images, learning=learning),

@@ -22,6 +22,7 @@ from wheelhouse.filevalues import (
     architecture,
 )
 from wheelhouse.targets import OCI_ARCHITECTURES, Place, Preset, presets
+from wheelhouse.toolkit import makes_for
 from wheelhouse.wording import did_you_mean, listed, quoted
 
 if TYPE_CHECKING:
@@ -215,7 +216,7 @@ class TargetTable(Table):
 def check_cuda(version: Version, preset: Preset, builder: Preset | None) -> None:
     """Check that what is built for CUDA *version* on *builder*, or on *preset* itself, runs there.
 
-    :raises Refusal: the platform has no CUDA, or what is built on has another toolkit.
+    :raises Refusal: the platform has no CUDA, or what is built on has another toolkit, or a later.
     """
     if preset.libc.family != "glibc":
         raise Refusal(
@@ -223,12 +224,14 @@ def check_cuda(version: Version, preset: Preset, builder: Preset | None) -> None
             hint="choose another platform, or leave it out",
         )
     used = builder or preset
-    if used.cuda is not None and used.cuda.major != version.major:
+    if used.cuda is not None and not makes_for(used.cuda, version):
         key = "builder" if builder else "platform"
+        later = used.cuda.major == version.major
         raise Refusal(
-            f"packages are built on {used.title}, and what its CUDA {used.cuda} makes does not run "
-            f"with CUDA {version}",
-            hint=f'write "{used.cuda}", or name as `{key}` one that has CUDA {version.major}'
+            f"packages are built on {used.title}, and what its CUDA {used.cuda} makes "
+            f"{'may' if later else 'does'} not run with CUDA {version}",
+            hint=f'write "{used.cuda}", or name as `{key}` one that has CUDA '
+            + (f"{version} or an earlier {version.major}" if later else f"{version.major}")
             + (" or none: PyPI has its toolkit" if has_compiler(version) else ""),
         )
 

@@ -10,10 +10,12 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from packaging.utils import NormalizedName, parse_wheel_filename
 
+from wheelhouse.cuda import HOME
 from wheelhouse.targets import presets
 from wheelhouse.wording import listed
 
@@ -41,10 +43,10 @@ PROJECT = NormalizedName("cuda-toolkit")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Toolkit:
-    """A toolkit to put into a builder.
+    """A toolkit that a builder is to have.
 
     :ivar version: ``MAJOR.MINOR``, which names its folder.
-    :ivar wheels: its parts, locked.
+    :ivar wheels: its parts, locked; none where the builder's image brings it.
     """
 
     version: Version
@@ -77,22 +79,34 @@ def parts(
         yield name, version, wheel
 
 
+def makes_for(own: Version, cuda: Version) -> bool:
+    """Whether what the toolkit of release *own* makes runs with *cuda*.
+
+    That of a later one makes what the run time and the driver of *cuda* may not have: its headers
+    call functions that are new in it, and drivers read its PTX only from then on.
+    """
+    return own.major == cuda.major and own <= cuda
+
+
 def comes_with(preset: Preset, cuda: Cuda) -> bool:
     """Whether the image of *preset* has a toolkit that makes what runs with *cuda*."""
-    return preset.cuda is not None and preset.cuda.major == cuda.major
+    return preset.cuda is not None and makes_for(preset.cuda, cuda.version)
 
 
 def toolkit_for(
     target: Target, images: TargetImages, locked: Iterable[BuildRequirement]
 ) -> Toolkit | None:
-    """The *locked* toolkit, to put into the builder of *target*.
+    """The toolkit for builds of *target*: its builder's own, or else what is *locked*.
 
-    None if nothing is locked, or the builder's image has one of its own.
+    None if there is neither.
     """
     cuda, wheels = target.cuda, tuple(each.file for each in locked)
-    if cuda is None or not wheels or comes_with(images.build_place.preset, cuda):
+    if cuda is None:
         return None
-    return Toolkit(version=cuda.version, wheels=wheels)
+    own = images.build_place.preset
+    if own.cuda is not None and comes_with(own, cuda):
+        return Toolkit(version=own.cuda, wheels=())
+    return Toolkit(version=cuda.version, wheels=wheels) if wheels else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,11 +121,13 @@ class NoCompiler:
     def message(self) -> str:
         """What is wrong."""
         wanted, used = self.target.build_place.preset, self.images.build_place.preset
-        lacking = f"{used.title} has no toolkit"
-        if wanted != used:
+        has = f"that of CUDA {used.cuda}" if used.cuda else "no toolkit"
+        lacking = f"{used.title} has {has}"
+        if self._is_built_here:
+            lacking = f"this machine has {has} in {HOME}"
+        elif wanted != used:
             lacking = (
-                f"{wanted.title} cannot be had, and {used.title}, which stands in for it, "
-                "has no toolkit"
+                f"{wanted.title} cannot be had, and {used.title}, which stands in for it, has {has}"
             )
         return (
             f"{self.package} takes the compiler of {self.target.cuda}: PyPI does not have it, and "
@@ -125,6 +141,8 @@ class NoCompiler:
             f"if {self.package.name} can do without, write cuda = false into "
             f"[packages.{self.package.name}]"
         )
+        if self._is_built_here:
+            return f"use `--engine docker`, or install {self.target.cuda} there; {without}"
         if self.target.build_place.preset != self.images.build_place.preset:
             reference = self.target.build_place.image
             return f"let the engine reach its registry, or `docker load` {reference}; {without}"
@@ -137,16 +155,22 @@ class NoCompiler:
             + f"; {without}"
         )
 
+    @property
+    def _is_built_here(self) -> bool:
+        """Whether this machine itself is the builder, by the `local` engine."""
+        return self.images.builder.origin == "local"
+
     def _builders(self) -> list[str]:
-        """Platforms to build on, those that come with the very version first."""
+        """Platforms to build on, those with the newest toolkit first."""
         cuda, place = self.target.cuda, self.target.place
         assert cuda is not None
         able = [
-            preset
+            (preset.cuda, preset.name)
             for preset in presets().values()
-            if comes_with(preset, cuda)
+            if preset.cuda
+            and comes_with(preset, cuda)
             and place.python in preset.pythons
             and place.arch in preset.arches
             and place.preset.runs_what_is_built_on(preset)
         ]
-        return [each.name for each in sorted(able, key=lambda each: each.cuda != cuda.version)]
+        return [name for _, name in sorted(able, key=itemgetter(0), reverse=True)]

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wheelhouse.durable import existing, free_room, no_room
-from wheelhouse.events import DownloadsStarted
 from wheelhouse.house import room_needed
 from wheelhouse.store import digest_of
-from wheelhouse.weights import cuda_packages, files, weigh
+from wheelhouse.weights import announced, cuda_packages, files, weigh
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,7 +64,7 @@ def weighed(run: Run, planned: Planned, *, everything: bool = True) -> Load:
         lengths of small wheels are worth, and gigabytes are worth a few.
     :raises InterruptedRunError: the run is being stopped.
     """
-    taken = files(planned.plan, planned.lock.toolkit)
+    taken = files(planned.plan)
     ask = everything or bool(cuda_packages(step.package for step in planned.plan.steps))
     weights = weigh(taken, _lengths(run, taken, ask=ask), run.store)
     output = run.project.output / planned.target.name
@@ -116,18 +115,6 @@ def on_one_disk(one: Path, other: Path) -> bool:
 
 def tell_downloads(reporter: Reporter, target: Target, weights: Weights) -> None:
     """Report what is to be downloaded of the wheels of *target*, if that is anything."""
-    left = [each for each in weights.of("wheel") if not each.there]
-    if not left:
-        return
-    sizes = {each.heavy.owner: each.size for each in left if each.size is not None}
-    come = {each.heavy.owner: each.come for each in left if each.heavy.owner in sizes}
-    reporter.emit(
-        DownloadsStarted(
-            target=target.name,
-            files=len(left),
-            size=sum(sizes.values()),
-            unknown=len(left) - len(sizes),
-            sizes=sizes,
-            come={step: size for step, size in come.items() if size},
-        )
-    )
+    told = announced(target.name, weights.of("wheel"))
+    if told.files:
+        reporter.emit(told)

@@ -8,20 +8,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from wheelhouse.events import DownloadsStarted
 from wheelhouse.locking.model import LockedFile
-from wheelhouse.text import human_size
+from wheelhouse.text import counted, human_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from wheelhouse.locking.model import BuildRequirement, LockedPackage
+    from wheelhouse.locking.model import LockedPackage
     from wheelhouse.plan import Plan, Step
 
-#: What a file is for: the wheelhouse itself, a build, or a toolkit that builders have.
-Role = Literal["wheel", "build", "toolkit"]
+#: What a file is for: the wheelhouse itself, or a build.
+Role = Literal["wheel", "build"]
 
 #: How the names of NVIDIA's own distributions begin.
-NVIDIA = ("nvidia-", "cuda-")
+NVIDIA = ("nvidia-", "cuda-", "custatevec-", "cutensor-", "cutensornet-")
 
 
 class Stock(Protocol):
@@ -45,7 +46,7 @@ class Heavy:
     owner: str
     file: LockedFile
     role: Role
-    cuda: bool
+    cuda: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,6 +88,11 @@ class Amount:
             return "an unknown size" if self.files else "nothing"
         return ("at least " if self.unknown else "") + human_size(self.size)
 
+    @property
+    def told(self) -> str:
+        """``146 MB in 7 files``."""
+        return f"{self} in {counted(self.files, 'file')}"
+
     def to_dict(self) -> dict[str, int]:
         """In JSON's types."""
         return {"files": self.files, "bytes": self.size, "unknown": self.unknown}
@@ -115,14 +121,9 @@ class Weights:
 
     @property
     def cuda_download(self) -> Amount:
-        """What of that is CUDA's; not its toolkit."""
+        """What of that is CUDA's."""
         found = (each for each in self.of("wheel") if each.heavy.cuda)
         return _sum(each.left for each in found if not each.there)
-
-    @property
-    def toolkit_download(self) -> Amount:
-        """What of that is the toolkit of builders."""
-        return _sum(each.left for each in self.of("toolkit") if not each.there)
 
     @property
     def stored(self) -> Amount:
@@ -138,13 +139,14 @@ class Weights:
         )
         return tuple(each.heavy.owner for each in found)
 
+    def find(self, sha256: str) -> Weighed | None:
+        """The file with this hash, if it is among them."""
+        return next((each for each in self.files if each.heavy.file.sha256 == sha256), None)
+
     def size(self, sha256: str) -> int | None:
         """The bytes of the file with this hash, if it is among them and its size is known."""
-        return next((each.size for each in self.files if each.heavy.file.sha256 == sha256), None)
-
-    def is_there(self, sha256: str) -> bool:
-        """Whether all of the file with this hash is on this machine."""
-        return any(each.there for each in self.files if each.heavy.file.sha256 == sha256)
+        found = self.find(sha256)
+        return found.size if found else None
 
     def to_dict(self) -> dict[str, Any]:
         """For ``wheelhouse plan --json``."""
@@ -154,7 +156,6 @@ class Weights:
             "stored": self.stored.to_dict(),
             "download": self.download.to_dict(),
             "cuda-download": self.cuda_download.to_dict(),
-            "toolkit-download": self.toolkit_download.to_dict(),
         }
 
     def of(self, role: Role) -> Iterator[Weighed]:
@@ -185,18 +186,17 @@ def _weighed(heavy: Heavy, sizes: Mapping[str, int], stock: Stock) -> Weighed:
     return Weighed(heavy=heavy, size=size, come=stock.begun(sha256))
 
 
-def files(plan: Plan, toolkit: Iterable[BuildRequirement] = ()) -> tuple[Heavy, ...]:
-    """What *plan* takes: wheels, what those are built from and with, and the *toolkit*, if any.
+def files(plan: Plan) -> tuple[Heavy, ...]:
+    """What *plan* takes: wheels, and what those are built from and with.
 
-    A wheel that is still to be built is none of them: nobody knows what it will weigh.
+    A wheel that is still to be built is none of them: nobody knows what it will weigh. Nor is the
+    toolkit of CUDA: a plan is made with builders that have it.
     """
     builds = [step for step in (*plan.first, *plan.steps) if step.action == "build"]
-    with_toolkit = any(step.package.build and step.package.build.cuda for step in builds)
     of_cuda = cuda_packages(step.package for step in plan.steps)
     heavy = [
         *(_wheel(step, cuda=step.package.name in of_cuda) for step in plan.steps),
         *(each for step in builds for each in _sources(step)),
-        *(_of_toolkit(tool) for tool in toolkit if with_toolkit),
     ]
     found: dict[str, Heavy] = {}
     for each in filter(None, heavy):
@@ -221,14 +221,25 @@ def file_of(step: Step) -> LockedFile:
 def _sources(step: Step) -> Iterator[Heavy]:
     """What *step* builds from and with, but for what is built itself."""
     assert step.recipe is not None
-    yield Heavy(owner=step.package.name, file=step.file, role="build", cuda=False)
+    yield Heavy(owner=step.package.name, file=step.file, role="build")
     for tool in step.recipe.environment:
         if tool.build is None:
-            yield Heavy(owner=tool.name, file=tool.file, role="build", cuda=False)
+            yield Heavy(owner=tool.name, file=tool.file, role="build")
 
 
-def _of_toolkit(tool: BuildRequirement) -> Heavy:
-    return Heavy(owner=tool.name, file=tool.file, role="toolkit", cuda=True)
+def announced(target: str, files: Iterable[Weighed]) -> DownloadsStarted:
+    """The event that tells what of *files* is to come; steps have the names of their owners."""
+    left = [each for each in files if not each.there]
+    sizes = {each.heavy.owner: each.size for each in left if each.size is not None}
+    come = {each.heavy.owner: each.come for each in left if each.heavy.owner in sizes}
+    return DownloadsStarted(
+        target=target,
+        files=len(left),
+        size=sum(sizes.values()),
+        unknown=len(left) - len(sizes),
+        sizes=sizes,
+        come={step: size for step, size in come.items() if size},
+    )
 
 
 def cuda_packages(packages: Iterable[LockedPackage]) -> frozenset[str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import platform
 import re
 import subprocess
 import sys
@@ -11,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import gpuwheels
 from projects import LocalIndex, ProjectSdist, write_project
 from wheelhouse import emulation
 from wheelhouse.bootstrap import check_host
@@ -89,6 +92,35 @@ def test_one_build_makes_and_proves_wheels_of_each_architecture(
         assert machines(house / "wheels" / native) == {arch}
         assert json.loads((house / "manifest.json").read_text())["target"]["arch"] == arch
         assert workplace.run("verify", str(house)).status == 0
+
+
+@pytest.mark.index
+@pytest.mark.skipif(
+    platform.machine() != "aarch64" and not os.environ.get("WHEELHOUSE_TEST_CLOSURES"),
+    reason="takes minutes where it is emulated: WHEELHOUSE_TEST_CLOSURES=1 asks for it",
+)
+@pytest.mark.usefixtures("_foreign_images")
+def test_kernels_are_compiled_with_nvidias_toolkit_for_arm_servers(
+    workplace: Workplace, tmp_path: Path
+) -> None:
+    alpha = gpuwheels.project("alpha", requires=("nvidia-cuda-runtime==13.2.*",))
+    (workplace.project / alpha.filename).write_bytes(alpha.content())
+    (workplace.project / "requirements.txt").write_text(f"./{alpha.filename}\n")
+    (workplace.project / "wheelhouse.toml").write_text(BOTH + 'cuda = "13.2"\ncuda-arch = ["90"]\n')
+    done = workplace.run("build", timeout=600)
+    assert done.status == 0, done.said + workplace.logs()
+    house = workplace.house("d12-aarch64")
+    stories = {each["name"]: each["story"] for each in gpuwheels.manifest(house)["wheels"]}
+    files = {each["name"]: each["url"] for each in stories["alpha"]["toolkit"]}
+    assert files["nvidia-cuda-nvcc"].endswith("_aarch64.whl")
+    wheel = gpuwheels.wheel_of(house, "alpha", tmp_path)
+    assert machines(wheel.path) == {"aarch64"}
+    assert gpuwheels.dynamic(wheel.extension)["RPATH"] == ["$ORIGIN/../nvidia/cu13/lib"]
+    assert set(gpuwheels.code_in(wheel.extension)) == {("sm", 90), ("compute", 90)}
+    # NVIDIA's name for them, where build tools look.
+    headers = "/usr/local/cuda/targets/sbsa-linux/include/cuda.h"
+    image = stories["alpha"]["image"]["id"]
+    subprocess.run(["docker", "run", "--rm", image, "test", "-e", headers], check=True)
 
 
 def test_an_architecture_that_does_not_run_is_told_before_anything_is_made(

@@ -6,16 +6,20 @@ import json
 import signal
 import subprocess
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 from conftest import wait_for
 
+import gpuwheels
 from projects import LocalIndex, ProjectSdist, write_project
 from wheelhouse.engine.docker_command import LABEL as COMMAND
 from wheelhouse.engine.docker_connect import connect
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from conftest import Workplace
 
 pytestmark = pytest.mark.containers
@@ -84,6 +88,7 @@ def test_a_recipe_is_followed_on_our_terms(workplace: Workplace, index: LocalInd
     done = workplace.run("build", SECRET="a secret", https_proxy="http://me:word@proxy.invalid")
 
     assert done.status == 0, done.said + workplace.logs()
+    assert "No such file" not in workplace.logs(), "what a failed build would be said to lack"
     assert 'maintainers build no wheel for cp311-manylinux_x86_64 (build = "cp39-*")' in done.said
     (wheel,) = json.loads((workplace.house() / "manifest.json").read_text())["wheels"]
     assert "manylinux" in wheel["filename"]
@@ -172,6 +177,48 @@ def test_a_recipe_has_its_time_and_what_it_hands_out_is_looked_at(
     )
     assert "gamma 1.0 cannot be built: its wheel has nothing compiled in it" in said
     assert "delta 1.0: its sdist has no recipe for cibuildwheel" in said
+
+
+#: As a recipe for kernels looks that trusts its image, which has the toolkit; with a part of CUDA
+#: in the build environment, whose headers the toolkit here lacks.
+KERNELS = """
+[build-system]
+requires = ["nvidia-nvtx==13.*"]
+build-backend = "backend"
+backend-path = ["."]
+
+[tool.cibuildwheel.linux]
+before-all = "nvcc --version && test -e $CUDA_HOME/include/cuda.h -a ! -e $CUDA_HOME/include/nvtx3"
+repair-wheel-command = "auditwheel repair --exclude libcuda.so.1 -w {dest_dir} {wheel}"
+"""
+
+
+@pytest.mark.index
+def test_a_recipe_has_the_toolkit(workplace: Workplace, tmp_path: Path) -> None:
+    project = gpuwheels.project("alpha", requires=("nvidia-cuda-runtime==13.2.*",))
+    kernel = "#include <nvtx3/nvToolsExt.h>\n" + gpuwheels.KERNEL
+    project = replace(project, files={"kernel.cu": kernel, "pyproject.toml": KERNELS})
+    (workplace.project / project.filename).write_bytes(project.content())
+    (workplace.project / "requirements.txt").write_text(f"./{project.filename}\n")
+    (workplace.project / "wheelhouse.toml").write_text(
+        '[targets.d12]\nplatform = "debian12"\npython = "3.11"\n'
+        f'cuda = "13.2"\ncuda-arch = ["80", "90"]\n{SETTING}'
+    )
+
+    done = workplace.run("build")
+
+    assert done.status == 0, done.said + workplace.logs()
+    wheel = gpuwheels.wheel_of(workplace.house(), "alpha", tmp_path)
+    assert not [each for each in wheel.members if ".libs/" in each]
+    found = gpuwheels.dynamic(wheel.extension)
+    assert "libcudart.so.13" in found["NEEDED"]
+    assert found["RPATH"] == ["$ORIGIN/../nvidia/cu13/lib"]
+    assert set(gpuwheels.code_in(wheel.extension)) == {("sm", 80), ("sm", 90), ("compute", 90)}
+    stories = {
+        each["name"]: each["story"] for each in gpuwheels.manifest(workplace.house())["wheels"]
+    }
+    assert stories["alpha"]["builder"] == "cibuildwheel"
+    assert "nvidia-cuda-nvcc" in {each["name"] for each in stories["alpha"]["toolkit"]}
 
 
 @pytest.mark.index

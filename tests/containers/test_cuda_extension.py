@@ -5,22 +5,19 @@ nvcc runs in the container. No kernel does: that takes a GPU, and `make gpu`.
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
-import struct
 import subprocess
-import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 import pytest
 from conftest import Finished, Workplace
 
-from projects import ProjectSdist
+from gpuwheels import Wheel, code_in, dynamic, manifest, project, wheel_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from projects import ProjectSdist
 
 pytestmark = [pytest.mark.containers, pytest.mark.index]
 
@@ -91,48 +88,6 @@ PYTHONPATH=/tmp/app python3 arguments.py
 exit "$status"
 """
 
-KERNEL = r"""
-#include <Python.h>
-__global__ void nothing() {}
-static PyObject *launch(PyObject *, PyObject *) {
-  nothing<<<1, 1>>>();
-  return PyLong_FromLong(cudaGetLastError());
-}
-static PyMethodDef methods[] = {{"launch", launch, METH_NOARGS, nullptr}, {}};
-static PyModuleDef definition = {PyModuleDef_HEAD_INIT, "_native", nullptr, -1, methods};
-PyMODINIT_FUNC PyInit__native() { return PyModule_Create(&definition); }
-"""
-
-#: A backend that is as short as can be; *link* are further options of nvcc.
-NVCC = """
-def compile_extension():
-    import subprocess
-    include = sysconfig.get_paths()["include"]
-    subprocess.check_call(
-        [os.environ["CUDACXX"], "-shared", "-cudart=shared", "-Xcompiler=-fPIC", "-I" + include,
-         "kernel.cu", "-o", "_native.so", *{link!r}])
-"""
-
-
-def project(name: str, *link: str, requires: tuple[str, ...] = ()) -> ProjectSdist:
-    """An extension with a kernel, linked with the shared run time."""
-    return ProjectSdist(
-        name=name,
-        native=True,
-        requires=requires,
-        extra=NVCC.format(link=link),
-        module_code=f"from {name} import _native\n",
-        files={"kernel.cu": KERNEL},
-    )
-
-
-class Wheel(NamedTuple):
-    """A wheel of a house; *extension* is the path of its one extension module, unpacked."""
-
-    path: Path
-    members: list[str]
-    extension: Path
-
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -155,42 +110,7 @@ def example(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Workplace:
 
 @pytest.fixture(scope="module")
 def wheel(example: Workplace, tmp_path_factory: pytest.TempPathFactory) -> Wheel:
-    return wheel_of(example, "gpumath", tmp_path_factory.mktemp("wheel"))
-
-
-def wheel_of(workplace: Workplace, name: str, folder: Path) -> Wheel:
-    (path,) = workplace.house("gpu").glob(f"wheels/{name}-*.whl")
-    with zipfile.ZipFile(path) as archive:
-        (extension,) = [each for each in archive.namelist() if each.endswith(".so")]
-        return Wheel(path, archive.namelist(), Path(archive.extract(extension, folder)))
-
-
-def manifest(workplace: Workplace) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((workplace.house("gpu") / "manifest.json").read_text())
-    return found
-
-
-def dynamic(extension: Path) -> dict[str, list[str]]:
-    """What binutils read in the dynamic section: they share no code with us."""
-    command = ["readelf", "--wide", "--dynamic", str(extension)]
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    found: dict[str, list[str]] = {}
-    for kind, value in re.findall(r"\((\w+)\)\s+(?:Library|Shared) [^[]*\[(.*)\]", said):
-        found.setdefault(kind, []).append(value)
-    return found
-
-
-def code_in(extension: Path) -> Iterator[tuple[str, int]]:
-    """What nvcc has left for GPUs: ("sm", 90) is code for 9.0, ("compute", 90) PTX."""
-    data = extension.read_bytes()
-    for start in re.finditer(struct.pack("<IH", 0xBA55ED50, 1), data):
-        header, size = struct.unpack_from("<HQ", data, start.start() + 6)
-        at = start.start() + header
-        end = at + size
-        while at < end:
-            kind, _, entry, payload = struct.unpack_from("<HHIQ", data, at)
-            yield ("sm" if kind == 2 else "compute"), struct.unpack_from("<I", data, at + 28)[0]
-            at += entry + payload
+    return wheel_of(example.house("gpu"), "gpumath", tmp_path_factory.mktemp("wheel"))
 
 
 def test_the_wheel_is_small_and_runs_on_any_linux_that_has_a_driver(wheel: Wheel) -> None:
@@ -211,7 +131,7 @@ def test_it_finds_the_run_time_beside_itself_and_nowhere_else(wheel: Wheel) -> N
 
 
 def test_the_manifest_tells_who_has_what_it_does_not_carry(example: Workplace) -> None:
-    told = manifest(example)
+    told = manifest(example.house("gpu"))
     stories = {each["name"]: each["story"] for each in told["wheels"]}
     assert set(stories) == {"gpumath", "nvidia-cuda-runtime"}
     assert stories["gpumath"]["kind"] == "built"
@@ -241,7 +161,7 @@ def test_it_installs_and_imports_where_there_is_no_gpu(example: Workplace, tmp_p
         capture_output=True,
         check=True,
     ).stdout  # fmt: skip
-    image = manifest(example)["runtime"]["id"]
+    image = manifest(example.house("gpu"))["runtime"]["id"]
     command = ["docker", "run", "--rm", "--network=none", "--user=65534:65534", "--env=HOME=/tmp"]
     command += ["--interactive", image, "bash", "-c", DEPLOY]
     done = subprocess.run(command, input=archive, capture_output=True)
@@ -285,10 +205,10 @@ def test_a_provider_that_the_metadata_forgot(place: Workplace, tmp_path: Path) -
     assert not place.house("gpu").exists()
     done = build(place, forgetful)
     assert done.status == 0, done.said
-    versions = {each["name"]: each["version"] for each in manifest(place)["wheels"]}
+    versions = {each["name"]: each["version"] for each in manifest(place.house("gpu"))["wheels"]}
     assert set(versions) == {"forgetful", "nvidia-cuda-runtime"}
     assert versions["nvidia-cuda-runtime"].startswith("13.2.")
-    wheel = wheel_of(place, "forgetful", tmp_path)
+    wheel = wheel_of(place.house("gpu"), "forgetful", tmp_path)
     assert dynamic(wheel.extension)["RPATH"] == ["$ORIGIN/../nvidia/cu13/lib"]
     locked = place.run("plan", "--locked")
     assert locked.status == 0, locked.said  # what was found out is in the lock
@@ -324,7 +244,7 @@ def test_the_drivers_library_is_left_to_the_server(place: Workplace, tmp_path: P
     needs_driver = project("driven", "-Xlinker", "--no-as-needed", "-lcuda")
     done = build(place, needs_driver, more="nvidia-cuda-runtime==13.2.*")
     assert done.status == 0, done.said
-    wheel = wheel_of(place, "driven", tmp_path)
+    wheel = wheel_of(place.house("gpu"), "driven", tmp_path)
     assert "libcuda.so.1" in dynamic(wheel.extension)["NEEDED"]
     assert not [each for each in wheel.members if ".libs/" in each]
     assert "driven" in done.said

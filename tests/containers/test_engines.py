@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import subprocess
 import threading
@@ -14,7 +15,10 @@ from typing import TYPE_CHECKING
 import pytest
 from conftest import wait_for
 
+import gpuwheels
 from projects import LocalIndex, ProjectSdist, write_project
+from wheelhouse.cuda import has_compiler
+from wheelhouse.engine.local_machine import own_release
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,6 +99,37 @@ def test_this_machine_as_the_target(workplace: Workplace, index: LocalIndex) -> 
     assert "PLANTED" not in found["env"]
     assert found["reached"] is ("WITH the network" in done.err)
     assert not list((workplace.store / "tmp").iterdir())
+
+
+def _own_cuda() -> str:
+    """The release of this machine's toolkit, if that is of a CUDA that PyPI has, too."""
+    own = own_release() if _machine_fits() else None
+    return str(own) if own and has_compiler(own) else ""
+
+
+@pytest.mark.index
+@pytest.mark.skipif(not _own_cuda(), reason="this machine is no Debian 12 with a CUDA toolkit")
+def test_kernels_are_compiled_with_this_machines_toolkit(
+    workplace: Workplace, tmp_path: Path
+) -> None:
+    """It is no part of the manifest, and a wheel of that name, of the lock, is not fetched."""
+    alpha = gpuwheels.project("alpha", requires=(f"nvidia-cuda-runtime=={_own_cuda()}.*",))
+    (workplace.project / alpha.filename).write_bytes(alpha.content())
+    (workplace.project / "requirements.txt").write_text(f"./{alpha.filename}\n")
+    (workplace.project / "wheelhouse.toml").write_text(
+        '[targets.gpu]\nplatform = "debian12"\npython = "3.11"\n'
+        f'cuda = "{_own_cuda()}"\ncuda-arch = ["90"]\n'
+    )
+    done = workplace.run("build", "--engine", "local")
+    assert done.status == 0, done.said + workplace.logs()
+    house = workplace.house("gpu")
+    wheel = gpuwheels.wheel_of(house, "alpha", tmp_path)
+    assert gpuwheels.dynamic(wheel.extension)["RPATH"] == ["$ORIGIN/../nvidia/cu13/lib"]
+    stories = {each["name"]: each["story"] for each in gpuwheels.manifest(house)["wheels"]}
+    assert stories["alpha"]["toolkit"] == []
+    lock = (workplace.project / "pylock.gpu.toml").read_text()
+    (compiler,) = re.findall('nvidia_cuda_nvcc-.*?sha256 = "(.*?)"', lock, flags=re.DOTALL)
+    assert compiler not in workplace.blobs()
 
 
 @pytest.mark.skipif(not _machine_fits(), reason="this machine is no Debian 12 with its Python")

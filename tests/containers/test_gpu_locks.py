@@ -91,3 +91,13 @@ def test_two_cudas_in_one_lock_are_refused_with_what_would_agree(place: Workplac
     assert "for CUDA 12, torch 2.10.0 (requirements.txt:1) would do" in told
     assert "for CUDA 13, cupy-cuda13x 14" in told
     assert not lock_path(place.project, "gpu").exists()
+
+
+def test_what_is_told_to_agree_agrees(place: Workplace) -> None:
+    """XGBoost for CUDA 13 takes a later Python than Debian 12 has."""
+    done = locked(place, "13.2", "torch", "xgboost")
+    assert done.status == 3, done.said
+    told = " ".join(done.err.split())
+    assert "instead of xgboost would do, without a GPU; or xgboost 3." in told
+    assert "is made for CUDA 13, and takes Python >=3.12" in told
+    assert locked(place, "13.2", "torch", "xgboost-cpu").status == 0

@@ -52,6 +52,16 @@ def compile_extension():
          *{more}])
 """
 
+#: Links it with what a build requirement has, which the distribution has, too.
+LINKING_TOOL = """
+def compile_extension():
+    import subprocess, geo
+    include = sysconfig.get_paths()["include"]
+    subprocess.check_call(
+        ["cc", "-shared", "-fPIC", "-I" + include, "native.c", "-L" + os.path.dirname(geo.__file__),
+         "-l:libmaxminddb.so.0", "-o", "_native.so"])
+"""
+
 #: Links it with something that only looks like that.
 LINKING_STUB = """
 def compile_extension():
@@ -61,6 +71,16 @@ def compile_extension():
     subprocess.check_call(
         [*shared, "-Wl,-soname,libmaxminddb.so.0", "stub.c", "-o", "libmaxminddb.so"])
     subprocess.check_call([*shared, "native.c", "-L.", "-lmaxminddb", "-o", "_native.so"])
+"""
+
+#: Links it with something that is nowhere else.
+LINKING_NOWHERE = """
+def compile_extension():
+    import subprocess
+    include = sysconfig.get_paths()["include"]
+    shared = ["cc", "-shared", "-fPIC", "-I" + include]
+    subprocess.check_call([*shared, "-Wl,-soname,libvector.so.1", "stub.c", "-o", "libvector.so"])
+    subprocess.check_call([*shared, "native.c", "-L.", "-lvector", "-o", "_native.so"])
 """
 
 #: Links it with nothing.
@@ -119,13 +139,13 @@ def consumer(*, requires: tuple[str, ...] = ("vector",), linked: str = "[]") -> 
     )
 
 
-def lookup(*, linked: str = "[]") -> ProjectSdist:
+def lookup(*, linked: str = "[]", linking: str = LINKING_SYSTEM) -> ProjectSdist:
     """Uses libmaxminddb.so.0, and requires nothing."""
     code = CALLING.format(type="const char *", function="MMDB_lib_version", code="s")
     return ProjectSdist(
         name="lookup",
         native=True,
-        extra=LINKING_SYSTEM.format(more=linked),
+        extra=linking.format(more=linked),
         module_code="from ._native import call\nassert call() == 'of geo', call()\n",
         files={"native.c": code},
     )
@@ -263,13 +283,40 @@ def test_what_is_not_declared_is_an_error_where_that_is_asked_for(
     assert added(workplace.project) == []
 
 
+def test_what_a_build_requirement_has_is_not_taken_from_the_distribution(
+    workplace: Workplace, index: LocalIndex
+) -> None:
+    """As of an extension of PyTorch's that names it for its build alone."""
+    index.add(geo(), lookup(linking=LINKING_TOOL))
+    needs = '[packages.lookup]\nbuild-requires = ["geo"]\nsystem = ["libmaxminddb-dev"]\n'
+    write_project(workplace.project, index, "lookup\n", more=needs)
+    config = workplace.project / "wheelhouse.toml"
+    lenient = config.read_text()
+    config.write_text('undeclared-libraries = "error"\n' + lenient)
+    done = workplace.run("build")
+    assert done.status == 5, done.said
+    assert "lookup uses libmaxminddb.so.0, and does not require what has it" in done.said
+
+    config.write_text(lenient)
+    done = workplace.run("build")
+    assert done.status == 0, done.said
+    house = workplace.house()
+    assert rpath(house, "lookup") == ("$ORIGIN/../geo",)
+    assert not any(".libs/" in file for file in wheel(house, "lookup").files)
+    assert added(workplace.project) == [
+        {"package": "lookup", "requirement": "geo", "library": "libmaxminddb.so.0"}
+    ]
+
+
 def test_what_no_wheel_has_is_looked_for_in_the_distribution(
     workplace: Workplace, index: LocalIndex
 ) -> None:
     """It has one of them; the other is told."""
-    index.add(vector(), consumer(requires=()), stubbed())
-    needs = '[packages.consumer]\nbuild-requires = ["vector"]\n'
-    write_project(workplace.project, index, "consumer\nstubbed\n", more=needs)
+    code = CALLING.format(type="int", function="vector_size", code="i")
+    files = {"native.c": code, "stub.c": "int vector_size(void) { return 0; }\n"}
+    lost = ProjectSdist(name="lost", native=True, extra=LINKING_NOWHERE, files=files)
+    index.add(lost, stubbed())
+    write_project(workplace.project, index, "lost\nstubbed\n")
     done = workplace.run("build")
     assert done.status == 4, done.said
     assert "its wheel needs the library libvector.so.1, which is not in the builder" in done.said

@@ -245,6 +245,28 @@ def test_auditwheel_repairs_for_the_targets_libc_with_the_targets_libraries(
     assert not any(library.startswith(("libc.", "ld-")) for library in libraries)
 
 
+def test_cibuildwheel_speaks_with_the_shell_that_it_starts(
+    workshop: Workshop, images: dict[str, TargetImages]
+) -> None:
+    """An image's own entrypoint would speak first, as NVIDIA's do; and its helpers are there."""
+    greeting = "wheelhouse-test/greeting:1"
+    own = images["debian12"]
+    recipe = f'FROM {own.builder.id}\nENTRYPOINT ["/bin/echo", "Welcome"]\n'
+    built = ["docker", "build", "--quiet", f"--tag={greeting}", "-"]
+    subprocess.run(built, input=recipe.encode(), check=True, capture_output=True)
+    try:
+        base = workshop.store.find(greeting, AMD64)
+        assert base is not None
+        folder = "/opt/python/cp311-cp311"
+        image = workshop.maker.for_cibuildwheel(replace(own, builder=base), (), folder)
+        ask = "manylinux-interpreters --help; manylinux-interpreters ensure cp311-cp311"
+        said = run(image, f"{ask}; ! manylinux-interpreters ensure cp39-cp311; which python3")
+        workshop.remove(image.name)
+    finally:
+        workshop.remove(greeting)
+    assert said == b"/usr/bin/python3\n"
+
+
 # -- How they are made ----------------------------------------------------------------------
 
 

@@ -104,6 +104,7 @@ class FakeEngine:
     memory = 1 << 30
     arch = "x86_64"
     indexed: Image | None = None
+    toolkit_is_there = True
 
     def __init__(self, *containers: FakeContainer) -> None:
         self.containers = list(containers)
@@ -127,6 +128,9 @@ class FakeEngine:
     ) -> Image:
         parts = [*packages, *([f"cuda-{toolkit.version}"] if toolkit else [])]
         return Image(id=f"sha256:{'+'.join(parts)}", name="builder", origin="derived")
+
+    def has_toolkit(self, target: Target, toolkit: Toolkit) -> bool:
+        return self.toolkit_is_there
 
     def with_runtime_system(self, target: Target, packages: tuple[str, ...]) -> Image:
         return Image(id=f"sha256:{'+'.join(packages)}", name="server", origin="derived")

@@ -150,6 +150,31 @@ def test_build_requirements_are_looked_up_once_each() -> None:
     assert len(looked_up(replace(built("lxml", made), index=PYPI), builds=False)) == 1
 
 
+def test_the_toolkit_is_looked_up_for_what_is_built_with_it() -> None:
+    toolkit = build("nvcc-13.2", "secret-1.0").environment
+    inner = replace(build("kernels-1.0").environment[0], build=build(cuda=True))
+    packages = (
+        built("fast", replace(build("nvcc-13.2"), cuda=True)),
+        built("slow", build("setuptools-65.0")),
+        built("outer", replace(build(), environment=(inner,))),
+    )
+    chosen = lock(
+        *(replace(each, index=PYPI) for each in packages),
+        toolkit=(toolkit[0], replace(toolkit[1], index=CORP)),
+    )
+    settings = replace(project(ROOT), default_index=IndexSettings(name="default", url=PYPI))
+    found = [each for each in subjects(chosen, settings) if each.role == "toolkit"]
+    assert {each.name: each.builds for each in found} == {
+        "nvcc": ("fast 1.0", "outer 1.0"),
+        "secret": ("fast 1.0", "outer 1.0"),
+    }
+    assert [each.name for each in found if each.foreign] == ["secret"]
+    # It is a build requirement, too, and told as both.
+    roles = [each.role for each in subjects(chosen, settings) if each.name == "nvcc"]
+    assert roles == ["build", "toolkit"]
+    assert not any(each.role != "package" for each in subjects(chosen, settings, builds=False))
+
+
 def test_build_requirements_of_another_index_are_not_pypis() -> None:
     made = build("setuptools-65.0", "secret-1.0")
     private = replace(made.environment[1], index=CORP)

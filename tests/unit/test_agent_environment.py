@@ -1,12 +1,17 @@
-"""What is said of a build backend that cannot be used."""
+"""What hooks see, and what is said of a build backend that cannot be used."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import pytest
 from pyproject_hooks import BackendUnavailable
 
-from wheelhouse.agent.environment import hook
+from wheelhouse.agent.environment import PROGRAMS, hook, variables
 from wheelhouse.agent.errors import JobError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 TRACEBACK = """Traceback (most recent call last):
   File "/build/env/lib/python3.13/site-packages/setuptools/__init__.py", line 10, in <module>
@@ -29,3 +34,18 @@ def test_why_a_backend_cannot_be_imported_is_one_line_and_the_rest_is_in_the_log
 def test_a_backend_without_a_traceback_says_what_it_says() -> None:
     with pytest.raises(JobError, match="cannot be imported: Cannot import 'nope'"), hook("build"):
         raise BackendUnavailable("", message="Cannot import 'nope'")
+
+
+@pytest.mark.parametrize(
+    ("image", "path"),
+    [
+        ("/opt/rh/gcc-toolset-14/root/usr/bin:/usr/bin", None),
+        ("", PROGRAMS),
+    ],
+)
+def test_programs_are_where_the_image_says(
+    image: str, path: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", image)
+    found = variables({"env": {}, "search": []}, str(tmp_path), "/build/env")
+    assert found["PATH"] == f"/build/env/bin:{path or image}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wheelhouse.agent.toolkit import variables
+from wheelhouse.agent.toolkit import gather, variables
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,3 +52,27 @@ def test_their_libraries_get_the_names_that_linkers_ask_for(tmp_path: Path) -> N
         "libcublas.so": "libcublas.so.13",
         "libnvrtc-builtins.so": "libnvrtc-builtins.so.13.2",
     }
+
+
+def test_parts_are_gathered_where_a_build_was_told_that_they_will_be(tmp_path: Path) -> None:
+    cublas = part(tmp_path, "cublas", "libcublas.so.12")
+    runtime = part(tmp_path, "cuda_runtime", "libcudart.so.12")
+    (cublas / "include" / "cublas.h").touch()
+    for folder in (cublas, runtime):
+        (folder / "include" / "crt").mkdir()
+        (folder / "include" / "crt" / "both.h").write_text(folder.name)
+    (runtime / "include" / "crt" / "host.h").touch()
+    into = tmp_path / "into"
+    gather(str(tmp_path), str(into))
+    headers = into / "include"
+    assert {str(each.relative_to(headers)) for each in headers.rglob("*.h")} == {
+        "cublas.h", "crt/both.h", "crt/host.h"
+    }  # fmt: skip
+    assert (headers / "crt" / "both.h").read_text() == "cublas"
+    for name in ("libcublas.so", "libcudart.so"):
+        assert (into / "lib" / name).resolve().name == f"{name}.12"
+
+
+def test_where_there_are_no_parts_nothing_is_gathered(tmp_path: Path) -> None:
+    gather(str(tmp_path), str(tmp_path / "into"))
+    assert not (tmp_path / "into").exists()

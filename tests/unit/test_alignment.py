@@ -16,7 +16,7 @@ from packaging.version import Version
 from wheelhouse.alignment.findings import Alignment
 from wheelhouse.alignment.frameworks import Release, extras, frameworks, renumbered
 from wheelhouse.alignment.statements import may_be_for, own_statement
-from wheelhouse.alignment.telling import Way, as_error, notices
+from wheelhouse.alignment.telling import Tried, Way, as_error, notices
 from wheelhouse.cli.explaintext import explain_data, explain_lines  # noqa: TID251  (tested here)
 from wheelhouse.cuda import releases
 from wheelhouse.inputs.model import Direct
@@ -49,7 +49,7 @@ def extras_of(name: NormalizedName, version: Version) -> set[str]:
     }.get(name, set())
 
 
-def errors(alignment: Alignment, **found: Way) -> list[LockError]:
+def errors(alignment: Alignment, **found: Tried) -> list[LockError]:
     """The errors that it leads to; *found* is what would do, as ``cuda12``."""
     ways = {int(major.removeprefix("cuda")): way for major, way in found.items()}
     return [as_error(alignment, each, ways, extras_of) for each in alignment.conflicts()]
@@ -223,7 +223,7 @@ def test_another_cuda_of_the_target_is_named_where_that_is_all() -> None:
 
 def test_what_has_turned_out_to_do_goes_before_what_is_known_beforehand() -> None:
     way = Way(lines=[("torch 2.15.0", "a.txt:1"), ("torchvision 0.29.2", "a.txt:2")])
-    (error,) = errors(aligned("13.2", "torch==2.10.0"), cuda13=way)
+    (error,) = errors(aligned("13.2", "torch==2.10.0"), cuda13=Tried(way=way))
     assert error.hint is not None
     assert error.hint.startswith(
         "torch 2.15.0 (a.txt:1) and torchvision 0.29.2 (a.txt:2) would do; or torch-backend"
@@ -380,6 +380,8 @@ def test_a_cudnn_that_a_framework_cannot_load_is_refused() -> None:
         error.context
     )
     assert error.kind == "cudnn"
+    assert error.hint is not None
+    assert error.hint.startswith("tensorflow>=2.15,<2.18 can load cuDNN ==8.9.7.29; or, where it ")
     newer = lock(package("tensorflow", "2.17.0"), app, cudnn)
     assert errors(Alignment(newer, gpu("12.8"), lambda _: False)) == []
 
@@ -390,8 +392,36 @@ def test_frameworks_that_cannot_load_the_same_cudnn_are_refused() -> None:
     assert error.message == (
         "tensorflow 2.17.0 needs cuDNN <9,>=8.9.7, but onnxruntime-gpu 1.20.0 needs cuDNN <10,>=9"
     )
+    # No version of ONNX Runtime for CUDA 12 loads cuDNN 8.
+    assert error.hint is not None
+    assert error.hint.startswith("tensorflow>=2.18 can load cuDNN <10,>=9; or, where it has one, ")
     chosen = lock(package("tensorflow", "2.18.0"), package("onnxruntime-gpu", "1.20.0"))
     assert errors(Alignment(chosen, gpu("12.8"), lambda _: False)) == []
+
+
+@pytest.mark.parametrize(
+    ("cudnn", "proposed"),
+    [
+        ("8.9.6.50", "tensorflow>=2.5,<2.15 is made for CUDA 11 (whether all agrees"),
+        ("8.5.0.96", "tensorflow>=2.5,<2.12 is made for CUDA 11 (whether all agrees"),
+        ("9.1.0.70", "no version of tensorflow is known to be made for CUDA 11 and cuDNN ==9.1."),
+    ],
+)
+def test_what_only_the_table_proposes_can_load_the_cudnn_that_is_there(
+    cudnn: str, proposed: str
+) -> None:
+    chosen = lock(package("tensorflow", "2.18.0"), package("nvidia-cudnn-cu11", cudnn))
+    (error,) = errors(Alignment(chosen, gpu("11.8"), lambda _: False))
+    assert error.hint is not None
+    assert error.hint.startswith(proposed)
+
+
+def test_what_only_the_table_proposes_can_load_the_cudnn_of_others() -> None:
+    chosen = lock(package("tensorflow", "2.12.1"), package("onnxruntime-gpu", "1.20.0"))
+    (error,) = errors(Alignment(chosen, gpu("12.8"), lambda _: False))
+    assert error.message.startswith("tensorflow 2.12.1 is made for CUDA 11.8, but the target")
+    assert error.hint is not None
+    assert error.hint.startswith("tensorflow>=2.18 is made for CUDA 12 (whether all agrees")
 
 
 # --- notices -------------------------------------------------------------------------------------

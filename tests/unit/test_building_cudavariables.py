@@ -40,7 +40,8 @@ def test_without_gpus_compilers_choose() -> None:
 
 def test_nvcc_names_intermediate_files_after_the_object() -> None:
     assert variables()["NVCC_PREPEND_FLAGS"] == "-objtemp"
-    assert "NVCC_PREPEND_FLAGS" not in variables(version="11.8")
+    assert variables(version="11.8") == variables()
+    assert "NVCC_PREPEND_FLAGS" not in variables(version="11.2")
 
 
 # -- nvcc ----------------------------------------------------------------------------------------

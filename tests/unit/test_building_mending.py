@@ -35,7 +35,7 @@ HDF5 = Missing("header", "hdf5.h")
 CARGO = Missing("program", "cargo")
 UPLOADED = datetime(2020, 6, 22, tzinfo=UTC)
 SUBJECT = Subject(
-    name=canonicalize_name("demo"), version="1.0", uploaded=UPLOADED, asked_by=("a.txt:1",)
+    name=canonicalize_name("demo"), title="demo 1.0", uploaded=UPLOADED, asked_by=("a.txt:1",)
 )
 
 

@@ -14,6 +14,7 @@ from wheelhouse import cuda
 from wheelhouse.building.neighbours import (
     Misfit,
     Neighbourhood,
+    Unsupplied,
     lost,
     never_grafted,
     reached,
@@ -124,6 +125,16 @@ def test_a_copy_of_a_bare_name_gives_way_only_to_what_is_required(
     assert providers(required, user, copied) == {soname: "utils"}
 
 
+def test_what_its_build_had_comes_before_what_is_not_required() -> None:
+    user = needing("libx.so")
+    others = (provider("alpha", "libx.so"), provider("omega", "libx.so"))
+    for copied in ({"libx.so": ()}, {}):
+        repair = Repair(grafted=copied, suppliers={"libx.so": ("omega",)})
+        assert providers(house(user, *others), user, repair) == {"libx.so": "omega"}
+        there = house(user, *others, requires={"demo": ("alpha",)})
+        assert providers(there, user, repair) == {"libx.so": "alpha"}
+
+
 def test_what_is_reached_is_what_is_still_needed() -> None:
     before = needing("libpq.so.5")
     there = house(before, provider("pq", "libpq.so.5"), provider("ssl", "libssl.so.3"))
@@ -153,6 +164,30 @@ def test_a_provider_that_is_not_required_is_added_once() -> None:
         there = house(user, both, requires={"demo": requires})
         found = there.undeclared(user, there.offered(user, AS_IT_WAS).values())
         assert [each.requirement for each in found] == added
+
+
+def test_what_its_build_had_is_required() -> None:
+    user = needing("libx.so.1", "liby.so.1")
+    repair = Repair(unlocated=("libx.so.1",), suppliers={"libx.so.1": ("alpha", "omega")})
+    there = house(user)
+    assert [*there.unsupplied(user, repair, {})] == [
+        AddedRequirement(package=DEMO, requirement="alpha", library="libx.so.1")
+    ]
+    assert [*there.unsupplied(user, repair, {"libx.so.1"})] == []
+
+
+@pytest.mark.parametrize("requires", [{}, {"demo": ("omega",)}])
+def test_a_requirement_without_what_its_build_had_is_told(
+    requires: dict[str, tuple[str, ...]],
+) -> None:
+    """A version of omega that calls it otherwise, or that has less of it."""
+    user = needing("libx.so.1")
+    versions = {"libx.so.1": ("X_2",)}
+    repair = Repair(grafted=versions, suppliers={"libx.so.1": ("alpha", "omega")})
+    there = house(user, provider("omega", "libx.so.1", defines=("X_1",)), requires=requires)
+    assert [*there.unsupplied(user, repair, there.offered(user, repair))] == [
+        Unsupplied(soname="libx.so.1", project="omega")
+    ]
 
 
 def test_a_library_of_cuda_that_nobody_has_is_required() -> None:
@@ -245,6 +280,7 @@ def test_a_repair_is_told_and_read_again() -> None:
         unlocated=("libx.so",),
         excluded=("libcudart.so.13",),
         search={"a.so": ("/opt",)},
+        suppliers={"libpq.so.5": ("pq",)},
     )
     assert Repair.of(repair.to_dict()) == repair
     assert repair.left == ("libx.so", "libcudart.so.13")

@@ -83,11 +83,11 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def write(target: str, *packages: LockedPackage) -> None:
+def write(target: str, *packages: LockedPackage, **more: Any) -> None:
     project = load_project(Path("wheelhouse.toml"))
     requirements = read_inputs(project.root, project.requirements)
     made = replace(
-        lock(*packages),
+        lock(*packages, **more),
         target=target,
         environment=dict(interpreter().environment),
         requested=("django",),
@@ -148,6 +148,27 @@ advisories: all.zip, 6 about PyPI, the newest of 2026-11-18
         "later versions by the lines below; no later version without them is known of torch:"
     )
     assert err.endswith('fix: [packages.lxml] build-requires = ["setuptools>=78.1.1"]')
+
+
+def test_parts_of_the_toolkit_are_told_as_such(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    toolkit = build("nvcc-13.0", "crt-13.0").environment
+    write_archive(here / "all.zip", before("nvcc", "13.2", "PYSEC-5"))
+    write("web", replace(LXML, build=build(cuda=True)), toolkit=toolkit)
+    out, err = audit(capsys, "--target", "web", status=8)
+    told = "vulnerable  nvcc 13.0  fixed in 13.2  builds lxml 5.0, as a part of the CUDA toolkit"
+    assert f"  {told}\n" in out
+    assert "1 package of the toolkit that the source has no record of:\n    crt 13.0\n" in out
+    assert (
+        "hint: `wheelhouse lock --upgrade` takes the newest nvcc of the CUDA that the target "
+        "names; if that is not new enough, name a later `cuda`"
+    ) in err
+    assert "build-requires" not in err
+    nvcc = packages(data(capsys, "--target", "web", status=8))["nvcc"]
+    assert (nvcc["role"], nvcc["builds"]) == ("toolkit", ["lxml 5.0"])
+    out, _ = audit(capsys, "--target", "web", "--no-build", status=8)
+    assert "nvcc" not in out
 
 
 def test_the_lines_of_the_fix_are_settings(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -284,3 +285,17 @@ def test_every_command_that_reads_inputs_refuses_wrong_ones(
     told = capsys.readouterr().err
     assert 'there is no file "nothing.txt"' in told
     assert '"../outside.txt" is outside the project\'s folder' in told
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("command", ["plan", "explain"])
+def test_a_result_in_json_has_its_report_beside_it(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """So what reads the result reads nothing else, and what reads the report learns of errors."""
+    assert run([command, "--json", "-r", "nothing.txt"]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    events = [json.loads(line) for line in said.err.splitlines()]
+    assert [each["event"] for each in events] == ["run-started", "error", "run-finished"]
+    assert 'there is no file "nothing.txt"' in events[1]["message"]

@@ -28,11 +28,26 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Folder:
 
 
 @pytest.mark.parametrize("head", [TARGET, CAPTURED])
-def test_a_builder_with_a_toolkit_of_the_same_major(folder: Folder, head: str) -> None:
-    more = 'builder = "manylinux_2_28_cuda12_9"\ncuda = "12.4"\n'
+def test_a_builder_with_a_toolkit_of_that_release_or_an_earlier_one(
+    folder: Folder, head: str
+) -> None:
+    more = 'builder = "manylinux_2_28_cuda13_1"\ncuda = "13.2"\n'
     target = load_project(folder.write(head + more)).targets["gpu"]
-    assert target.cuda == Cuda(version=Version("12.4"))
-    assert target.builder == presets()["manylinux_2_28_cuda12_9"]
+    assert target.cuda == Cuda(version=Version("13.2"))
+    assert target.builder == presets()["manylinux_2_28_cuda13_1"]
+
+
+@pytest.mark.parametrize("head", [TARGET, CAPTURED])
+def test_a_builder_with_a_toolkit_of_a_later_release(folder: Folder, head: str) -> None:
+    more = 'builder = "manylinux_2_28_cuda12_9"\ncuda = "12.4"\n'
+    (error,) = folder.errors(head + more)
+    assert error.message.endswith(
+        "packages are built on manylinux_2_28 with CUDA 12.9, and what its CUDA 12.9 makes may not "
+        "run with CUDA 12.4"
+    )
+    assert error.hint == (
+        'write "12.9", or name as `builder` one that has CUDA 12.4 or an earlier 12'
+    )
 
 
 @pytest.mark.parametrize("head", [TARGET, CAPTURED])

@@ -12,6 +12,7 @@ from packaging.version import Version
 from wheelhouse import cuda
 from wheelhouse.config import load_project
 from wheelhouse.cuda import Cuda
+from wheelhouse.cudavalues import misfit_of_arch
 from wheelhouse.errors import SeveralErrors, WheelhouseError
 
 if TYPE_CHECKING:
@@ -60,7 +61,37 @@ def test_what_came_out_since_is_like_the_newest() -> None:
     assert cuda.release(later).driver is None
     assert cuda.release(later).arches == cuda.release(newest).arches
     assert not cuda.is_known(Version("12.7"))
+    assert not cuda.is_known(Version("12.99"))
     assert cuda.oldest_driver(99) is None
+
+
+@pytest.mark.parametrize(
+    ("version", "said"),
+    [
+        ("13.99", "with drivers from 580.65.06 on, as all of CUDA 13;"),
+        (
+            "99.0",
+            "the driver that it takes is not known, so install.sh believes what a driver says",
+        ),
+    ],
+)
+def test_what_is_not_known_of_one_that_is_newer(version: str, said: str) -> None:
+    told = cuda.doubt(Version(version)) or ""
+    assert told.startswith(f"CUDA {version} is newer than this wheelhouse knows")
+    assert said in told
+    assert told.endswith(f"is taken to be like that of {max(cuda.releases())}")
+
+
+def test_nothing_is_doubted_of_what_is_known() -> None:
+    assert {cuda.doubt(version) for version in cuda.releases()} == {None}
+
+
+def test_a_newer_one_may_be_for_newer_gpus() -> None:
+    newest = max(cuda.releases())
+    later, beyond = Version(f"{newest.major + 1}.0"), "999"
+    assert misfit_of_arch(beyond, later) is None
+    assert misfit_of_arch(beyond, newest) is not None
+    assert misfit_of_arch("85", later) is not None
 
 
 def test_compilers_are_on_the_index_from_13_on() -> None:
@@ -173,7 +204,9 @@ def test_a_target_says_nothing_of_it(load: Callable[[str], Target]) -> None:
         ('cuda = "13"', "not a version of CUDA", 'write it as "13.2"'),
         ('cuda = "13.2.1"', "not a version of CUDA", 'write it as "13.2"'),
         ('cuda = "cu128"', "not a version of CUDA", 'write it as "12.8"'),
-        ('cuda = "12.7"', "unknown version of CUDA: 12.7", "those are known"),
+        ('cuda = "12.7"', "unknown version of CUDA: 12.7", "12.0, 12.1"),
+        ('cuda = "12.99"', 'unknown version of CUDA: 12.99; did you mean "12.9"?', "and 12.9 are"),
+        ('cuda = "10.2"', "unknown version of CUDA: 10.2", "11.2, "),
         ("cuda = 13.2", "a string", "write it in quotes"),
         ('cuda-arch = ["80"]', "cuda-arch is given, but no `cuda`", 'cuda = "13.2"'),
         ('cuda-libraries = ["cublas"]', "cuda-libraries is given, but no", 'cuda = "13.2"'),

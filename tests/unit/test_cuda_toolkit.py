@@ -84,12 +84,34 @@ def test_a_builder_without_one_gets_what_is_locked() -> None:
     assert toolkit_for(target(), images(), LOCKED) is None
 
 
-def test_a_builder_that_has_one_keeps_it() -> None:
+@pytest.mark.parametrize("locked", [(), LOCKED])
+def test_a_builder_that_has_one_keeps_it(locked: tuple[BuildRequirement, ...]) -> None:
     wanted = on("debian12", CUDA_13, builder="manylinux_2_28_cuda13_1")
-    assert toolkit_for(wanted, images_of(wanted), LOCKED) is None
-    assert comes_with(presets()["manylinux_2_28_cuda12_9"], CUDA_12)
-    assert not comes_with(presets()["manylinux_2_28_cuda12_9"], CUDA_13)
-    assert not comes_with(presets()["debian12"], CUDA_13)
+    own = Toolkit(version=Version("13.1"), wheels=())
+    assert toolkit_for(wanted, images_of(wanted), locked) == own
+
+
+@pytest.mark.parametrize(
+    ("builder", "cuda", "fits"),
+    [
+        ("manylinux_2_28_cuda12_9", CUDA_12, True),
+        ("manylinux_2_28_cuda12_9", Cuda(version=Version("12.10")), True),
+        ("manylinux_2_28_cuda12_9", Cuda(version=Version("12.4")), False),
+        ("manylinux_2_28_cuda12_9", CUDA_13, False),
+        ("debian12", CUDA_13, False),
+    ],
+)
+def test_a_toolkit_makes_what_runs_with_its_release_and_later_ones(
+    builder: str, cuda: Cuda, *, fits: bool
+) -> None:
+    assert comes_with(presets()[builder], cuda) == fits
+
+
+def test_beside_a_later_one_the_locked_one_is_used() -> None:
+    wanted = on("debian12", Cuda(version=Version("13.0")), builder="manylinux_2_28_cuda13_1")
+    assert toolkit_for(wanted, images_of(wanted), LOCKED) == Toolkit(
+        version=Version("13.0"), wheels=(WHEEL,)
+    )
 
 
 def problem(wanted: Target, used: Place | None = None) -> NoCompiler:
@@ -109,10 +131,20 @@ def test_where_pypi_has_no_compiler_the_builders_that_have_one_are_named() -> No
     assert found.hint.endswith("write cuda = false into [packages.demo]")
 
 
-def test_the_builders_that_are_named_are_old_enough_and_of_the_same_version_first() -> None:
+def test_the_builders_that_are_named_are_old_enough() -> None:
     wanted = replace(on("debian11", CUDA_12), python="3.9")
     assert '"manylinux_2_28_cuda12_9"' in problem(wanted).hint
     assert "2_34" not in problem(wanted).hint
+
+
+def test_a_builder_with_a_later_release_is_told_and_those_that_would_do_the_newest_first() -> None:
+    older = Cuda(version=Version("12.6"))
+    found = problem(on("debian12", older, builder="manylinux_2_28_cuda12_9"))
+    assert found.message.endswith("manylinux_2_28 with CUDA 12.9 has that of CUDA 12.9")
+    assert found.hint.startswith(
+        'build on an image that has it: builder = "rocky8_cuda12_6" in [targets.gpu] '
+        '("rocky8_cuda12_4" would do, too)'
+    )
 
 
 def test_a_builder_that_cannot_be_had_is_told() -> None:

@@ -87,8 +87,8 @@ def nothing_is_stored(store: Store) -> bool:
     if partial.exists():
         assert 0 < partial.stat().st_size < len(DATA)
         assert DATA.startswith(partial.read_bytes())
-    files = [path for path in store.root.rglob("*") if path.is_file() and path != partial]
-    return not files and not list((store.root / "tmp").iterdir())
+    files = {path for path in store.root.rglob("*") if path.is_file()}
+    return not files - {partial, *store.root.glob("locks/*")} and not list((store.root / "tmp").iterdir())
 
 
 # --- files ------------------------------------------------------------------------------------

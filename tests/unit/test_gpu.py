@@ -228,6 +228,8 @@ def test_a_cuda_that_nothing_is_known_of_yet() -> None:
     assert judge(later, seen("700.1", driver=able))[0].level == "good"
     assert judge(later, seen("700.1", driver=able._replace(cuda=(13, 3))))[0].level == "problem"
     assert judge(later, seen("700.1", driver=Driver()))[0].level == "remark"
+    nothing = only(later, seen("", given=False, built_in=False, driver=NO_LIBRARY))
+    assert "an NVIDIA driver for CUDA 14.1 (which ones was not known yet)" in nothing.said
 
 
 def test_no_gpu_at_all() -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from lockingfactory import locked
 from packaging.version import Version
 
 from wheelhouse.engine import Image
 from wheelhouse.imagefailures import failure, not_pulled, without_image
-from wheelhouse.imagesteps import cuda_step, packages_step
+from wheelhouse.imagesteps import Step, cuda_step, packages_step
 from wheelhouse.targets import Place, presets
 from wheelhouse.toolkit import Toolkit
 
@@ -97,23 +98,52 @@ def test_a_mirror_between_two_days_is_no_missing_network() -> None:
     assert error.message.count("http") == 1
 
 
+BUILDER = Image(id="sha256:1", name="builder", origin="derived")
+NVCC = locked("nvidia_cuda_nvcc-13.2.86-py3-none-any.whl")
+
+TOO_NEW = [
+    "In file included from /usr/local/cuda-13.2/bin/../include/cuda_runtime.h:82,",
+    "                 from <command-line>:",
+    (
+        "/usr/local/cuda-13.2/include/crt/host_config.h:137:2: error: #error -- unsupported "
+        "GNU version! gcc versions later than 15 are not supported! The nvcc flag "
+        "'-allow-unsupported-compiler' can be used to override this version check; however, …"
+    ),
+    "  137 | #error -- unsupported GNU version! gcc versions later than 15 are not supported!",
+]
+
+
 def test_of_a_compiler_that_is_too_new_the_newest_that_would_do_is_told() -> None:
-    toolkit = Toolkit(version=Version("13.2"), wheels=())
-    builder = Image(id="sha256:1", name="builder", origin="derived")
-    step = cuda_step(place("debian13", "3.13"), builder, toolkit)
-    lines = [
-        "In file included from /usr/local/cuda-13.2/bin/../include/cuda_runtime.h:82,",
-        "                 from <command-line>:",
-        (
-            "/usr/local/cuda-13.2/include/crt/host_config.h:137:2: error: #error -- unsupported "
-            "GNU version! gcc versions later than 15 are not supported! The nvcc flag "
-            "'-allow-unsupported-compiler' can be used to override this version check; however, …"
-        ),
-        "  137 | #error -- unsupported GNU version! gcc versions later than 15 are not supported!",
-    ]
-    error = failure(step, lines, "returned a non-zero code: 1")
+    toolkit = Toolkit(version=Version("13.2"), wheels=(NVCC,))
+    step = cuda_step(place("debian13", "3.13"), BUILDER, toolkit)
+    error = failure(step, TOO_NEW, "returned a non-zero code: 1")
     assert error.message == (
         "The compiler of Debian 13 (trixie) is too new for CUDA 13.2, which takes GCC up to 15"
     )
     assert '"portable"' in (error.hint or "")
     assert "g++-15" in (error.hint or "")
+
+
+def own_step() -> Step:
+    """That of an image which is said to bring CUDA 13.0."""
+    toolkit = Toolkit(version=Version("13.0"), wheels=())
+    return cuda_step(place("ubuntu24.04_cuda13_0", "3.12"), BUILDER, toolkit)
+
+
+def test_an_image_with_a_toolkit_is_to_have_a_compiler_for_it() -> None:
+    error = failure(own_step(), TOO_NEW, "returned a non-zero code: 1")
+    assert error.hint == (
+        "Have g++-15, or an older one, in nvidia/cuda:13.0.2-devel-ubuntu24.04: it is used."
+    )
+
+
+@pytest.mark.parametrize(
+    ("found", "has"), [("12.9", "the toolkit of CUDA 12.9"), ("", "no toolkit")]
+)
+def test_an_image_that_has_not_the_toolkit_it_is_said_to_have(found: str, has: str) -> None:
+    error = failure(own_step(), [f"other toolkit: {found}"], "returned a non-zero code: 1")
+    assert error.message == (
+        f"The image of Ubuntu 24.04 with CUDA 13.0 has {has} in /usr/local/cuda, "
+        "and is said to have that of CUDA 13.0"
+    )
+    assert "nvidia/cuda:13.0.2-devel-ubuntu24.04" in (error.hint or "")

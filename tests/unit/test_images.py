@@ -309,11 +309,33 @@ def test_system_packages_are_put_onto_the_toolkit(
     assert len(store.built) == 2
 
 
+def test_whether_a_toolkit_is_there_is_told_without_its_wheels(maker: TargetImageMaker) -> None:
+    images = maker.prepare(target())
+    assert not maker.has_toolkit(images, TOOLKIT)
+    maker.with_system(images, (), TOOLKIT)
+    assert maker.has_toolkit(images, TOOLKIT)
+    assert not maker.has_toolkit(images, replace(TOOLKIT, version=Version("13.1")))
+
+
 def test_other_wheels_of_a_toolkit_make_another_image(maker: TargetImageMaker) -> None:
     images = maker.prepare(target())
     other = replace(TOOLKIT, wheels=(replace(NVCC, sha256="0" * 64),))
     names = {maker.with_system(images, (), each).name for each in (None, TOOLKIT, other)}
     assert len(names) == 3
+
+
+def test_the_toolkit_of_an_image_becomes_fit_for_builds(
+    store: MemoryStore, maker: TargetImageMaker
+) -> None:
+    own = Toolkit(version=Version("12.9"), wheels=())
+    images = maker.prepare(target())
+    cuda = maker.with_system(images, (), own)
+    assert store.built[-1][1] == {"BUILDER": images.builder.id, "VERSION": "12.9", "GCC": "14"}
+    step = imagesteps.cuda_step(place(), images.builder, own)
+    assert step.name == cuda.name
+    assert {"cuda-own.sh", "cuda-finish.sh", "nvcc"} <= step.files.keys()
+    with_wheels = imagesteps.cuda_step(place(), images.builder, TOOLKIT)
+    assert with_wheels.files["toolkit/bin/nvcc"] == step.files["nvcc"]
 
 
 def test_cibuildwheel_has_the_toolkit_too(store: MemoryStore, maker: TargetImageMaker) -> None:

@@ -10,6 +10,7 @@ from alignmentfactory import gpu
 from lockfactory import file, package
 from lockingfactory import images, interpreter, metadata, sha
 from lockingworld import HATCH, World, answer, names
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from wheelhouse.config import PackageSettings
@@ -197,8 +198,84 @@ def test_two_cudas_may_agree_on_either(world: World) -> None:
         == "torch 2.11 is made for CUDA 13.0, but cupy-cuda12x 14.2 is made for CUDA 12"
     )
     assert error.hint is not None
-    assert "for CUDA 12, torch 2.10 (requirements.txt:1) would do" in error.hint
+    assert error.hint.startswith(
+        'for CUDA 12, cuda = "12.8" in [targets.gpu] would do, with torch 2.10, or '
+    )
     assert "for CUDA 13, cupy-cuda13x 14.2 (requirements.txt:2) would do" in error.hint
+    # What is told to do, does.
+    assert "torch 2.10" in names(current(world, "12.8"))
+    lock_path(world.root, "gpu").unlink()
+    world.ask("torch\ncupy-cuda13x\n")
+    assert "torch 2.11" in names(current(world, None))
+
+
+def test_naming_a_cuda_is_not_told_where_the_lines_leave_no_choice(world: World) -> None:
+    world.ask("torch==2.11\ncupy-cuda12x\n")
+    error = refused(world, None)
+    assert error.hint is not None
+    assert error.hint.startswith("for CUDA 12, torch 2.10 (requirements.txt:1) would do")
+    assert 'cuda = "1' not in error.hint
+
+
+@pytest.fixture
+def boosted(world: World) -> World:
+    """With XGBoost, whose releases for CUDA 13 are for later Pythons."""
+    later = SpecifierSet(">=3.12")
+    for major in ("12", "13"):
+        world.wheel(f"nvidia-nccl-cu{major}", "2.27")
+    world.wheel("xgboost", "3.2", "nvidia-nccl-cu12")
+    world.wheel("xgboost", "3.3", "nvidia-nccl-cu12", requires_python=later)
+    world.wheel("xgboost", "3.4", "nvidia-nccl-cu13", requires_python=later)
+    world.wheel("xgboost", "3.5rc1", "nvidia-nccl-cu14", requires_python=later)
+    return world
+
+
+def test_what_uses_no_gpu_and_what_takes_another_python_are_told(boosted: World) -> None:
+    boosted.wheel("xgboost-cpu", "3.1")
+    boosted.ask("torch==2.11\nxgboost>=3\n")
+    told = (
+        "xgboost-cpu 3.1 (requirements.txt:2) instead of xgboost would do, without a GPU; or "
+        "xgboost 3.4 is made for CUDA 13, and takes Python >=3.12; or `cuda = false` in "
+    )
+    error = refused(boosted, "13.0")
+    assert error.hint is not None
+    assert error.hint.startswith(told)
+    boosted.ask("torch==2.11\nxgboost-cpu\n")
+    assert "xgboost-cpu 3.1" in names(current(boosted, "13.0"))
+
+
+def test_only_of_another_python_is_told_if_nothing_else_does(boosted: World) -> None:
+    boosted.ask("torch==2.11\nxgboost\n")
+    error = refused(boosted, "13.0")
+    assert error.hint is not None
+    assert error.hint.startswith(
+        "xgboost 3.4 is made for CUDA 13, and takes Python >=3.12; or `cuda = false` in "
+    )
+
+
+def test_another_python_is_not_told_if_its_newest_release_is_for_no_such_cuda(
+    boosted: World,
+) -> None:
+    boosted.wheel("xgboost", "3.6", "nvidia-nccl-cu12", requires_python=SpecifierSet(">=3.12"))
+    boosted.ask("torch==2.11\nxgboost\n")
+    error = refused(boosted, "13.0")
+    assert error.hint is not None
+    assert error.hint.startswith("`cuda = false` in ")
+
+
+def test_a_release_of_another_python_alone_is_read_too(world: World) -> None:
+    """Its wheel's tag is of a Python that the target does not have."""
+    filename = "kernels-2.0-cp312-cp312-manylinux_2_28_x86_64.whl"
+    for version, requires, more in (
+        ("1.0", "nvidia-cuda-runtime-cu12", {}),
+        ("2.0", "nvidia-cuda-runtime==13.0.96", {"filename": filename, "sha256": sha(filename)}),
+    ):
+        python = SpecifierSet(">=3.12") if more else None
+        world.wheel("kernels", version, requires, requires_python=python, **more)
+    world.ask("kernels\n")
+    error = refused(world, "13.0")
+    assert error.hint is not None
+    assert error.hint.startswith("kernels 2.0 is made for CUDA 13, and takes Python >=3.12; or ")
 
 
 def test_a_version_that_only_says_nothing_does_not_do(world: World) -> None:

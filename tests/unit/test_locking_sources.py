@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from fakeengine import FakeContainer, frame
 from lockingfactory import interpreter, metadata, sha, target
 from lockingworld import MAIN, World, answer, names
 from packaging.requirements import Requirement
@@ -114,6 +115,7 @@ def test_a_folder_whose_build_requirements_cannot_be_had(world: World) -> None:
     folder(world, pyproject='[build-system]\nrequires = ["nowhere"]\n')
     with pytest.raises(LockError) as told:
         made(world, asked("my-app", location="dir:app"))
+    assert told.value.message.startswith("the build requirements of app cannot be met: ")
     assert "correct what it asks for in app" in str(told.value.hint)
     assert "pin another version" not in str(told.value.hint)
 
@@ -147,6 +149,31 @@ def test_what_a_folder_does_not_say_its_backend_is_asked_for(world: World) -> No
     world.containers(answer(text=metadata("my-app", "7.1", ["click<9"])))
     lock = made(world, asked("my-app", location="dir:app"))
     assert names(lock) == ["click 8.1", "my-app 7.1"]
+
+
+@pytest.mark.parametrize(
+    ("pyproject", "told"),
+    [(DYNAMIC, "app cannot be built: "), (APP, "my-app 1.2 cannot be built: ")],
+)
+def test_what_has_no_name_yet_is_called_by_its_place(
+    world: World, pyproject: str, told: str
+) -> None:
+    folder(world, pyproject=pyproject)
+    broken = {"type": "failed", "stage": "backend", "message": "it is broken"}
+    world.containers(FakeContainer([("stdout", frame(broken))]))
+    line = replace(asked("unnamed-1", location="dir:app"), unnamed=True)
+    with pytest.raises(BuildError) as caught:
+        made(world, line)
+    assert caught.value.message.startswith(told)
+
+
+@pytest.mark.parametrize("name", ["unknown", "UNKNOWN"])
+def test_a_folder_that_never_gets_a_name_is_refused(world: World, name: str) -> None:
+    folder(world, pyproject=DYNAMIC)
+    world.containers(answer(text=metadata(name, "0.0.0")))
+    line = replace(asked("unnamed-1", location="dir:app"), unnamed=True)
+    with pytest.raises(BuildError, match="app does not say which version of which project it is"):
+        made(world, line)
 
 
 def test_a_folder_is_locked_as_it_is_now(world: World) -> None:

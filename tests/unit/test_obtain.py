@@ -94,15 +94,21 @@ class Shop:
         stop = Cancellation()
         runner = Runner(self.engine, self.store, Limits(), self, stop)
         fetcher = Fetcher(Client(), self.store, stop.check)
-        workshop = Workshop(
-            project(self.root),
-            circumstances(runner, target(), images(), interpreter()),
-            runner=runner,
-            fetcher=fetcher,
-            mender=Mender(target(), images(), NoPackages(), self, auto_system=True, learning=False),
-            inspector=_nobody,
-        )
         with Scheduler(1) as scheduler:
+            workshop = Workshop(
+                project(self.root),
+                circumstances(
+                    *(runner, target(), images(), interpreter()),
+                    fetcher=fetcher,
+                    scheduler=scheduler,
+                ),
+                runner=runner,
+                fetcher=fetcher,
+                mender=Mender(
+                    target(), images(), NoPackages(), self, auto_system=True, learning=False
+                ),
+                inspector=_nobody,
+            )
             plan = Plan(target="web", steps=(step,))
             (found,) = obtain(
                 plan,

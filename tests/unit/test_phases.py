@@ -8,10 +8,18 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 from lockingfactory import images, target
+from packaging.version import Version
 
-from wheelhouse.errors import BuildError, LockError, SeveralErrors, WheelhouseError
+from wheelhouse.cuda import Cuda
+from wheelhouse.errors import (
+    BuildError,
+    InterruptedRunError,
+    LockError,
+    SeveralErrors,
+    WheelhouseError,
+)
 from wheelhouse.events import Event, Notice, TargetFinished
-from wheelhouse.phases import tell_stand_in, telling_the_end
+from wheelhouse.phases import errors_of, tell_doubt, tell_stand_in, telling_the_end
 from wheelhouse.targets import Target, presets
 
 if TYPE_CHECKING:
@@ -50,6 +58,22 @@ def test_a_stand_in_is_told_with_what_is_different_there(other: str, told: str) 
     (event,) = reporter.events
     assert isinstance(event, Notice)
     assert event.message == told
+
+
+@pytest.mark.parametrize(("version", "told"), [("13.2", 0), ("99.0", 1), (None, 0)])
+def test_a_cuda_of_which_not_all_is_known_is_told_of(version: str | None, told: int) -> None:
+    reporter = Remembering()
+    cuda = Cuda(version=Version(version)) if version else None
+    tell_doubt(cast("Run", SimpleNamespace(reporter=reporter)), replace(target("web"), cuda=cuda))
+    assert len(reporter.events) == told
+
+
+def test_errors_have_the_name_of_their_target() -> None:
+    with pytest.raises(LockError) as known, errors_of(target("web")):
+        raise LockError("a long explanation")
+    with pytest.raises(InterruptedRunError) as stopped, errors_of(target("web")):
+        raise InterruptedRunError("stopped")
+    assert (known.value.target, stopped.value.target) == ("web", None)
 
 
 @pytest.mark.parametrize(

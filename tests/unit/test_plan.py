@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from lockingfactory import images, interpreter, locked, project, sha, target
+from lockingfactory import AllThere, images, interpreter, locked, project, sha, target
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from wheelhouse.building.changes import TITLES, Earlier
-from wheelhouse.cli.show import plan_text  # noqa: TID251  (it is what is tested)
+from wheelhouse.cli.plantext import plan_lines  # noqa: TID251  (it is what is tested)
 from wheelhouse.config import PackageSettings
 from wheelhouse.cuda import Cuda
 from wheelhouse.engine import Image
@@ -21,8 +21,9 @@ from wheelhouse.errors import PlanError, SeveralErrors
 from wheelhouse.locking.candidates import TagRanks
 from wheelhouse.locking.model import BuildRequirement, Lock, LockedBuild, LockedPackage
 from wheelhouse.plan import Built, Circumstances, Plan, Planned, Step, best_wheel, plan_target
+from wheelhouse.reporting.lines import to_text
 from wheelhouse.store import digest_of
-from wheelhouse.targets import Target, presets
+from wheelhouse.targets import presets
 from wheelhouse.toolkit import Toolkit
 from wheelhouse.weighing import Load
 from wheelhouse.weights import Weights
@@ -84,6 +85,7 @@ def circumstances(**more: Any) -> Circumstances:
             "target": target(),
             "interpreter": interpreter(),
             "images": images(),
+            "downloads": AllThere(),
             "builder": system_image,
             "known": lambda _: None,
             "last": lambda name, version: None,
@@ -327,13 +329,15 @@ def test_other_builds_of_such_a_target_go_without(tmp_path: Path) -> None:
     assert step.key == key_of(tmp_path)
 
 
-def test_a_builder_that_has_a_toolkit_is_used_as_it_is(tmp_path: Path) -> None:
+def test_a_builder_that_has_a_toolkit_needs_none_of_the_locks(tmp_path: Path) -> None:
     place = replace(CUDA_TARGET.place, preset=presets()["manylinux_2_28_cuda13_1"])
     has_one = replace(images(), build_place=place)
+    own = Toolkit(version=Version("13.1"), wheels=())
     build = replace(BUILD, cuda=True)
-    step = step_of(tmp_path, build=build, target=CUDA_TARGET, images=has_one)
+    step = step_of(tmp_path, build=build, target=CUDA_TARGET, images=has_one, toolkit=own)
     assert step.recipe is not None
-    assert step.recipe.image == images().builder.id
+    assert step.recipe.image == system_image((), own).id
+    assert step.recipe.toolkit == ()
     assert step.recipe.variables()["CUDACXX"] == "/usr/local/cuda/bin/nvcc"
 
 
@@ -437,7 +441,8 @@ def built(name: str = "demo") -> LockedPackage:
 
 def text(plan: Planned) -> str:
     """The plan for a person, of files that nobody has weighed."""
-    return plan_text(plan, Load(weights=Weights(files=()), rooms=()))
+    load = Load(weights=Weights(files=()), rooms=())
+    return "\n".join(map(to_text, plan_lines(plan, load)))
 
 
 def test_emulated_builds_are_told_with_what_they_may_take(here: Project) -> None:
@@ -447,16 +452,6 @@ def test_emulated_builds_are_told_with_what_they_may_take(here: Project) -> None
     assert second.startswith("  build")
     native = replace(plan, plan=replace(plan.plan, emulated=False))
     assert "emulated" not in text(native)
-
-
-def test_a_plan_tells_of_the_stand_in(here: Project) -> None:
-    plan = planned(plan_target(lock(built()), here, circumstances()))
-    elsewhere = Target(name="web", preset=presets()["portable"], python="3.11").place
-    lent = replace(plan.images, place=elsewhere, lacking="There is no image of it")
-    assert text(replace(plan, images=lent)).splitlines()[1] == (
-        "  note: There is no image of it; so it is proven in Portable Linux (glibc 2.31), "
-        "with glibc 2.31 instead of glibc 2.36"
-    )
 
 
 def planned(plan: Plan) -> Planned:

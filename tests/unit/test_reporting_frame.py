@@ -194,6 +194,37 @@ def test_a_frame_shows_how_far_all_downloads_are(width: int, told: str) -> None:
     assert cell_width(head) <= width
 
 
+def downloads(**sizes: int) -> DownloadsStarted:
+    return DownloadsStarted(
+        target="gpu", files=len(sizes), size=sum(sizes.values()), unknown=0, sizes=sizes, come={}
+    )
+
+
+def coming(step: str, done: int) -> tuple[Event, Event]:
+    return (
+        StepStarted(target="gpu", step=step, phase="download"),
+        StepProgress(target="gpu", step=step, done=done, total=None),
+    )
+
+
+def gone_on(*events: Event) -> str:
+    run = running(*events)
+    transfers = run.target("gpu", 0.0).transfers
+    assert transfers is not None
+    return transfers.amount
+
+
+def test_downloads_that_begin_while_others_go_on_join_them() -> None:
+    """A backend may be asked while wheels come: their figure goes on."""
+    first, second = downloads(torch=500, cudnn=300), downloads(cudnn=300, nvcc=200)
+    assert gone_on(first, *coming("torch", 100), second, *coming("nvcc", 50)) == "150 B of 1.0 kB"
+
+
+def test_downloads_that_begin_once_others_are_over_count_by_themselves() -> None:
+    first, second = downloads(nvcc=200), downloads(torch=500)
+    assert gone_on(first, *coming("nvcc", 200), second) == "0 B of 500 B"
+
+
 def test_what_does_not_fit_is_folded_and_counted() -> None:
     lines = shown(busy_run(1, 9), height=5)
     assert lines[1].startswith("  package0 1.0")
@@ -252,6 +283,7 @@ def test_what_serves_the_whole_run_is_shown_while_it_is_at_something() -> None:
         ("fetch:torch", "wheels", "fetch", "torch"),
         ("build 1.3.0", "build", "build", "1.3.0"),
         ("imports", "prove", "prove", "imports"),
+        ("nvidia-nvvm", "download", "download", "nvidia-nvvm"),
     ],
 )
 def test_kinds_of_steps(step: str, phase: str, kind: str, about: str) -> None:
@@ -260,6 +292,8 @@ def test_kinds_of_steps(step: str, phase: str, kind: str, about: str) -> None:
 
 def test_wording() -> None:
     assert doing("lxml 6", "wheels") == "building lxml 6"
+    assert doing("proof", "prove") == "running the proof"
+    assert ending(finished("proof", "done", "prove")) == "passed in 12 s"
     assert ending(finished("a", "done", detail="grafted libz")) == "built in 12 s · grafted libz"
     assert ending(finished("a", "failed", detail="no gcc")) == "failed after 12 s: no gcc"
     assert ending(finished("a", "skipped", detail="needs b")) == "skipped: needs b"

@@ -185,6 +185,38 @@ def test_plain_counts_what_was_fetched_or_reused() -> None:
     assert "cffi" not in text
 
 
+def test_what_is_downloaded_for_builds_is_no_wheel_of_the_house() -> None:
+    events = [
+        DownloadsStarted(target="deb", files=1, size=9, unknown=0, sizes={"nvcc": 9}, come={}),
+        start("nvcc", "download"),
+        end("nvcc", phase="download"),
+    ]
+    assert not any("nvcc" in each for each in plain(*events)), "progress says enough"
+    assert "nvcc  downloaded" not in without_escapes(live(*events))
+    run = PlainReporter(io.StringIO()).run
+    for event in events:
+        run.apply(event, 0.0)
+    state = run.target("deb", 0.0)
+    assert (state.done, dict(state.counts)) == (0, {})
+    assert state.transfers is not None
+    assert state.transfers.come == 9
+    assert (
+        "FAILED nvcc after 12 s: gone" in plain(end("nvcc", "failed", "download", detail="gone"))[0]
+    )
+
+
+def test_beside_a_result_no_table_is_told() -> None:
+    story = [PhaseStarted(target="deb", phase="lock"), Notice(target="deb", message="something")]
+    for mode in ("plain", "live"):
+        for table in (True, False):
+            stream = io.StringIO()
+            with choose(mode, stream, table=table, environ=TERMINAL) as reporter:
+                for event in story:
+                    reporter.emit(event)
+            assert "something" in stream.getvalue()
+            assert ("outcome" in stream.getvalue()) is table
+
+
 def test_plain_has_no_control_characters_and_no_commands() -> None:
     evil = "\x1b[2J::set-env name=a::b ##vso[x] \x07[red]"
     lines = plain(

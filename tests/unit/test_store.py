@@ -259,14 +259,14 @@ def test_a_corrupt_file_that_another_run_has_replaced_stays(
     path = store.blob(SHA)
     path.chmod(0o644)
     path.write_bytes(b"rotten")
-    settling = Store._settling
+    settling = Store.settling
 
     def meanwhile(self: Store) -> AbstractContextManager[None]:
-        monkeypatch.setattr(Store, "_settling", settling)
+        monkeypatch.setattr(Store, "settling", settling)
         Store(store.root).add([DATA])
         return settling(self)
 
-    monkeypatch.setattr(Store, "_settling", meanwhile)
+    monkeypatch.setattr(Store, "settling", meanwhile)
     assert store.verified(SHA) is None
     assert path.read_bytes() == DATA
 

@@ -12,13 +12,14 @@ from lockingfactory import images, interpreter, locked, project, sha, target
 
 from flakyindex import QUICK, Answer, FlakyIndex
 from wheelhouse import weighing
-from wheelhouse.cli.show import plan_data, plan_text  # noqa: TID251  (it is what is tested)
+from wheelhouse.cli.plantext import plan_data, plan_lines  # noqa: TID251  (it is what is tested)
 from wheelhouse.engine.cancellation import Cancellation
 from wheelhouse.errors import StorageError
 from wheelhouse.events import DownloadsStarted
 from wheelhouse.fetch import Client, Fetcher
 from wheelhouse.house import LINKED
 from wheelhouse.plan import Plan, Planned, Step
+from wheelhouse.reporting.lines import to_text
 from wheelhouse.run import Run
 from wheelhouse.scheduler import Scheduler
 from wheelhouse.store import Store
@@ -96,7 +97,7 @@ class World:
             return weighed(run, self.planned, everything=everything)
 
     def text(self) -> list[str]:
-        lines = plan_text(self.planned, self.weigh()).splitlines()
+        lines = [to_text(each) for each in plan_lines(self.planned, self.weigh())]
         return [line.replace(f"{self.root}/", "") for line in lines]
 
 
@@ -111,7 +112,7 @@ def test_a_plan_tells_what_is_to_come(tmp_path: Path, index: FlakyIndex) -> None
         "  to download: 9.0 kB in 3 files, 7.0 kB of it CUDA",
     ]
     assert room_text(lines) == "  to write: 18 kB to store"
-    assert "  fetch  torch 1.0          3.0 kB  torch-1.0-py3-none-any.whl" in lines
+    assert "  fetch   torch 1.0          3.0 kB  torch-1.0-py3-none-any.whl" in lines
 
 
 def test_what_is_there_and_what_has_begun_is_told(tmp_path: Path, index: FlakyIndex) -> None:
@@ -123,6 +124,28 @@ def test_what_is_there_and_what_has_begun_is_told(tmp_path: Path, index: FlakyIn
         "  to download: 4.5 kB in 2 files, 2.5 kB of it CUDA; 4.5 kB are there already"
     )
     assert index.count("/files/torch-1.0-py3-none-any.whl") == 0
+    assert lines[0] == "web: 3 packages (2 to fetch, 1 stored)"
+    assert [line for line in lines if line.startswith("  stored  ")] == [
+        "  stored  torch 1.0          3.0 kB  torch-1.0-py3-none-any.whl"
+    ]
+    assert lines[-1] == "          its wheel fits everywhere", "what is stored comes last"
+    cublas = next(number for number, line in enumerate(lines) if "nvidia-cublas 1.0" in line)
+    assert lines[cublas + 1] == "          its wheel fits everywhere; 1.5 kB of it are there"
+
+
+def test_a_plan_fits_a_terminal(tmp_path: Path, index: FlakyIndex) -> None:
+    world = World(tmp_path, index, *BODIES)
+    load = world.weigh()
+    lines = [to_text(each) for each in plan_lines(world.planned, load, 48)]
+    assert all(len(line) <= 48 or str(tmp_path) in line for line in lines), "words stay whole"
+    assert [line for line in lines if "nvidia-cublas 1.0" in line] == [
+        "  fetch   nvidia-cublas 1.0  4.0 kB  nvidia_cub…"
+    ]
+    words = " ".join(lines).split()
+    whole = " ".join(to_text(each) for each in plan_lines(world.planned, load)).split()
+    assert [word for word in words if "…" not in word] == [
+        word for word in whole if not word.endswith(".whl")
+    ]
 
 
 def test_programs_are_told_the_same(tmp_path: Path, index: FlakyIndex) -> None:
@@ -182,7 +205,7 @@ def test_what_has_no_room_is_refused_and_a_plan_says_so(tmp_path: Path, index: F
     load = Load(weights=Weights(files=()), rooms=(room,))
     with pytest.raises(StorageError, match=r"has room for 2\.0 GB, and 3\.0 GB are to come"):
         load.check()
-    assert plan_text(world.planned, load).splitlines()[1] == (
+    assert to_text(list(plan_lines(world.planned, load))[1]) == (
         f"  to write: 3.0 GB to {tmp_path}, which has room for 2.0 GB: the disk is full"
     )
     Load(weights=load.weights, rooms=(Room(folder=tmp_path, needed=1 << 60, free=None),)).check()

@@ -10,13 +10,13 @@ from lockfactory import build, built, file, package
 from lockingfactory import sha
 
 from wheelhouse.building.recipe import Recipe
-from wheelhouse.locking.model import BuildRequirement, LockedFile, LockedPackage
 from wheelhouse.plan import Built, Plan, Step
 from wheelhouse.weights import Amount, cuda_packages, files, weigh
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from wheelhouse.locking.model import LockedPackage
     from wheelhouse.plan import Action
     from wheelhouse.weights import Weights
 
@@ -67,13 +67,12 @@ def making(locked: LockedPackage, action: Action) -> Step:
 
 def weights(
     *steps: Step,
-    toolkit: tuple[BuildRequirement, ...] = (),
     sizes: Mapping[str, int] | None = None,
     there: Mapping[str, int] | None = None,
     begun: Mapping[str, int] | None = None,
 ) -> Weights:
     plan = Plan(target="web", steps=steps)
-    return weigh(files(plan, toolkit), sizes or {}, Stock(there or {}, begun or {}))
+    return weigh(files(plan), sizes or {}, Stock(there or {}, begun or {}))
 
 
 def sha_of(name: str) -> str:
@@ -120,10 +119,9 @@ def test_what_is_there_or_has_begun_to_come_is_not_to_come_again() -> None:
     assert found.download == Amount(files=5, size=1804 - 500 - 150)
     assert found.cuda_download == Amount(files=3, size=1603 - 500 - 150)
     assert found.stored == Amount(files=2, size=650)
-    assert (found.is_there(sha_of("torch")), found.is_there(sha_of("nvidia-cublas"))) == (
-        True,
-        False,
-    )
+    files = [found.find(sha_of(name)) for name in ("torch", "nvidia-cublas")]
+    assert [file and (file.there, file.come) for file in files] == [(True, 500), (False, 150)]
+    assert found.find(sha("another")) is None
 
 
 def test_a_size_that_the_lock_lacks_is_what_a_server_or_the_store_says() -> None:
@@ -166,15 +164,3 @@ def test_a_wheel_that_was_built_before_weighs_what_it_does() -> None:
     found = weights(making(built("one", build("wheel-0.45")), "reuse"), there={sha("made"): 9})
     assert found.wheels == found.stored == Amount(files=1, size=9)
     assert found.download == Amount()
-
-
-@pytest.mark.parametrize(("action", "files"), [("build", 1), ("reuse", 0)])
-def test_the_toolkit_comes_for_what_is_built_with_it(action: Action, files: int) -> None:
-    nvcc = built("nvidia-cuda-nvcc", build())
-    assert nvcc.sdist is not None
-    wheel = LockedFile(filename="nvcc.whl", url="", sha256=sha("nvcc"), size=90)
-    tool = BuildRequirement(name=nvcc.name, version=nvcc.version, file=wheel)
-    made = making(built("kernels", build(cuda=True)), action)
-    found = weights(made, toolkit=(tool,))
-    assert found.toolkit_download == Amount(files=files, size=90 * files)
-    assert found.cuda_download == Amount(files=0 if files else 1, unknown=0 if files else 1)

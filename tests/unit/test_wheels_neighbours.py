@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import random
 import subprocess
 import sys
 from dataclasses import replace
@@ -12,12 +13,15 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from wheelfactory import FAST, NATIVE, binary, compile_library, cpython311, debian12, wheel
+from wheelhouse.wheels.case import Case
 from wheelhouse.wheels.check import check_house
+from wheelhouse.wheels.neighbours import unreached
 from wheelhouse.wheels.sharing import libraries_of, meant_for, provided_sonames, who_asks
 from wheelhouse.wheels.statements import WheelMetadata
 
 if TYPE_CHECKING:
     from wheelhouse.wheels.archive import Wheel
+    from wheelhouse.wheels.elf import Binary
     from wheelhouse.wheels.findings import Finding
 
 TARGET, PYTHON = debian12(), cpython311()
@@ -234,6 +238,62 @@ def test_a_long_chain_of_libraries(entries: tuple[str, ...], reached: bool) -> N
     top = binary(needed=("lib0.so",), rpath=entries)
     user = wheel(top, *chain[:-1], last)
     assert rules(user, provider()) == ([] if reached else ["unreached-library"])
+
+
+@pytest.mark.parametrize("seed", range(300))
+def test_whoever_looks_at_each_way_alone_finds_the_same(seed: int) -> None:
+    """Of a wheel whose files need each other at random, also in circles."""
+    chance = random.Random(seed)
+    names = [f"lib{number}.so" for number in range(chance.randint(2, 7))]
+
+    def some(choices: list[str], most: int) -> tuple[str, ...]:
+        return tuple(chance.sample(choices, chance.randint(0, min(most, len(choices)))))
+
+    files = [
+        binary(
+            f"demo/{name}",
+            soname=name,
+            initializes=chance.random() < 0.15,
+            needed=(*some(names, 3), *some([LIBRARY], 1)),
+            **{chance.choice(("rpath", "runpath")): some([ENTRY, "$ORIGIN"], 1)},
+        )
+        for name in names
+    ]
+    case = Case(
+        wheel=wheel(*files),
+        target=TARGET,
+        interpreter=PYTHON,
+        provided=libraries_of([provider()], TARGET),
+        system=(),
+        origin="built",
+    )
+    expected = [each.member for each in files if LIBRARY in each.needed and not _led(each, files)]
+    assert unreached(case) == ({LIBRARY: expected} if expected else {})
+
+
+def _led(asker: Binary, files: list[Binary]) -> bool:
+    """Whether *asker* gets LIBRARY whatever has it loaded: walked for it alone."""
+    if ENTRY in asker.search:
+        return True
+    seen, dead_ends, fed = {(asker.member, not asker.runpath)}, False, set()
+    edges = set()
+    waiting = [(asker, not asker.runpath)]
+    while waiting:
+        at, inherits = waiting.pop()
+        users = [] if at.initializes else [each for each in files if at.soname in each.needed]
+        dead_ends = dead_ends or not users
+        for user in users:
+            lends = inherits and not user.runpath
+            if (LIBRARY in user.needed and ENTRY in user.search) or (lends and ENTRY in user.rpath):
+                fed.add((at.member, inherits))
+                continue
+            edges.add(((user.member, lends), (at.member, inherits)))
+            if (user.member, lends) not in seen:
+                seen.add((user.member, lends))
+                waiting.append((user, lends))
+    for _ in seen:
+        fed |= {loaded for user, loaded in edges if user in fed}
+    return not dead_ends and fed == seen
 
 
 def _loads(folder: Path, user: Wheel) -> bool:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from wheelhouse.events import Event
     from wheelhouse.locking.requires import BuildInspector
     from wheelhouse.plan import Step
+    from wheelhouse.scheduler import Scheduler
 
 SDIST = b"an sdist"
 NAME = canonicalize_name("demo")
@@ -88,14 +89,19 @@ class Shop:
         stop = Cancellation()
         self.engine = FakeEngine(*containers)
         runner = Runner(self.engine, store, Limits(), self, stop)
-        self.here = circumstances(runner, target(), images(), interpreter())
+        fetcher = Fetcher(Client(), store, stop.check)
+        self.here = circumstances(
+            *(runner, target(), images(), interpreter()),
+            fetcher=fetcher,
+            scheduler=cast("Scheduler", None),  # there is no toolkit to fetch
+        )
         self.project = project(root)
         self.inspector = Inspector()
         self.workshop = Workshop(
             self.project,
             self.here,
             runner=runner,
-            fetcher=Fetcher(Client(), store, stop.check),
+            fetcher=fetcher,
             mender=Mender(target(), images(), Shelf(), self, auto_system=True, learning=learning),
             inspector=lambda: cast("BuildInspector", self.inspector),
         )

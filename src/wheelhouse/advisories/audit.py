@@ -106,7 +106,7 @@ def audit(
     """Look up all that *locks* have in *sources*.
 
     :param ignored: advisories that do not count.
-    :param builds: whether build requirements are looked up, too.
+    :param builds: whether what is only used to build others is looked up, too.
     :raises FetchError: a source cannot be used.
     """
     wanted = [subjects(each.lock, project, builds=builds) for each in locks]
@@ -248,12 +248,20 @@ def _vulnerable(packages: Sequence[Judged]) -> AdvisoryError:
     )
     stuck = sorted({each.subject.name for each in packages if not each.fixed_in})
     lines = _build_lines(packages)
+    parts = sorted(
+        {each.subject.name for each in packages if each.fixed_in and each.subject.role == "toolkit"}
+    )
     steps = []
     if upgraded:
         options = " ".join(f"--upgrade-package {name}" for name in upgraded)
         steps.append(f"`wheelhouse lock {options}`")
     if lines:
         steps.append("have them built with later versions by the lines below")
+    if parts:
+        steps.append(
+            f"`wheelhouse lock --upgrade` takes the newest {', '.join(parts)} of the CUDA that the "
+            "target names; if that is not new enough, name a later `cuda`"
+        )
     if stuck:
         steps.append(
             f"no later version without them is known of {', '.join(stuck)}: do without, or say "

@@ -34,19 +34,20 @@ if TYPE_CHECKING:
 _INDEX_HOSTS = frozenset(("pypi.org", "pypi.python.org", "download.pytorch.org"))
 _FILE_HOSTS = frozenset(("files.pythonhosted.org", "download.pytorch.org"))
 
-Role = Literal["package", "build"]
+#: What a version is there for: to be installed, or only to build others: as a build requirement of
+#: theirs, or as a part of the CUDA toolkit of their builders.
+Role = Literal["package", "build", "toolkit"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Subject:
     """One version of one project, as it is locked.
 
-    :ivar role: ``build`` if it is only used to build others.
     :ivar foreign: why it is none of PyPI's, in a clause; empty if it is.
     :ivar index: the URL of the index that it comes from, if that is why.
-    :ivar way: who asks for it: a line of a file and the packages between; empty for a build
-        requirement.
-    :ivar builds: the packages that are built with it.
+    :ivar way: who asks for it: a line of a file and the packages between; empty if it is only used
+        to build others.
+    :ivar builds: the packages that are built with it then.
     """
 
     name: NormalizedName
@@ -61,12 +62,12 @@ class Subject:
 def subjects(lock: Lock, project: Project, *, builds: bool = True) -> list[Subject]:
     """What *lock* has, by role and name.
 
-    :param builds: whether build requirements count, too.
+    :param builds: whether what is only used to build others counts, too.
     """
     origins = _Origins(project)
     graph = Graph(lock)
     found = [_package(each, graph, origins) for each in lock.packages]
-    return [*found, *_build_requirements(lock, origins)] if builds else found
+    return [*found, *_for_builds(lock, origins)] if builds else found
 
 
 def _package(package: LockedPackage, graph: Graph, origins: _Origins) -> Subject:
@@ -82,23 +83,40 @@ def _package(package: LockedPackage, graph: Graph, origins: _Origins) -> Subject
     )
 
 
-def _build_requirements(lock: Lock, origins: _Origins) -> Iterator[Subject]:
-    """Each version of each once, with all that is built with it."""
-    uses: dict[tuple[NormalizedName, Version, str, str | None], list[str]] = {}
-    for package in lock.packages:
-        for each in _environment(package.build):
-            index: str | None = each.index or origins.default
-            key = (each.name, each.version, origins.of_files([each.file], index), index)
-            uses.setdefault(key, []).append(str(package))
-    for (name, version, foreign, index), built in sorted(uses.items(), key=lambda use: use[0][:2]):
+def _for_builds(lock: Lock, origins: _Origins) -> Iterator[Subject]:
+    """Each version of each once in its role, with all that is built with it."""
+    uses: dict[tuple[Role, NormalizedName, Version, str, str | None], list[str]] = {}
+    for role, each, package in _used(lock):
+        index: str | None = each.index or origins.default
+        key = (role, each.name, each.version, origins.of_files([each.file], index), index)
+        uses.setdefault(key, []).append(str(package))
+    for key, built in sorted(uses.items(), key=lambda use: use[0][:3]):
+        role, name, version, foreign, index = key
         yield Subject(
             name=name,
             version=version,
-            role="build",
+            role=role,
             foreign=foreign,
             index=index,
             builds=tuple(dict.fromkeys(built)),
         )
+
+
+def _used(lock: Lock) -> Iterator[tuple[Role, BuildRequirement, LockedPackage]]:
+    """What each package is built with; the toolkit's parts are for all that are built with it."""
+    for package in lock.packages:
+        for each in _environment(package.build):
+            yield "build", each, package
+        if package.build is not None and _takes_toolkit(package.build):
+            for each in lock.toolkit:
+                yield "toolkit", each, package
+
+
+def _takes_toolkit(build: LockedBuild) -> bool:
+    """Whether *build*, or that of something it is built with, has the toolkit."""
+    return build.cuda or any(
+        each.build is not None and _takes_toolkit(each.build) for each in build.environment
+    )
 
 
 def _environment(build: LockedBuild | None) -> Iterator[BuildRequirement]:

@@ -14,13 +14,16 @@ import signal
 import sys
 from typing import TYPE_CHECKING
 
-from . import environment
+from . import environment, toolkit
 from .repair import TOO_NEW, excluding, run_auditwheel
 
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Mapping, Sequence
     from typing import Any
+
+#: The folder in *root* where the parts of CUDA in the build environment are together.
+CUDA = "cuda"
 
 #: Where recipes find the programs that the images of cibuildwheel have.
 PROGRAMS = "/usr/local/bin"
@@ -47,7 +50,11 @@ def prepare(luggage: str, root: str) -> None:
     with open(os.path.join(root, "job.json"), encoding="utf-8") as file:
         job = json.load(file)
     _provide_programs(job, root)
-    environment.install(job, str(job["python"]), root)
+    python = str(job["python"])
+    environment.install(job, python, root)
+    if job["cuda"]:
+        here = environment.site_packages_of(os.path.dirname(os.path.dirname(python)))
+        toolkit.gather(here, os.path.join(root, CUDA))
 
 
 def _end_with_input() -> None:

@@ -26,6 +26,9 @@ CPUS = "WHEELHOUSE_CPUS"
 #: are not all theirs. It has no influence on what they make, so no cache key has it.
 PARALLEL = ("CARGO_BUILD_JOBS", "CMAKE_BUILD_PARALLEL_LEVEL", "MAX_JOBS", "NPY_NUM_BUILD_JOBS")
 
+#: Where programs are in an image that does not say.
+PROGRAMS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
 #: What a project without `[build-system]` means, by PEP 517.
 LEGACY_BACKEND = "setuptools.build_meta:__legacy__"
 
@@ -52,7 +55,7 @@ def create(job: Mapping[str, Any], root: str) -> Environment:
     _run([*_uv(job, root), "venv", "--quiet", "--python", str(job["python"]), folder])
     python = os.path.join(folder, "bin", "python")
     install(job, python, root)
-    site_packages, seen = _site_packages(folder), variables(job, root, folder)
+    site_packages, seen = site_packages_of(folder), variables(job, root, folder)
     seen |= toolkit.variables(str(job["cuda"]), site_packages, seen)
     asking.install(site_packages)
     steady.install(site_packages)
@@ -99,14 +102,18 @@ def _run(command: list[str]) -> None:
         raise JobError("environment", "the build environment cannot be made: " + " ".join(lines))
 
 
-def _site_packages(folder: str) -> str:
+def site_packages_of(folder: str) -> str:
+    """Where packages are in the environment *folder*."""
     library = os.path.join(folder, "lib")
     version = next(name for name in sorted(os.listdir(library)) if name.startswith("python"))
     return os.path.join(library, version, "site-packages")
 
 
 def variables(job: Mapping[str, Any], root: str, folder: str) -> dict[str, str]:
-    """The variables of hooks in the environment *folder*: nothing of the agent's own."""
+    """The variables of hooks in the environment *folder*: nothing of the agent's own.
+
+    Programs are where the image says: some, as manylinux, have compilers in folders of their own.
+    """
     home, temporary = os.path.join(root, "home"), os.path.join(root, "tmp")
     os.makedirs(home, exist_ok=True)
     os.makedirs(temporary, exist_ok=True)
@@ -115,7 +122,7 @@ def variables(job: Mapping[str, Any], root: str, folder: str) -> dict[str, str]:
         "HOME": home,
         "LANG": "C.UTF-8",
         "LC_ALL": "C.UTF-8",
-        "PATH": f"{folder}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "PATH": f"{folder}/bin:{os.environ.get('PATH') or PROGRAMS}",
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONHASHSEED": "0",
         "PYTHONNOUSERSITE": "1",

@@ -13,6 +13,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+#: What compilers, and what CMake reads; options on their command lines come before.
+HEADERS = ("CPATH", "CMAKE_INCLUDE_PATH")
+LIBRARIES = ("LIBRARY_PATH", "CMAKE_LIBRARY_PATH")
+
 
 def variables(home: str, site_packages: str, present: Mapping[str, str]) -> dict[str, str]:
     """What of the *present* environment variables changes where a toolkit is in the folder *home*.
@@ -29,16 +33,29 @@ def variables(home: str, site_packages: str, present: Mapping[str, str]) -> dict
         "PATH": _joined([os.path.join(home, "bin")], present.get("PATH")),
         **{
             name: _joined([present[name]] if present.get(name) else [], *folders)
-            for names, folders in ((_HEADERS, headers), (_LIBRARIES, libraries))
+            for names, folders in ((HEADERS, headers), (LIBRARIES, libraries))
             for name in names
             if folders
         },
     }
 
 
-#: What compilers, and what CMake reads; options on their command lines come before.
-_HEADERS = ("CPATH", "CMAKE_INCLUDE_PATH")
-_LIBRARIES = ("LIBRARY_PATH", "CMAKE_LIBRARY_PATH")
+def gather(site_packages: str, into: str) -> None:
+    """Have all headers and libraries in the folders ``include`` and ``lib`` of *into*, as links.
+
+    For a build that is told folders before its environment is there.
+    """
+    for name in ("include", "lib"):
+        for part in _folders(site_packages, name):
+            for folder, _, files in os.walk(part):
+                place = os.path.join(into, name, os.path.relpath(folder, part))
+                os.makedirs(place, exist_ok=True)
+                for each in files:
+                    if not os.path.lexists(os.path.join(place, each)):
+                        os.symlink(os.path.join(folder, each), os.path.join(place, each))
+    libraries = os.path.join(into, "lib")
+    if os.path.isdir(libraries):
+        _link(libraries)
 
 
 def _joined(first: Iterable[str], *more: str | None) -> str:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations
 from typing import TYPE_CHECKING
 
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
-from wheelhouse.alignment.frameworks import parts
+from wheelhouse.alignment.frameworks import meet, parts
 from wheelhouse.alignment.statements import Statement, is_part, statements
 from wheelhouse.locking.graph import Graph
 from wheelhouse.wording import listed
@@ -18,9 +19,9 @@ from wheelhouse.wording import listed
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from packaging.specifiers import SpecifierSet
     from packaging.utils import NormalizedName
 
+    from wheelhouse.cuda import Cuda
     from wheelhouse.locking.model import Lock, LockedPackage
     from wheelhouse.targets import Target
 
@@ -31,13 +32,14 @@ class Conflict:
 
     :ivar message: who, in one sentence; *context*: why each of them is held to be made so.
     :ivar ways: by the major version of CUDA to agree on, those that would have to change.
-    :ivar cudnn: whether cuDNN is what they do not agree on.
+    :ivar cudnn: if cuDNN is what they do not agree on, the versions of it that each framework would
+        have to load instead.
     """
 
     message: str
     context: tuple[tuple[str, str], ...]
     ways: Mapping[int, Sequence[Statement]]
-    cudnn: bool = False
+    cudnn: Sequence[tuple[Statement, SpecifierSet]] = ()
 
 
 class Alignment:
@@ -58,6 +60,10 @@ class Alignment:
     def of_another(self, lock: Lock) -> Alignment:
         """The same of another *lock* of the target."""
         return Alignment(lock, self.target, self._is_exempt)
+
+    def of_cuda(self, cuda: Cuda) -> Alignment:
+        """The same, if the target had this *cuda*."""
+        return Alignment(self.lock, replace(self.target, cuda=cuda), self._is_exempt)
 
     @cached_property
     def counting(self) -> Sequence[LockedPackage]:
@@ -159,28 +165,39 @@ class Alignment:
 
     # --- cuDNN --------------------------------------------------------------------------------
 
-    def _cudnn(self) -> Iterator[Conflict]:
-        """Frameworks that cannot load the cuDNN that is there, or not the same one."""
-        assert self.target.cuda is not None
-        major = self.target.cuda.major
-        needing = [
+    def cudnn_beside(self, name: NormalizedName, major: int) -> Sequence[SpecifierSet]:
+        """The versions of cuDNN that *name*, made for CUDA *major*, would have to do with."""
+        if (locked := self._locked_cudnn(major)) is not None:
+            return [SpecifierSet(f"=={locked.version}")]
+        return [wanted for side, wanted in self._needing_cudnn(major) if side.name != name]
+
+    def _locked_cudnn(self, major: int) -> LockedPackage | None:
+        return self.graph.packages.get(canonicalize_name(f"nvidia-cudnn-cu{major}"))
+
+    def _needing_cudnn(self, major: int) -> Sequence[tuple[Statement, SpecifierSet]]:
+        """The frameworks for CUDA *major* of which the table tells what they can load."""
+        return [
             (side, side.cudnn)
             for found in self.made_for.values()
             for side in found
             if side.cudnn is not None and side.cuda.major == major
         ]
-        locked = self.graph.packages.get(canonicalize_name(f"nvidia-cudnn-cu{major}"))
-        if locked is not None:
+
+    def _cudnn(self) -> Iterator[Conflict]:
+        """Frameworks that cannot load the cuDNN that is there, or not the same one."""
+        assert self.target.cuda is not None
+        needing = self._needing_cudnn(self.target.cuda.major)
+        if (locked := self._locked_cudnn(self.target.cuda.major)) is not None:
             wrong = [each for each in needing if not each[1].contains(locked.version, True)]
             yield from (self._wrong_cudnn(*each, locked) for each in wrong)
             return
         for (one, wanted), (other, also) in combinations(needing, 2):
-            if not _meet(wanted, also):
+            if not meet(wanted, also):
                 yield Conflict(
                     message=f"{one} needs cuDNN {wanted}, but {other} needs cuDNN {also}",
                     context=(self._why(one), self._why(other)),
                     ways={},
-                    cudnn=True,
+                    cudnn=((one, also), (other, wanted)),
                 )
 
     def _wrong_cudnn(
@@ -194,7 +211,7 @@ class Alignment:
             message=f"{side} needs cuDNN {wanted}, but {locked} is locked",
             context=(self._why(side), (str(locked), "; ".join(asking) or "is asked for")),
             ways={},
-            cudnn=True,
+            cudnn=((side, SpecifierSet(f"=={locked.version}")),),
         )
 
     # --- files in one place -------------------------------------------------------------------
@@ -239,12 +256,6 @@ def may_take_toolkit(package: LockedPackage) -> bool:
     if package.build is not None:
         return package.build.cuda
     return package.direct is not None and is_built(package)
-
-
-def _meet(one: SpecifierSet, other: SpecifierSet) -> bool:
-    """Whether some version is both, as far as the versions that they name tell."""
-    named = [each.version for found in (one, other) for each in found]
-    return any(one.contains(each) and other.contains(each) for each in named)
 
 
 def _made(sides: Sequence[Statement]) -> str:

@@ -14,7 +14,7 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 #: From this major version on, NVIDIA's projects have no number in their names.
 UNNUMBERED = 13
@@ -85,15 +85,30 @@ class Framework:
         final = version.base_version  # a pre-release is made for what its release is made for
         return next((each for each in self.made if each.versions.contains(final)), None)
 
-    def for_major(self, major: int) -> str:
-        """The versions for CUDA *major*, such as ``torch>=2.5,<2.11``; empty if none is known."""
-        found = [each.versions for each in self.made if each.cuda.major == major]
+    def for_major(self, major: int, cudnn: Iterable[SpecifierSet] = ()) -> str:
+        """The versions for CUDA *major*, such as ``torch>=2.5,<2.11``; empty if none is known.
+
+        :param cudnn: the versions of cuDNN of which they can load one of each.
+        """
+        wanted = list(cudnn)
+        found = [
+            each.versions
+            for each in self.made
+            if each.cuda.major == major
+            and (each.cudnn is None or all(meet(each.cudnn, other) for other in wanted))
+        ]
         if not found:
             return ""
         lower = min(_bound(each, ">=") for each in found)
         upper = max(_bound(each, "<") for each in found)
         newest = max(_bound(each.versions, "<") for each in self.made)
         return f"{self.project}>={lower}" + ("" if upper == newest else f",<{upper}")
+
+
+def meet(one: SpecifierSet, other: SpecifierSet) -> bool:
+    """Whether some version is both, as far as the versions that they name tell."""
+    named = [each.version for found in (one, other) for each in found]
+    return any(one.contains(each, True) and other.contains(each, True) for each in named)
 
 
 def _bound(versions: SpecifierSet, operator: str) -> Version:
@@ -175,6 +190,12 @@ def extras(major: int) -> Sequence[Extra]:
             )
         )
     return found
+
+
+def without_gpu(name: NormalizedName) -> NormalizedName | None:
+    """The project that does the same as *name* without a GPU; None if none is known."""
+    found = _data()["without-gpu"].get(name)
+    return NormalizedName(found) if found else None
 
 
 def renumbered(text: str, major: int) -> str | None:

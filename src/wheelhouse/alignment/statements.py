@@ -149,6 +149,22 @@ def pinned_release(requirements: Iterable[Requirement]) -> Release | None:
     return None
 
 
+def majors_of(
+    name: NormalizedName, version: Version, requirements: Iterable[Requirement]
+) -> set[int]:
+    """The CUDAs that a release is made for, as far as it alone tells.
+
+    :param requirements: what it requires on the target; of that nothing else is known.
+    """
+    if (itself := own_statement(name, version)) is not None:
+        return {itself.cuda.major}
+    asked = [each for each in requirements if is_part(canonicalize_name(each.name))]
+    # A version that no part of CUDA has: so names alone tell.
+    named = (own_statement(canonicalize_name(each.name), Version("0")) for each in asked)
+    pinned = pinned_release(asked)
+    return {each.cuda.major for each in named if each} | ({pinned.major} if pinned else set())
+
+
 def _by_version(name: NormalizedName, version: Version) -> Release | None:
     """The CUDA of a project that is part of it; None for others, and for placeholders."""
     known = parts()
@@ -162,7 +178,9 @@ def _by_version(name: NormalizedName, version: Version) -> Release | None:
 
 def is_part(name: NormalizedName) -> bool:
     """Whether *name* is one of NVIDIA's own projects that others are made for a CUDA by."""
-    return name in parts().unnumbered or name.startswith("nvidia-")
+    match = _IN_NAME.search(name)
+    stem = name[: match.start()] if match else name
+    return name.startswith("nvidia-") or is_library(stem)
 
 
 def is_without(version: Version) -> bool:

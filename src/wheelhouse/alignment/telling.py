@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -34,49 +34,84 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Way:
-    """Lines that, asking for something else, would let everything agree.
+    """Changes by which everything would agree: either of lines, or of the target.
 
-    :ivar lines: what each would ask for, such as ``torch 2.10.0``, and where it stands.
+    :ivar lines: what each line would ask for, such as ``torch 2.10.0``, and where it stands.
+    :ivar instead: those that are no more asked for then, where what is uses no GPU.
+    :ivar cuda: that of the target, if naming it is enough.
+    :ivar chosen: what would be chosen then that is not now.
     """
 
-    lines: Sequence[tuple[str, str]]
+    lines: Sequence[tuple[str, str]] = ()
+    instead: list[str] = field(default_factory=list)
+    cuda: Cuda | None = None
+    chosen: list[str] = field(default_factory=list)
 
-    def __str__(self) -> str:
-        return f"{listed([f'{text} ({origin})' for text, origin in self.lines])} would do"
+    @property
+    def is_for_gpu(self) -> bool:
+        """Whether everything still uses a GPU then."""
+        return not self.instead
+
+    def told(self, place: str) -> str:
+        """In words; *place* is where settings of the target stand."""
+        if self.cuda is not None:
+            chosen = f", with {listed(self.chosen)}" if self.chosen else ""
+            return f'cuda = "{self.cuda.version}" {place} would do{chosen}'
+        asked = listed([f"{text} ({origin})" for text, origin in self.lines])
+        if self.instead:
+            return f"{asked} instead of {listed(self.instead)} would do, without a GPU"
+        return f"{asked} would do"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tried:
+    """What has come of trying to have everything agree on one CUDA.
+
+    :ivar later: clauses on releases that are made for it, and take another Python.
+    """
+
+    way: Way | None = None
+    later: Sequence[str] = ()
 
 
 def as_error(
     alignment: Alignment,
     conflict: Conflict,
-    found: Mapping[int, Way | None],
+    found: Mapping[int, Tried],
     extras_of: ExtrasOf = lambda _name, _version: (),
 ) -> LockError:
     """The error that *conflict* is.
 
-    :param found: by CUDA's major version, what has turned out to agree on it.
+    :param found: by CUDA's major version, what has come of trying to agree on it.
     :param extras_of: no extra is told to be asked for that a release has not.
     """
     error = LockError(
         conflict.message,
         context=conflict.context,
-        hint=_cudnn_hint() if conflict.cudnn else _hint(alignment, conflict, found, extras_of),
+        hint=_cudnn_hint(conflict)
+        if conflict.cudnn
+        else _hint(alignment, conflict, found, extras_of),
         kind="cudnn" if conflict.cudnn else "cuda",
     )
     error.target = alignment.target.name
     return error
 
 
-def _cudnn_hint() -> str:
-    return (
-        "ask for other versions of one of them, or, where it has one, for an extra that brings "
-        "the cuDNN it needs"
-    )
+def _cudnn_hint(conflict: Conflict) -> str:
+    """Versions of each framework that can load the other cuDNN, as far as the table knows any."""
+    told = []
+    for side, wanted in conflict.cudnn:
+        framework = frameworks().get(side.name)
+        if framework and (versions := framework.for_major(side.cuda.major, [wanted])):
+            told.append(f"{versions} can load cuDNN {wanted}")
+    known = "; or ".join(told) or "ask for other versions of one of them"
+    return f"{known}; or, where it has one, ask for an extra that brings the cuDNN it needs"
 
 
 def _hint(
     alignment: Alignment,
     conflict: Conflict,
-    found: Mapping[int, Way | None],
+    found: Mapping[int, Tried],
     extras_of: ExtrasOf,
 ) -> str:
     several = len(conflict.ways) > 1
@@ -84,7 +119,9 @@ def _hint(
     for major, sides in conflict.ways.items():
         told = _ways(alignment, sides, major, found.get(major), extras_of)
         ways += [f"for CUDA {major}, {', or '.join(told)}"] if several and told else told
-    ways += [_other_target(alignment), _exempting(alignment, conflict)]
+    if alignment.target.cuda is not None or not found:
+        ways.append(_other_target(alignment))
+    ways.append(_exempting(alignment, conflict))
     place = _place(alignment)
     first, placed, rest = "; or ".join(filter(None, ways)).partition(place)
     return first + placed + rest.replace(place, "there")
@@ -113,12 +150,13 @@ def _ways(
     alignment: Alignment,
     sides: Sequence[Statement],
     major: int,
-    found: Way | None,
+    found: Tried | None,
     extras_of: ExtrasOf,
 ) -> list[str]:
     """What to do for *sides* to be made for CUDA *major*, each of it enough."""
-    if found:
-        told = [str(found)]
+    if found and (found.way or found.later):
+        told = [found.way.told(_place(alignment))] if found.way else []
+        told += found.later
     else:
         known = [*filter(None, (_known(alignment, each, major, extras_of) for each in sides))]
         told = [listed(known)] if known else []
@@ -147,9 +185,11 @@ def _known(alignment: Alignment, side: Statement, major: int, extras_of: ExtrasO
         return f"ask for {other} instead of {side.name}"
     if (framework := frameworks().get(side.name)) is None:
         return ""
-    if versions := framework.for_major(major):
+    cudnn = alignment.cudnn_beside(side.name, major)
+    if versions := framework.for_major(major, cudnn):
         return f"{versions} is made for CUDA {major} (whether all agrees then has not been tried)"
-    return f"no version of {side.name} is known to be made for CUDA {major}"
+    with_cudnn = f" and cuDNN {listed([*map(str, cudnn)])}" if framework.for_major(major) else ""
+    return f"no version of {side.name} is known to be made for CUDA {major}{with_cudnn}"
 
 
 def _has(package: LockedPackage, text: str, extras_of: ExtrasOf) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from wheelhouse.agent.repair import UNREPAIRED
 from wheelhouse.agent.strictzip import ZipProblem
 from wheelhouse.building import cibuildwheel
+from wheelhouse.building.downloads import fetch_as_step
 from wheelhouse.building.durations import Pace
 from wheelhouse.building.failed import failed_build
 from wheelhouse.building.history import BUILD, remember_build
@@ -16,6 +18,7 @@ from wheelhouse.building.recipe import Files, Supply
 from wheelhouse.building.repairs import Repair
 from wheelhouse.building.results import grafted_packages, only_wheel
 from wheelhouse.building.runner import Failure, Made, tail
+from wheelhouse.building.suppliers import suppliers
 from wheelhouse.building.tooling import Tool, connected, supply_of
 from wheelhouse.plan import Built
 from wheelhouse.wheels.peek import peek
@@ -97,7 +100,8 @@ def supplies(recipe: Recipe, target: Target, runner: Runner, fetcher: Fetcher) -
             tools[each.name] = Tool(step=step, built=built)
             found.append(supply_of(each, built, runner.store))
         else:
-            path = fetcher.fetch(each.file.url, each.file.sha256, size=each.file.size)
+            called = f"{each.name} for {recipe.sdist.filename}"
+            path = fetch_as_step(called, each.file, target.name, runner.reporter, fetcher)
             found.append(
                 Supply(
                     name=each.name,
@@ -124,11 +128,12 @@ def _build(step: Step, target: Target, runner: Runner, fetcher: Fetcher) -> Buil
         except Failure as failure:
             raise failed_build(step, failure, runner.limits) from failure
         filename = made.path.name
+        found = suppliers(step.package.name, made.repair, files.supplies)
         facts = {
             "seconds": made.seconds,
             "repaired": made.repaired,
             "grafted": grafted_packages(made.path),
-            "repair": made.repair.to_dict(),
+            "repair": replace(made.repair, suppliers=found).to_dict(),
             "unrepaired": runner.store.adopt(made.unrepaired) if made.unrepaired else "",
             "log": str(made.log),
         }

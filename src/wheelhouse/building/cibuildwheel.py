@@ -19,8 +19,10 @@ from importlib import metadata, resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wheelhouse.agent.cibuildwheel import CUDA
 from wheelhouse.agent.errors import JobError
 from wheelhouse.agent.sources import below, unpack
+from wheelhouse.agent.toolkit import HEADERS, LIBRARIES
 from wheelhouse.building import cibuildwheel_process
 from wheelhouse.building.cibuildwheel_config import (
     LUGGAGE,
@@ -242,6 +244,7 @@ def _variables(recipe: Recipe) -> dict[str, str]:
         "LC_ALL": "C.UTF-8",
         "PYTHONHASHSEED": "0",
         "TZ": "UTC",
+        **_parts_of_cuda(recipe),
         **recipe.variables(),
     }
     terms = _terms(recipe)
@@ -254,3 +257,11 @@ def _variables(recipe: Recipe) -> dict[str, str]:
         places = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": links}
         places |= {"UV_OFFLINE": "1", "UV_NO_INDEX": "1", "UV_FIND_LINKS": links}
     return {**variables, **places}
+
+
+def _parts_of_cuda(recipe: Recipe) -> dict[str, str]:
+    """Where those are that the build environment has, as for every build with a toolkit."""
+    if recipe.cuda is None:
+        return {}
+    found = dict.fromkeys(HEADERS, f"{OURS}/{CUDA}/include")
+    return found | dict.fromkeys(LIBRARIES, f"{OURS}/{CUDA}/lib")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from wheelhouse.building import cibuildwheel
 from wheelhouse.building.build import known_build
+from wheelhouse.building.downloads import Downloads
 from wheelhouse.building.durations import Pace
 from wheelhouse.building.history import last_build
 from wheelhouse.building.neighbours import never_grafted
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
 
     from wheelhouse.building.runner import Runner
     from wheelhouse.engine import TargetImages
+    from wheelhouse.fetch import Fetcher
     from wheelhouse.locking.model import BuildRequirement
+    from wheelhouse.scheduler import Scheduler
     from wheelhouse.targets import Interpreter, Target
 
 
@@ -30,6 +33,9 @@ def circumstances(
     images: TargetImages,
     interpreter: Interpreter,
     toolkit: Iterable[BuildRequirement] = (),
+    *,
+    fetcher: Fetcher,
+    scheduler: Scheduler,
 ) -> Circumstances:
     """Those of building for *target* with *runner*.
 
@@ -40,6 +46,7 @@ def circumstances(
         interpreter=interpreter,
         images=images,
         toolkit=toolkit_for(target, images, toolkit),
+        downloads=Downloads(target, runner=runner, fetcher=fetcher, scheduler=scheduler),
         builder=partial(runner.engine.with_system, target),
         known=lambda key: known_build(runner.store, key),
         last=lambda name, version: last_build(runner.store, name, version, target.place),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from packaging.version import Version
+
 from wheelhouse.cuda import build_environment, split
 
 if TYPE_CHECKING:
@@ -14,15 +16,18 @@ if TYPE_CHECKING:
 #: Read by the `nvcc` that ``images/cuda-nvcc.sh`` is.
 ARCHITECTURES = "WHEELHOUSE_NVCC_ARCHITECTURES"
 
+#: The oldest release whose nvcc is known to have the option.
+_HAS_OBJTEMP = Version("11.8")
+
 
 def cuda_variables(cuda: Cuda) -> dict[str, str]:
     """What tells build tools the toolkit and the GPUs to build for, and nvcc to do so repeatably.
 
     nvcc names intermediate files after its process, and the objects that come of them keep that
-    name. Beside the object, they are called after it. (CUDA 11 may not know that option.)
+    name. Beside the object, they are called after it.
     """
     found = build_environment(cuda)
-    if cuda.major > 11:
+    if cuda.version >= _HAS_OBJTEMP:
         found["NVCC_PREPEND_FLAGS"] = "-objtemp"
     if cuda.arches:
         found[ARCHITECTURES] = " ".join(_generate_code(cuda.arches))

@@ -52,13 +52,14 @@ class NothingNewError(Exception):
 class Subject:
     """The sdist that is built, or asked.
 
+    :ivar title: what it is called in messages: ``demo 1.0``.
     :ivar uploaded: when it was put on its index, if that says so.
     :ivar asked_by: who wants it, as its lock will say.
     :ivar system: the distribution's packages that its builder has, because they are declared.
     """
 
     name: NormalizedName
-    version: str
+    title: str
     uploaded: datetime | None
     asked_by: tuple[str, ...] = ()
     system: tuple[str, ...] = ()
@@ -68,14 +69,14 @@ class Subject:
         """The sdist of *package*."""
         return cls(
             name=package.name,
-            version=str(package.version),
+            title=str(package),
             uploaded=package.sdist.upload_time if package.sdist else None,
             asked_by=package.required_by,
             system=system,
         )
 
     def __str__(self) -> str:
-        return f"{self.name} {self.version}"
+        return self.title
 
 
 class Mender:

@@ -20,7 +20,7 @@ from wheelhouse.alignment.frameworks import parts
 from wheelhouse.locking.model import AddedRequirement
 from wheelhouse.wheels import policy
 from wheelhouse.wheels.case import sonames
-from wheelhouse.wheels.sharing import meant_for
+from wheelhouse.wheels.sharing import all_required, meant_for
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -61,21 +61,25 @@ class Neighbourhood:
     def offered(self, wheel: Wheel, repair: Repair) -> dict[str, Library]:
         """By soname, what *wheel* can take from others, after *repair* without them.
 
-        What its requirements have comes first. What was copied into it, because its builder has it,
-        is taken only from who has all of it that the wheel uses.
+        What its requirements have comes first, then what its build requirements have. What was
+        copied into it, because its builder has it, is taken only from who has all of it that the
+        wheel uses.
         """
         found = {}
         for soname, versions in self._wanted(wheel, repair).items():
+            suppliers = repair.suppliers.get(soname, ())
             candidates = [
                 each
                 for each in self.libraries.get(soname, ())
                 if each.is_provided and each.project != wheel.name and _has(each, versions)
             ]
+            candidates.sort(key=lambda each: each.project not in suppliers)
             if candidates:
                 near = self.required_by(wheel.name)
                 if soname in repair.grafted and not _NUMBERED.search(soname):
                     # A bare name says little: that is another library as likely as not.
-                    candidates = [each for each in candidates if each.project in near]
+                    known = {*near, *suppliers}
+                    candidates = [each for each in candidates if each.project in known]
                 if meant := meant_for(candidates, near):
                     found[soname] = meant
         return found
@@ -106,14 +110,8 @@ class Neighbourhood:
 
     def required_by(self, name: NormalizedName) -> frozenset[NormalizedName]:
         """All that the package of this *name* requires, and what these require in turn."""
-        found: set[NormalizedName] = set()
-        waiting = [name]
-        while waiting:
-            package = self.packages.get(waiting.pop())
-            new = _names(package.requires if package else ()) - found
-            found |= new
-            waiting += new
-        return frozenset(found)
+        asks = {each: _names(package.requires) for each, package in self.packages.items()}
+        return all_required(name, asks)
 
     # -- What the lock lacks for it ----------------------------------------------------------
 
@@ -129,6 +127,23 @@ class Neighbourhood:
                 yield AddedRequirement(
                     package=wheel.name, requirement=library.project, library=library.name
                 )
+
+    def unsupplied(
+        self, wheel: Wheel, repair: Repair, offered: Collection[str]
+    ) -> Iterator[AddedRequirement | Unsupplied]:
+        """What build requirements have that *wheel* is linked with, where no other wheel has it.
+
+        :param repair: what was done to it first; *offered*: what it can take from others then.
+        """
+        near = self.required_by(wheel.name)
+        for soname, projects in repair.suppliers.items():
+            if soname in offered:
+                continue
+            known = [each for each in projects if each in near or each in self.packages]
+            if known:
+                yield Unsupplied(soname=soname, project=known[0])
+            else:
+                yield AddedRequirement(package=wheel.name, requirement=projects[0], library=soname)
 
     def lacking(self, wheel: Wheel) -> Iterator[AddedRequirement | Misfit]:
         """What has those of CUDA's libraries that *wheel* needs and nobody in the house has.
@@ -169,6 +184,14 @@ class Misfit:
     soname: str
     requirement: str
     other: Library
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unsupplied:
+    """A library that a wheel is linked with, and that *project* of its build does not have here."""
+
+    soname: str
+    project: str
 
 
 def requirement_for(library: cuda.Library, wanted: Cuda) -> str:

@@ -19,12 +19,15 @@ class Repair:
     :ivar excluded: those that were not to be copied.
     :ivar search: by member, the folders outside of the wheel that it was built to look in, and
         looks in no more, although nothing was copied from there.
+    :ivar suppliers: by soname, the build requirements that have what was copied, or is not there;
+        see :mod:`wheelhouse.building.suppliers`.
     """
 
     grafted: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     unlocated: tuple[str, ...] = ()
     excluded: tuple[str, ...] = ()
     search: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    suppliers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def left(self) -> tuple[str, ...]:
@@ -40,6 +43,7 @@ class Repair:
             unlocated=_texts(fields.get("unlocated")),
             excluded=_texts(fields.get("excluded")),
             search=_texts_by_text(fields.get("search")),
+            suppliers=_texts_by_text(fields.get("suppliers")),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -49,6 +53,7 @@ class Repair:
             "unlocated": list(self.unlocated),
             "excluded": list(self.excluded),
             "search": {member: list(each) for member, each in self.search.items()},
+            "suppliers": {soname: list(each) for soname, each in self.suppliers.items()},
         }
 
 

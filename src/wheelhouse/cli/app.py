@@ -12,7 +12,6 @@ import click
 
 from wheelhouse import __version__
 from wheelhouse.cli.audit import audit
-from wheelhouse.cli.explain import explain
 from wheelhouse.cli.inputs import Inputs, input_options, open_project
 from wheelhouse.cli.interrupts import interrupted, number_of
 from wheelhouse.cli.lockcommands import lock, tree, why
@@ -26,8 +25,10 @@ from wheelhouse.cli.options import (
     reporting,
     target_option,
 )
+from wheelhouse.cli.plans import explain, plan
 from wheelhouse.cli.platformcommands import images, targets
 from wheelhouse.cli.rebuild import rebuild
+from wheelhouse.cli.storecommands import store
 from wheelhouse.cli.streams import GONE, give_up_streams
 from wheelhouse.cli.unforeseen import nothing_unforeseen, watch_threads
 from wheelhouse.cli.verify import open_signer, sign, sign_option, verify
@@ -169,43 +170,6 @@ def _build(
 @commands.command()
 @config_option
 @target_option
-@input_options
-@engine_options
-@click.option("--locked", is_flag=True, help="Refuse a lock that is missing or stale.")
-def plan(
-    config: Path | None,
-    targets: Sequence[str],
-    inputs: Inputs,
-    engine: str,
-    jobs: int | None,
-    as_json: bool,
-    plain: bool,
-    locked: bool,
-) -> None:
-    """Show, for each package, what `build` would do with which file, and why."""
-    from wheelhouse.cli.show import plan_data, plan_text
-    from wheelhouse.cli.workbench import workbench
-    from wheelhouse.events import SilentReporter
-    from wheelhouse.locking.current import Freshness
-    from wheelhouse.phases import for_each
-    from wheelhouse.planning import plan_one
-    from wheelhouse.weighing import weighed
-
-    project = open_project(config, inputs)
-    chosen = chosen_targets(project, targets)
-    freshness = Freshness.REQUIRE if locked else Freshness.RENEW_IF_STALE
-    with workbench(project, engine, SilentReporter(), jobs=jobs) as run:
-        plans = for_each(run, chosen, lambda target: plan_one(run, target, freshness))
-        found = [(each, weighed(run, each)) for each in plans]
-    if as_json:
-        click.echo(json.dumps({"targets": [plan_data(*each) for each in found]}, indent=2))
-    else:
-        click.echo("\n\n".join(plan_text(*each) for each in found))
-
-
-@commands.command()
-@config_option
-@target_option
 @click.option(
     "--to", "form", required=True, type=click.Choice(tuple(FORMATS)), help="The form to write."
 )
@@ -258,8 +222,9 @@ def schema() -> None:
     help="Check instead whether this machine is one to run NAME's wheels.",
 )
 @click.option("--engine", type=click.Choice(ENGINES), default="docker", envvar="WHEELHOUSE_ENGINE")
-def doctor(config: Path | None, targets: Sequence[str], engine: str) -> None:
-    """Check what a build needs: engine, images, disk and index.
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def doctor(config: Path | None, targets: Sequence[str], engine: str, as_json: bool) -> None:
+    """Check what a build needs: engine, images, disk and index, and the toolkit of CUDA.
 
     With --target: what this machine has of what the target's wheels need of it, its NVIDIA driver
     and GPUs, and from where the loader would take their libraries. That takes neither an engine nor
@@ -268,14 +233,14 @@ def doctor(config: Path | None, targets: Sequence[str], engine: str) -> None:
     if targets:
         from wheelhouse.cli.serverdoctor import examine_server
 
-        well = examine_server(config, targets)
+        well = examine_server(config, targets, as_json=as_json)
     else:
         from wheelhouse.cli.doctor import examine
 
-        well = examine(config, engine)
+        well = examine(config, engine, as_json=as_json)
     if not well:
         raise ToldError(1)
 
 
-for each in (lock, tree, why, targets, images, explain, audit, verify, sign, rebuild):
+for each in (plan, lock, tree, why, targets, images, store, explain, audit, verify, sign, rebuild):
     commands.add_command(each)

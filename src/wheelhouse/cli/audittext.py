@@ -91,8 +91,9 @@ def _package_lines(judged: Judged, width: int) -> Iterator[Line]:
 
 def _asked(judged: Judged) -> str:
     subject = judged.subject
-    if subject.role == "build":
-        return f"builds {', '.join(subject.builds)}"
+    if subject.role != "package":
+        toolkit = ", as a part of the CUDA toolkit" if subject.role == "toolkit" else ""
+        return f"builds {', '.join(subject.builds)}{toolkit}"
     return f"asked for by {' → '.join(subject.way)}"
 
 
@@ -114,7 +115,7 @@ def _finding_lines(finding: Finding) -> Iterator[Line]:
 
 def _unrecorded(packages: Sequence[Judged]) -> Iterator[Line]:
     """The packages that no source has a record of, in lists."""
-    for role, of in (("package", ""), ("build", " for builds")):
+    for role, of in (("package", ""), ("build", " for builds"), ("toolkit", " of the toolkit")):
         names = [
             _name(each) for each in packages if each.why == UNRECORDED and each.subject.role == role
         ]

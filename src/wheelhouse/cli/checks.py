@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+
+_MARKS = {
+    "ok": click.style("ok  ", fg="green"),
+    "note": click.style("note", fg="yellow"),
+    "fail": click.style("FAIL", fg="red"),
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -17,6 +25,7 @@ class Check:
 
     :ivar noted: nothing is wrong, and it is worth a word.
     :ivar hint: what to do if it is not good, or about what is noted.
+    :ivar target: the name of the target that it is about; None if it is about none by itself.
     """
 
     name: str
@@ -24,20 +33,37 @@ class Check:
     said: str
     hint: str | None = None
     noted: bool = False
+    target: str | None = None
+
+    @property
+    def state(self) -> Literal["ok", "note", "fail"]:
+        """What has come of it."""
+        if not self.good:
+            return "fail"
+        return "note" if self.noted else "ok"
+
+    def to_dict(self) -> dict[str, str | None]:
+        """In JSON's types; `docs/output.md` has the meaning of each."""
+        return {
+            "check": self.name,
+            "target": self.target,
+            "state": self.state,
+            "message": self.said,
+            "hint": None if self.state == "ok" else self.hint,
+        }
 
 
-def told(checks: Iterable[Check]) -> bool:
-    """Print a line for each of *checks* as it is made; whether all is well."""
+def told(checks: Iterable[Check], *, as_json: bool = False) -> bool:
+    """Print a line for each of *checks* as it is made, or all in JSON; whether all is well."""
+    if as_json:
+        made = list(checks)
+        well = all(check.good for check in made)
+        click.echo(json.dumps({"ok": well, "checks": [each.to_dict() for each in made]}, indent=2))
+        return well
     well = True
     for check in checks:
         well = well and check.good
-        click.echo(f"{_mark(check)}  {check.name:8}  {check.said}")
-        if check.hint and (check.noted or not check.good):
+        click.echo(f"{_MARKS[check.state]}  {check.name:8}  {check.said}")
+        if check.hint and check.state != "ok":
             click.echo(f"                hint: {check.hint}")
     return well
-
-
-def _mark(check: Check) -> str:
-    if not check.good:
-        return click.style("FAIL", fg="red")
-    return click.style("note", fg="yellow") if check.noted else click.style("ok  ", fg="green")

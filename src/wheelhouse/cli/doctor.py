@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +11,8 @@ from typing import TYPE_CHECKING
 from packaging.utils import canonicalize_name
 
 from wheelhouse.cli.checks import Check, told
-from wheelhouse.cli.workbench import open_engine
+from wheelhouse.cli.toolkitdoctor import cuda_checks, toolkit_check
+from wheelhouse.cli.workbench import open_engine, workbench
 from wheelhouse.credentials import Credentials
 from wheelhouse.engine.cancellation import Cancellation
 from wheelhouse.errors import FetchError, WheelhouseError
@@ -36,9 +38,9 @@ ROOM = 4 << 30
 PUBLIC = IndexSettings(name=DEFAULT_INDEX, url="https://pypi.org/simple")
 
 
-def examine(config: Path | None, engine_name: str) -> bool:
-    """Look at everything, print a line for each, and return whether all is well."""
-    return told(_checks(config, engine_name))
+def examine(config: Path | None, engine_name: str, *, as_json: bool) -> bool:
+    """Look at everything, tell of each, and return whether all is well."""
+    return told(_checks(config, engine_name), as_json=as_json)
 
 
 def _checks(config: Path | None, engine_name: str) -> Iterator[Check]:
@@ -64,6 +66,7 @@ def _checks(config: Path | None, engine_name: str) -> Iterator[Check]:
     try:
         if engine and project is not None:
             yield from _targets(engine[0], project.targets.values())
+            yield from _toolkits(project, engine_name)
     finally:
         for each in engine:
             each.close()
@@ -141,7 +144,18 @@ def _targets(engine: Engine, targets: Collection[Target]) -> Iterator[Check]:
     yield from arches.values()
     for target in targets:
         if arches[target.arch].good:
-            yield _tried("images", partial(_images, engine, target))
+            check = _tried("images", partial(_images, engine, target))
+            yield replace(check, target=target.name)
+
+
+def _toolkits(project: Project, engine_name: str) -> Iterator[Check]:
+    """Of CUDA, for the targets that name one."""
+    for target in project.targets.values():
+        yield from cuda_checks(target)
+    wanted = [(target, target.cuda) for target in project.targets.values() if target.cuda]
+    if wanted:
+        with workbench(project, engine_name, SilentReporter()) as run:
+            yield from (toolkit_check(run, *each) for each in wanted)
 
 
 def _runs(engine: Engine, arch: str) -> str:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from wheelhouse.cli.locktext import difference_lines
+from wheelhouse.cli.packagenames import package_name
 from wheelhouse.cli.terminal import print_lines
-from wheelhouse.cli.trees import package_name
 from wheelhouse.errors import ConfigError
 from wheelhouse.locking.current import Freshness, Renewal, check_locks, check_upgradable
 from wheelhouse.locking.difference import difference

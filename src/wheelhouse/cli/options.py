@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -87,14 +88,19 @@ def chosen_targets(project: Project, names: Sequence[str]) -> list[Target]:
 
 
 @contextmanager
-def reporting(as_json: bool, plain: bool) -> Iterator[Reporter]:
-    """The reporter by the options. JSON readers get errors as events and nothing else."""
+def reporting(as_json: bool, plain: bool, *, beside: bool = False) -> Iterator[Reporter]:
+    """The reporter by the options. JSON readers get errors as events and nothing else.
+
+    :param beside: whether the command prints a result of its own: then even JSON goes to standard
+        error, and no table of targets is its end.
+    """
     from wheelhouse.cli.unforeseen import nothing_unforeseen
     from wheelhouse.reporting import choose, exit_status
 
     mode: Mode = "json" if as_json else "plain" if plain else "auto"
     try:
-        with choose(mode) as reporter, nothing_unforeseen():
+        stream = sys.stderr if beside else None
+        with choose(mode, stream, table=not beside) as reporter, nothing_unforeseen():
             yield reporter
     except WheelhouseError as error:
         if not as_json:

@@ -7,8 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from wheelhouse.cli.measures import age
+from wheelhouse.cli.options import config_option
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import timedelta
 
 
 @click.group(invoke_without_command=True)
@@ -81,3 +85,57 @@ def bootstrap(
     from wheelhouse.cli.imaging import bootstrap_images
 
     bootstrap_images(list(platforms), python=python, arch=arch, refresh=refresh)
+
+
+@images.command("list")
+@click.argument("platforms", nargs=-1)
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="As JSON, sizes in bytes.")
+def list_(platforms: Sequence[str], config: Path | None, as_json: bool) -> None:
+    """Tell which images of wheelhouse the engine has, for PLATFORMS or for all.
+
+    What an image takes beyond its start is freed when it goes alone.
+    """
+    from wheelhouse.cli.imagekeeping import list_images
+
+    list_images(config, platforms, as_json=as_json)
+
+
+@images.command("prune")
+@click.argument("platforms", nargs=-1)
+@config_option
+@click.option(
+    "--older-than",
+    callback=age,
+    default="30d",
+    show_default=True,
+    metavar="AGE",
+    help="Those that were not used for so long: 30d, 2 weeks, 12h.",
+)
+@click.option(
+    "--all",
+    "everything",
+    is_flag=True,
+    help="Those that the targets of wheelhouse.toml need, and those of an unknown age, too.",
+)
+@click.option("--dry-run", is_flag=True, help="Tell what would go, and remove nothing.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON, sizes in bytes.")
+def prune_(
+    platforms: Sequence[str],
+    config: Path | None,
+    older_than: timedelta,
+    everything: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Remove images of wheelhouse, for PLATFORMS or for all, that are not wanted any more.
+
+    Those stay that the targets of wheelhouse.toml need, that a container or a run uses, and that
+    anything else was made from. Leftovers of images that were never finished go as well. What is
+    missing is made again when it is needed.
+    """
+    from wheelhouse.cli.imagekeeping import prune_images
+
+    prune_images(
+        config, platforms, older_than, everything=everything, dry_run=dry_run, as_json=as_json
+    )

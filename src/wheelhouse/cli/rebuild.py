@@ -92,7 +92,7 @@ def _rebuild(
     jobs: int | None,
     keep: Path | None,
 ) -> list[RebuiltTarget]:
-    from wheelhouse.cli.trees import package_name
+    from wheelhouse.cli.packagenames import package_name
     from wheelhouse.cli.workbench import workbench
     from wheelhouse.phases import for_each
     from wheelhouse.rebuilding.rebuild import rebuild_target
@@ -109,19 +109,10 @@ def _rebuild(
 
 def _wanted(planned: Planned, names: Sequence[NormalizedName]) -> Collection[NormalizedName]:
     """*names*, or all that is built. Raises ConfigError for what is not."""
-    from wheelhouse.errors import ConfigError, raise_all
+    from wheelhouse.cli.packagenames import check_names
     from wheelhouse.rebuilding.rebuild import built_names
-    from wheelhouse.wording import did_you_mean
 
     built = built_names(planned)
-    raise_all(
-        [
-            ConfigError(
-                f"{name} is not built for {planned.target.name}{did_you_mean(name, list(built))}",
-                hint="`wheelhouse plan` shows what is built, and what comes from the index",
-            )
-            for name in names
-            if name not in built
-        ]
-    )
+    hint = "`wheelhouse plan` shows what is built, and what comes from the index"
+    check_names(names, built, f"is not built for {planned.target.name}", hint)
     return names or built

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import platform
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from packaging.utils import canonicalize_name
 
 from wheelhouse.cli.checks import Check, told
 from wheelhouse.cli.options import chosen_targets, load
+from wheelhouse.cli.toolkitdoctor import cuda_checks
 from wheelhouse.data.gpu import judge, look
 from wheelhouse.errors import WheelhouseError
 from wheelhouse.house import read_house
@@ -41,20 +43,25 @@ if TYPE_CHECKING:
 _SHOWN_LIBRARIES = 6
 
 
-def examine_server(config: Path | None, names: Sequence[str]) -> bool:
-    """Look at this machine for each target of *names*; print what there is to say.
+def examine_server(config: Path | None, names: Sequence[str], *, as_json: bool) -> bool:
+    """Look at this machine for each target of *names*; tell what there is to say.
 
     :return: whether nothing stands in the way of any.
     :raises ConfigError: there is no such target.
     """
     project = load(config)
-    wells = [told(_checks(project, target)) for target in chosen_targets(project, names)]
-    return all(wells)
+    checks = (
+        replace(check, target=target.name)
+        for target in chosen_targets(project, names)
+        for check in _checks(project, target)
+    )
+    return told(checks, as_json=as_json)
 
 
 def _checks(project: Project, target: Target) -> Iterator[Check]:
     cuda = f", {target.cuda}" if target.cuda else ""
     yield Check(name="target", good=True, said=f"{target.name}: {target.describe()}{cuda}")
+    yield from cuda_checks(target)
     house, check = _house(project.output / target.name, target)
     yield check
     needs = house.manifest.needs if house else machine_needs((), target, ())

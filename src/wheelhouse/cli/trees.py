@@ -6,14 +6,14 @@ import json
 from typing import TYPE_CHECKING
 
 import click
-from packaging.utils import InvalidName, canonicalize_name
 
 from wheelhouse.cli.graphtext import tree_data, tree_lines, why_data, why_lines
+from wheelhouse.cli.packagenames import package_name
 from wheelhouse.cli.terminal import print_lines
 from wheelhouse.errors import ConfigError, StaleLockError, raise_all
 from wheelhouse.locking.graph import Graph, build_uses, built_with
 from wheelhouse.locking.lockfile import load_lock, lock_path
-from wheelhouse.wording import did_you_mean, quoted
+from wheelhouse.wording import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -105,13 +105,3 @@ def _unlocked(name: NormalizedName, graphs: Sequence[Graph], *, builds: bool) ->
         f"{name} is not locked for {targets}{did_you_mean(name, sorted(known))}",
         hint="`wheelhouse tree` shows what is",
     )
-
-
-def package_name(text: str) -> NormalizedName:
-    """*text* as the name of a package, normalized. Raises ConfigError."""
-    try:
-        return canonicalize_name(text, validate=True)
-    except InvalidName as error:
-        raise ConfigError(
-            f"{quoted(text)} is no name of a package", hint="give its name alone, without a version"
-        ) from error

@@ -102,10 +102,11 @@ def image_maker(
     """What makes and finds the images of targets in the engine of *client*."""
     from wheelhouse.engine.docker_images import DockerImages
     from wheelhouse.images import TargetImageMaker
+    from wheelhouse.imageuses import ImageUses
 
     def fetch(pin: object) -> Path:
         return fetcher.fetch(pin.url, pin.sha256)  # type: ignore[attr-defined]
 
     images = DockerImages(client)  # type: ignore[arg-type]
-    locks = store.root / "locks"
-    return TargetImageMaker(images, fetch, locks, on_line, building=building)
+    locks, using = store.root / "locks", ImageUses(store).using
+    return TargetImageMaker(images, fetch, locks, on_line, building=building, using=using)

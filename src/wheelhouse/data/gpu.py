@@ -305,8 +305,9 @@ def absence(wanted, seen):
 
 def driver_for(wanted):
     # type: (Wanted) -> str
-    version = "%s or later" % wanted.driver if wanted.driver else "for CUDA %s" % wanted.cuda
-    return "the NVIDIA driver %s" % version
+    if wanted.driver:
+        return "the NVIDIA driver %s or later" % wanted.driver
+    return "an NVIDIA driver for CUDA %s (which ones was not known yet)" % wanted.cuda
 
 
 def without_libraries(seen, lacking):

@@ -221,6 +221,9 @@ class Engine(Protocol):
         Raises FetchError, ImageError.
         """
 
+    def has_toolkit(self, target: Target, toolkit: Toolkit) -> bool:
+        """Whether :meth:`with_system` takes none of the wheels of *toolkit*. Raises ImageError."""
+
     def with_runtime_system(self, target: Target, packages: tuple[str, ...]) -> Image:
         """The runtime of *target* with the distribution's *packages* in it. Raises ImageError."""
 

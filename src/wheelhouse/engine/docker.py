@@ -152,6 +152,10 @@ class DockerEngine:
         """See :class:`wheelhouse.engine.Engine`."""
         return self._images.with_system(self.images(target), packages, toolkit)
 
+    def has_toolkit(self, target: Target, toolkit: Toolkit) -> bool:
+        """See :class:`wheelhouse.engine.Engine`."""
+        return self._images.has_toolkit(self.images(target), toolkit)
+
     def with_runtime_system(self, target: Target, packages: tuple[str, ...]) -> Image:
         """See :class:`wheelhouse.engine.Engine`."""
         return self._images.with_runtime_system(self.images(target), packages)

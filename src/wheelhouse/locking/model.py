@@ -159,6 +159,8 @@ class LockedPackage:
     :ivar requires: what it requires on the target, extras that are wanted included.
     :ivar provided: how it comes to the server, if not in the wheelhouse: ``image``,
         ``system:PACKAGE``, or ``wheel``. In the first two cases it has no files.
+    :ivar place: where it comes from, for messages, while only its backend could tell its name and
+        version: those that it has here are made up.
     """
 
     name: NormalizedName
@@ -172,6 +174,7 @@ class LockedPackage:
     direct: Direct | None = None
     requires: tuple[str, ...] = ()
     provided: str = ""
+    place: str = ""
 
     @property
     def files(self) -> tuple[LockedFile, ...]:
@@ -179,7 +182,7 @@ class LockedPackage:
         return (*self.wheels, *((self.sdist,) if self.sdist else ()))
 
     def __str__(self) -> str:
-        return f"{self.name} {self.version}"
+        return self.place or f"{self.name} {self.version}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

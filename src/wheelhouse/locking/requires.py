@@ -30,7 +30,7 @@ from wheelhouse.settings import portable_url
 from wheelhouse.sources.location import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from datetime import datetime
     from pathlib import Path
 
@@ -70,6 +70,7 @@ class BuildInspector:
     :param asked: the lines of requirements files that ask for packages by name.
     :param before: build requirements that came to an index at this time or later are not used.
     :param toolkit: that of CUDA, where it is locked already and stays.
+    :ivar toolkits: who gets that, or another one.
     """
 
     def __init__(
@@ -101,9 +102,9 @@ class BuildInspector:
             told=self._told,
             before=before,
         )
-        self._toolkits = Toolkits(project, here, self._environments, toolkit)
+        self.toolkits = Toolkits(project, here, self._environments, toolkit)
         self._hooks = Hooks(
-            *(project, here.target, self._toolkits.circumstances, interpreter),
+            *(project, here.target, self.toolkits.circumstances, interpreter),
             fetcher=fetcher,
             runner=runner,
         )
@@ -120,13 +121,6 @@ class BuildInspector:
         default = self._project.default_index
         is_default = default is not None and index == default.url.rstrip("/")
         return None if is_default else portable_url(index, self._project.root) or None
-
-    def toolkit_of(self, packages: Iterable[LockedPackage]) -> tuple[BuildRequirement, ...]:
-        """The wheels of the CUDA toolkit, if the builds of *packages* take one.
-
-        :raises LockError: it cannot be had.
-        """
-        return self._toolkits.needed_by(packages)
 
     def build_against(self, pins: Mapping[NormalizedName, Version] | None) -> None:
         """Let builds that are to be built against some package have its version in *pins*.
@@ -223,7 +217,7 @@ class BuildInspector:
             tool = BuildRequirement(
                 name=package.name, version=package.version, file=package.sdist, build=found.build
             )
-            here = self._toolkits.circumstances(found.build)
+            here = self.toolkits.circumstances(found.build)
             step = tool_step(tool, chain[-1], self._project, here)
             built = build_wheel(step, self._here.target, runner=self._runner, fetcher=self._fetcher)
             nowhere = self._nowhere.get(package.sdist.sha256, set())
@@ -282,7 +276,7 @@ class BuildInspector:
     ) -> Inspection:
         """Resolve and ask until nothing is missing."""
         dynamic: tuple[str, ...] = ()
-        cuda = self._toolkits.is_for(package, partial(self._source, package))
+        cuda = self.toolkits.is_for(package, partial(self._source, package))
         for _ in range(ROUNDS):
             environment = self._environment(package, static + dynamic, provision, chain)
             build = LockedBuild(

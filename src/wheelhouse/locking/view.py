@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from wheelhouse.locking.bypass import Present
     from wheelhouse.locking.direct import DirectRelease
-    from wheelhouse.locking.index import Pages, ProjectPage
+    from wheelhouse.locking.index import IndexFile, Pages, ProjectPage
     from wheelhouse.locking.metadata import MetadataSource
     from wheelhouse.locking.model import RefusedFile
     from wheelhouse.targets import Interpreter
@@ -232,6 +232,13 @@ class View:
         # In front: headers have no order, and end at the first empty line.
         more = "".join(f"Requires-Dist: {line}\n" for line in self.policy.requires(name))
         return more + text
+
+    def told_by(self, name: NormalizedName, release: Release, wheel: IndexFile) -> str:
+        """METADATA of a *release*, usable or not, that this *wheel* of it has.
+
+        :raises WheelhouseError: it cannot be had.
+        """
+        return self._metadata.of(name, replace(release, wheels=(wheel,)), "wheel")
 
     def shown_metadata(self, name: NormalizedName, version: Version) -> str:
         """As much of it as the resolver is to follow."""

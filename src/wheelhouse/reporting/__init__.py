@@ -33,12 +33,14 @@ def choose(
     mode: Mode = "auto",
     stream: TextIO | None = None,
     *,
+    table: bool = True,
     environ: Mapping[str, str] | None = None,
 ) -> BackgroundReporter:
     """The reporter for *mode*, a context manager.
 
     :param stream: where it writes; by default JSON goes to standard output, the rest, which is
         for people, to standard error.
+    :param table: whether people are told at the end what has come of each target.
     :param environ: the environment; this process's if None.
     """
     environ = os.environ if environ is None else environ
@@ -52,11 +54,11 @@ def choose(
         case "live":
             from wheelhouse.reporting.live import LiveReporter
 
-            return LiveReporter(stream, environ=environ)
+            return LiveReporter(stream, table=table, environ=environ)
         case _:
             from wheelhouse.reporting.plain import PlainReporter
 
-            return PlainReporter(stream)
+            return PlainReporter(stream, table=table)
 
 
 def resolve_mode(mode: Mode, stream: TextIO, environ: Mapping[str, str]) -> Mode:

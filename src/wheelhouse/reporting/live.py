@@ -29,7 +29,7 @@ from wheelhouse.reporting.lines import (
     wrap_line,
 )
 from wheelhouse.reporting.summary import summary
-from wheelhouse.reporting.wording import NOTEWORTHY, ending, is_build, kind_of, subject
+from wheelhouse.reporting.wording import NOTEWORTHY, ending, is_build, is_download, subject
 from wheelhouse.text import sanitize, sanitize_lines
 
 if TYPE_CHECKING:
@@ -56,14 +56,18 @@ class LiveReporter(BackgroundReporter):
     """Shows every target and each of its running steps; the table of targets at the end.
 
     :param stream: a terminal.
+    :param table: whether the table of targets is the end.
     :param environ: the environment, for NO_COLOR and TERM; this process's if None.
     """
 
     patience: ClassVar[float] = 0.0
     gap: ClassVar[float] = 0.125
 
-    def __init__(self, stream: TextIO, *, environ: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, stream: TextIO, *, table: bool = True, environ: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__()
+        self._table = table
         self._stream = stream
         self._colour = wants_colour(stream, os.environ if environ is None else environ)
         self._above: list[Line] = []
@@ -95,7 +99,8 @@ class LiveReporter(BackgroundReporter):
         if self._area is not None:
             self._area.close()
         width = terminal_size(self._stream).columns
-        above, table = self._take_above(width), summary(self.run, now, width)
+        above = self._take_above(width)
+        table = summary(self.run, now, width) if self._table else []
         if table and (above or self._area):
             table = [(), *table]
         show = to_ansi if self._colour else to_text
@@ -184,8 +189,7 @@ def _step_lines(event: StepFinished) -> list[Line]:
         return [line(Span("✗ ", "bad"), target, name, Span(ending(event), "bad"))]
     if event.outcome == "skipped":
         return [line(Span("- ", "warn"), target, name, Span(ending(event), "warn"))]
-    kind = kind_of(event.step, event.phase)
-    slow = event.seconds >= NOTEWORTHY and kind != "fetch"
+    slow = event.seconds >= NOTEWORTHY and not is_download(event.step, event.phase)
     if event.outcome == "done" and (is_build(event.step, event.phase) or slow):
         return [line(Span("✓ ", "good"), target, name, Span(ending(event), "dim"))]
     return []

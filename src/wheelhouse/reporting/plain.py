@@ -16,7 +16,6 @@ from wheelhouse.events import (
 )
 from wheelhouse.reporting.background import BackgroundReporter, Tail
 from wheelhouse.reporting.lines import Sink, short_path, to_text
-from wheelhouse.reporting.state import counter_of
 from wheelhouse.reporting.summary import summary
 from wheelhouse.reporting.wording import (
     NOTEWORTHY,
@@ -24,7 +23,7 @@ from wheelhouse.reporting.wording import (
     ending,
     how_far,
     is_build,
-    kind_of,
+    is_download,
     subject,
     tally,
 )
@@ -62,13 +61,15 @@ class PlainReporter(BackgroundReporter):
     """One line for each event that means something.
 
     :param stream: where the lines go.
+    :param table: whether the table of targets is the end.
     :param heartbeat: seconds after which a step that still runs says so, and again.
     """
 
     tail_length: ClassVar[int] = 15
 
-    def __init__(self, stream: TextIO, *, heartbeat: float = 30.0) -> None:
+    def __init__(self, stream: TextIO, *, table: bool = True, heartbeat: float = 30.0) -> None:
         super().__init__()
+        self._table = table
         self._sink = Sink(stream)
         self._heartbeat = heartbeat
         self._pending: list[str] = []
@@ -105,7 +106,7 @@ class PlainReporter(BackgroundReporter):
 
     def finish(self, now: float, error: BaseException | None) -> None:
         """The table of all targets."""
-        table = [to_text(each) for each in summary(self.run, now, None)]
+        table = [to_text(each) for each in summary(self.run, now, None)] if self._table else []
         self._pending += ["", *table] if table else []
         self._write()
 
@@ -138,7 +139,7 @@ class PlainReporter(BackgroundReporter):
         age = now - step.started
         far = how_far(step)
         pause = min(self._heartbeat, _PROGRESS) if far else self._heartbeat
-        if spoken is None and kind_of(step.name, step.phase) != "fetch":
+        if spoken is None and not is_download(step.name, step.phase):
             if age >= _ANNOUNCE_AFTER:
                 self._spoken[key] = step.started
                 self._say(key[0], doing(step.name, step.phase))
@@ -203,6 +204,6 @@ def _last_lines(log: Path | None, count: int) -> list[str]:
 
 def _noteworthy(event: StepFinished) -> bool:
     """Builds, and whatever else took its time; the rest is only counted."""
-    if event.outcome != "done" or counter_of(event) == "fetched":
+    if event.outcome != "done" or is_download(event.step, event.phase):
         return False
     return is_build(event.step, event.phase) or event.seconds >= NOTEWORTHY

@@ -91,7 +91,7 @@ class RunState:
                 if target.transfers:
                     target.transfers.progressed(event.step, event.done, at)
             case DownloadsStarted():
-                target.transfers = Transfers(event, at)
+                _begin_downloads(target, event, at)
             case StepFinished():
                 _finish_step(target, event, at)
             case TargetFinished():
@@ -113,6 +113,13 @@ def _begin_phase(target: TargetState, event: PhaseStarted) -> None:
     target.done = target.begun = 0
     if event.total is not None:  # a plan of all steps, those of an earlier one included
         target.again = set(target.outcomes)
+
+
+def _begin_downloads(target: TargetState, event: DownloadsStarted, at: float) -> None:
+    if target.transfers is None or target.transfers.are_over:
+        target.transfers = Transfers(event, at)
+    else:  # what a backend takes that is asked while wheels come
+        target.transfers.join(event)
 
 
 def _begin_step(target: TargetState, event: StepStarted, at: float) -> None:

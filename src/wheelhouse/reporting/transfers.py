@@ -32,10 +32,25 @@ class Transfers:
         self._begun = at
         self._newly: deque[tuple[float, int]] = deque()
 
+    def join(self, started: DownloadsStarted) -> None:
+        """Others begin while these go on."""
+        new = {step: size for step, size in started.sizes.items() if step not in self._sizes}
+        there = {step: size for step, size in started.come.items() if step in new}
+        self.size += sum(new.values())
+        self.unknown += started.unknown
+        self.come += sum(there.values())
+        self._sizes |= new
+        self._there |= there
+
+    @property
+    def are_over(self) -> bool:
+        """Whether all has come."""
+        return self.come >= self.size
+
     @property
     def is_worth_telling(self) -> bool:
         """Whether something is still to come, of so much that a person would wonder."""
-        return self.size >= WORTH and self.come < self.size
+        return self.size >= WORTH and not self.are_over
 
     def progressed(self, step: str, done: int, at: float) -> None:
         """Of the file that *step* fetches *done* bytes are there at the time *at*."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _VERBS = {
     "build": ("building", "built"),
     "fetch": ("fetching", "fetched"),
+    "download": ("downloading", "downloaded"),
     "repair": ("repairing", "repaired"),
     "check": ("checking", "checked"),
     "metadata": ("reading metadata of", "read metadata of"),
@@ -28,7 +29,7 @@ _VERBS = {
     "lock": ("locking", "locked"),
     "plan": ("planning", "planned"),
     "assemble": ("assembling", "assembled"),
-    "prove": ("proving", "proved"),
+    "prove": ("running the", "passed"),
     "sign": ("signing", "signed"),
 }
 _STAGES = {"wheels": "build", "images": "image"}
@@ -73,6 +74,11 @@ def how_far(step: RunningStep) -> str:
     if done == total:
         return f"checking {human_size(done)}"
     return human_size(done) + (f" of {human_size(total)}" if total is not None else "")
+
+
+def is_download(step: str, phase: str) -> bool:
+    """Whether *step* brings a file, of which progress says enough."""
+    return kind_of(step, phase) in ("fetch", "download")
 
 
 def is_build(step: str, phase: str) -> bool:

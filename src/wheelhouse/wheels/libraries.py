@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from wheelhouse.wheels import policy
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from wheelhouse.targets import Target
     from wheelhouse.wheels.archive import Wheel
     from wheelhouse.wheels.case import Case
+    from wheelhouse.wheels.elf import Binary
     from wheelhouse.wheels.findings import Finding
 
 _SHOWN_NAMES = 8
@@ -81,13 +83,16 @@ def _is_useless_without(case: Case, missing: Mapping[str, Sequence[str]]) -> boo
     OpenMP and TBB pools, Qt's plugins). What of it matters, importing in the proof shows.
     """
     binaries = list(case.binaries)
+    users: defaultdict[str, list[Binary]] = defaultdict(list)
+    for binary in binaries:
+        for name in binary.needed:
+            users[name].append(binary)
     lame = {member for members in missing.values() for member in members}
-    while True:
-        names = {name for b in binaries if b.member in lame for name in names_of(b)}
-        more = {b.member for b in binaries if names.intersection(b.needed)} - lame
-        if not more:
-            break
-        lame |= more
+    waiting = [binary for binary in binaries if binary.member in lame]
+    while waiting:
+        more = [user for name in names_of(waiting.pop()) for user in users[name]]
+        waiting += [user for user in more if user.member not in lame]
+        lame |= {user.member for user in more}
     entries = {b.member for b in binaries if b.initializes} or {b.member for b in binaries}
     return entries <= lame
 

@@ -20,7 +20,7 @@ from wheelhouse.wheels.searchpaths import folder_meant, is_roundabout
 from wheelhouse.wheels.sharing import all_required, meant_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from wheelhouse.wheels.case import Case
     from wheelhouse.wheels.elf import Binary
@@ -36,12 +36,7 @@ def check_reach(case: Case) -> Iterator[Finding]:
     """
     if case.origin != "built":
         return
-    house = _House(case)
-    unreached: defaultdict[str, list[str]] = defaultdict(list)
-    for binary, soname in _borrowed(case):
-        if installed_as(binary.member) and not house.reached(binary, soname):
-            unreached[soname].append(binary.member)
-    for soname, members in unreached.items():
+    for soname, members in unreached(case).items():
         library = _meant(case, soname)
         here = posixpath.dirname(installed_as(members[0]))
         way = posixpath.relpath(f"/{library.folder}", f"/{here}")
@@ -52,6 +47,16 @@ def check_reach(case: Case) -> Iterator[Finding]:
             member=members[0],
             hint=f"Link it with -Wl,-rpath,'$ORIGIN/{way}', or let repair add that.",
         )
+
+
+def unreached(case: Case) -> Mapping[str, Sequence[str]]:
+    """By soname, the members that need it, and are not led to the neighbour that has it."""
+    house = _House(case)
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for binary, soname in _borrowed(case):
+        if installed_as(binary.member) and not house.reached(binary, soname):
+            found[soname].append(binary.member)
+    return found
 
 
 def check_library_versions(case: Case) -> Iterator[Finding]:
@@ -115,6 +120,7 @@ class _House:
         self._case = case
         self._users: defaultdict[str, list[Binary]] = defaultdict(list)
         self._files = {binary.member: binary for binary in case.binaries}
+        self._served: dict[str, Collection[_Loaded]] = {}
         for binary in self._files.values():
             for soname in dict.fromkeys(binary.needed):
                 self._users[soname].append(binary)
@@ -131,26 +137,30 @@ class _House:
         """Whether the loader finds *soname* for *binary*, whatever has it loaded."""
         if any(self._found(binary.heeded, binary, soname)):
             return True
-        return self._lent(_Loaded(binary.member, inherits=not binary.runpath), soname)
+        if soname not in self._served:
+            self._served[soname] = self._lent(soname)
+        return _Loaded(binary.member, inherits=not binary.runpath) in self._served[soname]
 
-    def _lent(self, asker: _Loaded, soname: str) -> bool:
-        """Whether each way to *asker* serves it: a file on that way has found *soname* before, or
-        lends its RPATH.
+    def _lent(self, soname: str) -> Collection[_Loaded]:
+        """Of the files that do not find *soname* themselves, those of which each way serves it: a
+        file on that way has found *soname* before, or lends its RPATH.
 
         A way begins at a file that nothing else loads, or at an extension module, which Python
         loads, too. Files that only load each other have no way that serves: any may be the first.
         """
         users: dict[_Loaded, list[_Loaded]] = {}  # of what is not served by itself
         entered: list[_Loaded] = []
-        waiting = [asker]
+        waiting = [
+            _Loaded(asker.member, inherits=not asker.runpath)
+            for asker in self._users[soname]
+            if not any(self._found(asker.heeded, asker, soname))
+        ]
         while waiting:
             at = waiting.pop()
             if at in users:
                 continue
             binary = self._files[at.member]
             all_users = [] if binary.initializes else self._users_of(binary)
-            if not all_users:
-                return False
             others = [user for user in all_users if not self._serves(user, soname, at)]
             users[at] = [
                 _Loaded(user.member, inherits=at.inherits and not user.runpath) for user in others
@@ -158,7 +168,8 @@ class _House:
             waiting += users[at]
             if len(others) < len(all_users):
                 entered.append(at)
-        return _followers(entered, users) == users.keys()
+        served = _followers(entered, users)
+        return users.keys() - _followers(users.keys() - served, users)
 
     def _serves(self, user: Binary, soname: str, loaded: _Loaded) -> bool:
         """Whether *user* has found *soname* before what it has *loaded*, or lends that its way."""
@@ -179,7 +190,7 @@ class _House:
                     yield library
 
 
-def _followers(entered: list[_Loaded], users: Mapping[_Loaded, list[_Loaded]]) -> set[_Loaded]:
+def _followers(entered: Iterable[_Loaded], users: Mapping[_Loaded, list[_Loaded]]) -> set[_Loaded]:
     """*entered*, and all that has one of these among its *users*, or among theirs."""
     loads: defaultdict[_Loaded, list[_Loaded]] = defaultdict(list)
     for loaded, by in users.items():

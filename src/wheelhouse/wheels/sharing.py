@@ -122,15 +122,22 @@ def is_provided(binary: Binary) -> bool:
     brings it along, and must not come to depend on PyTorch because that does so, too.
     """
     place = installed_as(binary.member)
-    folder, _, name = place.rpartition("/")
+    name = posixpath.basename(place)
     return (
-        bool(place)
-        and binary.soname == name
+        binary.soname == name
         and not binary.initializes
         and binary.interpreter is None
-        and not any(part.endswith(".libs") for part in folder.split("/"))
+        and not is_private(place)
         and not policy.is_of_compiler(name)
     )
+
+
+def is_private(place: str) -> bool:
+    """Whether a file is none that other wheels can reach, or one that is a wheel's own copy.
+
+    :param place: its path from site-packages on; empty if it is installed elsewhere.
+    """
+    return not place or any(part.endswith(".libs") for part in place.split("/")[:-1])
 
 
 def _libraries(wheel: Wheel, binary: Binary) -> Iterator[Library]:

@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
-from lockingfactory import images, interpreter, locked, project, sha, target
+from lockingfactory import AllThere, images, interpreter, locked, project, sha, target
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from wheelhouse.building.durations import Pace
-from wheelhouse.cli.show import plan_text  # noqa: TID251  (it is what is tested)
+from wheelhouse.cli.plantext import plan_lines  # noqa: TID251  (it is what is tested)
 from wheelhouse.engine import Image
 from wheelhouse.locking.model import (
     NOTHING_MORE,
@@ -23,6 +23,7 @@ from wheelhouse.locking.model import (
     Provision,
 )
 from wheelhouse.plan import Built, Circumstances, Planned, plan_target
+from wheelhouse.reporting.lines import to_text
 from wheelhouse.store import Store
 from wheelhouse.weighing import Load
 from wheelhouse.weights import Weights
@@ -88,6 +89,7 @@ def planned(
         target=target(),
         interpreter=interpreter(),
         images=images(),
+        downloads=AllThere(),
         builder=lambda names, _: Image(id="+".join(names), name="builder", origin="derived"),
         for_cibuildwheel=lambda names, folder, _: Image(id=folder, name="x", origin="derived"),
         known=known,
@@ -107,21 +109,22 @@ def planned(
 
 def text(plan: Planned) -> str:
     """The plan for a person, of files that nobody has weighed."""
-    return plan_text(plan, Load(weights=Weights(files=()), rooms=()))
+    load = Load(weights=Weights(files=()), rooms=())
+    return "\n".join(map(to_text, plan_lines(plan, load)))
 
 
 def test_what_was_learned_is_told_below_what_is_asked_for(tmp_path: Path) -> None:
     plan = planned(tmp_path, package("demo", sdist_build(provision=LEARNED)), package("pure", None))
     assert text(plan).splitlines() == [
         "web: 2 packages (1 to build, 1 to fetch)",
-        "  build  demo 1.0  demo-1.0.tar.gz",
-        "                   no wheel on the index fits the target; with zlib1g-dev",
+        "  build   demo 1.0  demo-1.0.tar.gz",
+        "          no wheel on the index fits the target; with zlib1g-dev",
         (
-            "                   learned from failures: libpq-dev; build requirements of before "
-            "2021-01-20; with setuptools<82"
+            "          learned from failures: libpq-dev; build requirements of before 2021-01-20; "
+            "with setuptools<82"
         ),
-        "  fetch  pure 1.0  pure-1.0-py3-none-any.whl",
-        "                   its wheel fits everywhere",
+        "  fetch   pure 1.0  pure-1.0-py3-none-any.whl",
+        "          its wheel fits everywhere",
     ]
 
 
@@ -137,12 +140,12 @@ def test_build_requirements_without_a_wheel_come_first(tmp_path: Path) -> None:
     assert [str(step.package) for step in plan.plan.first] == ["cmake 2.0", "ninja 2.0"]
     assert text(plan).splitlines() == [
         "web: 1 package (1 to build; first 2 build requirements without a wheel)",
-        "  build  cmake 2.0  cmake-2.0.tar.gz",
-        f"                    {TOOL}; needed by the build of ninja",
-        "  build  ninja 2.0  ninja-2.0.tar.gz",
-        f"                    {TOOL}; needed by the build of demo",
-        "  build  demo 1.0   demo-1.0.tar.gz",
-        "                    no wheel on the index fits the target; with zlib1g-dev",
+        "  build   cmake 2.0  cmake-2.0.tar.gz",
+        f"          {TOOL}; needed by the build of ninja",
+        "  build   ninja 2.0  ninja-2.0.tar.gz",
+        f"          {TOOL}; needed by the build of demo",
+        "  build   demo 1.0   demo-1.0.tar.gz",
+        "          no wheel on the index fits the target; with zlib1g-dev",
     ]
 
 
