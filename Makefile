@@ -57,10 +57,12 @@ kills: .venv/developing ## kill -9 at 200 random moments of builds
 real: .venv/developing ## The gate on archives that people use, of which it may refuse none
 	PYTHONPATH=tests:. $(bin)/python -m faults.real
 
-closures: .venv/developing ## PyTorch and TensorFlow with all of CUDA, fetched and installed offline (7 GB)
+closures: .venv/developing ## PyTorch and TensorFlow with all of CUDA, fetched and installed offline (7 GB); CUDA on aarch64
 	@scripts/engine
 	@scripts/images debian12
-	WHEELHOUSE_TEST_CLOSURES=1 $(bin)/pytest -s tests/containers/test_cuda_closures.py tests/containers/test_toolkit.py $(PYTEST)
+	@if scripts/emulation aarch64; then scripts/images --arch aarch64 debian12; fi
+	WHEELHOUSE_TEST_CLOSURES=1 $(bin)/pytest -s tests/containers/test_cuda_closures.py \
+	    tests/containers/test_toolkit.py tests/containers/test_aarch64.py $(PYTEST)
 
 gpu: ## On a machine with a GPU: the wheelhouse of examples/cuda, installed and computing
 	@scripts/gpu-check $(GPU)

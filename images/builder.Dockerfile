@@ -7,4 +7,4 @@ FROM ${TOOLCHAIN}
 COPY --from=toolbox /opt/wheelhouse /opt/wheelhouse
 # Where jobs have their files. A new volume has the rights of what is in its place: so a build has the
 # same path on a disk as in memory.
-RUN mkdir -m 1777 /build
+RUN mkdir -p /build && chmod 1777 /build

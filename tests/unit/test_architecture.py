@@ -17,22 +17,23 @@ SOURCE = Path(__file__).parents[2] / "src" / "wheelhouse"
 
 #: From the bottom to the top. A module belongs where the longest name that fits it stands.
 LAYERS = (
-    """agent cuda data.gpu data.probe_server data.verify durable errors events leases locks moments targets
-    text __init__""",
+    """agent cuda data.gpu data.probe_server data.verify durable errors events leases locks moments
+    targets text __init__""",
     """alignment.frameworks audittable capture config configchecks configerrors credentials
     cudavalues engine fetch fetcherrors filemeasures filevalues indextable indexvalues
-    inputs.model inventory locking.model locking.provision missing partials platformtable projectfile
-    projectmaker projectpaths providers pruning recipes reporting scheduler settings signing store tags
-    targettable tomlsource toolbox toolkit torchindex wheelcontext wording""",
+    inputs.model inventory locking.model locking.provision missing partials platformtable
+    projectfile projectmaker projectpaths providers pruning recipes reporting scheduler settings
+    signing store tags targettable tomlsource toolbox toolkit torchindex wheelcontext wording""",
     """bootstrap building emulation engine.docker engine.docker_archive engine.docker_command
-    engine.docker_connect engine.docker_container engine.docker_images engine.docker_shelf engine.local
-    engine.local_machine engine.session imagefailures
-    imageclearing imagemaker imagepruning images imagesteps imagestore imageuses inputs locking.candidates locking.flatindex
-    locking.index plan sources weights wheels""",
+    engine.docker_connect engine.docker_container engine.docker_images engine.docker_shelf
+    engine.local engine.local_machine engine.session imageclearing imagefailures
+    imagemaker imagepruning images imagesteps imagestore imageuses inputs locking.candidates
+    locking.flatindex locking.index plan sources weights wheels""",
     """advisories alignment attestations contents export finding house installer joining locking
     machine manifest manifestschema needs obtain pins probe proofreport provenance prove proving
     publish sbom sealing serverneeds story verification vouching wholeness workshop""",
-    "aftercare imageneeds learning phases pipeline planning rebuilding run supplying uptodate weighing",
+    """aftercare imageneeds learning phases pipeline planning rebuilding run supplying uptodate
+    weighing""",
     "__main__ cli",
 )
 LAYER = {name: number for number, names in enumerate(LAYERS) for name in names.split()}

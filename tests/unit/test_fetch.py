@@ -88,7 +88,8 @@ def nothing_is_stored(store: Store) -> bool:
         assert 0 < partial.stat().st_size < len(DATA)
         assert DATA.startswith(partial.read_bytes())
     files = {path for path in store.root.rglob("*") if path.is_file()}
-    return not files - {partial, *store.root.glob("locks/*")} and not list((store.root / "tmp").iterdir())
+    left = files - {partial, *store.root.glob("locks/*")}
+    return not left and not list((store.root / "tmp").iterdir())
 
 
 # --- files ------------------------------------------------------------------------------------

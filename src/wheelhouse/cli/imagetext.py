@@ -103,7 +103,7 @@ def listed_data(
 def pruned_data(shelf: Shelf, cleared: Cleared, *, dry_run: bool) -> dict[str, Any]:
     """The same as :func:`pruned` in JSON's types, sizes in bytes."""
     return {
-        "dry_run": dry_run,
+        "dry-run": dry_run,
         "removed": [{"names": list(each.names), "id": each.id} for each in cleared.gone],
         "kept": cleared.kept,
         "freed": total(shelf, cleared.gone),

@@ -78,7 +78,7 @@ def prune_store(
         drop_locks(store)
     left = set(held) - set(gone)
     if as_json:
-        told = {"path": str(store.root), "dry_run": dry_run, "removed": _by_kind(gone)}
+        told = {"path": str(store.root), "dry-run": dry_run, "removed": _by_kind(gone)}
         click.echo(json.dumps({**told, "freed": _size(gone), **_totals(left)}, indent=2))
     else:
         print_lines(pruned(store.root, gone, left, limit, dry_run=dry_run))
