@@ -47,7 +47,9 @@ if [ "$major" -gt "$newest" ]; then
         for program in gcc g++; do
             ln -sf "$(older "$program" "$other")" "$home/host/$program"
         done
-        echo "compiler-bindir = $home/host" >> "$home/bin/nvcc.profile"
+        # nvcc reads that which is beside itself, wherever a link has led to it.
+        beside=$(dirname "$(readlink -f "$home/bin/nvcc")")
+        echo "compiler-bindir = $home/host" >> "$beside/nvcc.profile"
         break
     done
 fi

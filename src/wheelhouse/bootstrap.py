@@ -135,9 +135,9 @@ def checked_mirror(mirror: str) -> str:
     plain = re.fullmatch(r"[A-Za-z0-9:/._~%+-]+", mirror)
     if parts.scheme not in ("http", "https") or not parts.hostname or not plain:
         raise ConfigError(
-            f"The Debian mirror {parts._replace(netloc=parts.hostname or '').geturl()!r} is not "
+            f"the Debian mirror {parts._replace(netloc=parts.hostname or '').geturl()!r} is not "
             "an http(s) URL without user and password",
-            hint=f"Set {MIRROR_VARIABLE} to an address such as {DEFAULT_MIRROR}.",
+            hint=f"set {MIRROR_VARIABLE} to an address such as {DEFAULT_MIRROR}.",
         )
     return mirror.rstrip("/")
 
@@ -159,29 +159,29 @@ def check_host(arch: str) -> None:
     machine = os.uname().machine
     if shutil.which("mmdebstrap") is None:
         raise ImageError(
-            "Base images are bootstrapped with mmdebstrap, which is not installed",
-            hint="Run `apt-get install mmdebstrap` (Debian, Ubuntu), or pull the official base "
+            "base images are bootstrapped with mmdebstrap, which is not installed",
+            hint="run `apt-get install mmdebstrap` (Debian, Ubuntu), or pull the official base "
             "images into the engine where a registry answers.",
         )
     if not KEYRING.exists():
         raise ImageError(
             f"Debian's archive keys are missing: {KEYRING}",
-            hint="Run `apt-get install debian-archive-keyring`.",
+            hint="run `apt-get install debian-archive-keyring`.",
         )
     if not _may_make_roots():
         raise ImageError(
-            "Only root, or a user with subordinate user IDs, can bootstrap a base image",
-            hint="Run it as root, or `apt-get install uidmap` and add your user to /etc/subuid.",
+            "only root, or a user with subordinate user IDs, can bootstrap a base image",
+            hint="run it as root, or `apt-get install uidmap` and add your user to /etc/subuid.",
         )
     if arch != machine and not runs_here(arch):
         raise ImageError(
-            f"This {machine} machine cannot run {arch} programs, which bootstrapping needs",
-            hint=f"Run `apt-get install {' '.join(PACKAGES)} arch-test`.",
+            f"this {machine} machine cannot run {arch} programs, which bootstrapping needs",
+            hint=f"run `apt-get install {' '.join(PACKAGES)} arch-test`.",
         )
     if arch != machine and shutil.which("arch-test") is None:
         raise ImageError(
-            f"To bootstrap for {arch} on {machine}, mmdebstrap needs arch-test",
-            hint="Run `apt-get install arch-test`.",
+            f"to bootstrap for {arch} on {machine}, mmdebstrap needs arch-test",
+            hint="run `apt-get install arch-test`.",
         )
 
 
@@ -243,9 +243,9 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 def _failure(recipe: Recipe, mirror: str, status: int, lines: Sequence[str]) -> ImageError:
     telling = [line for line in lines if line.startswith(("E:", "W:", "Err:"))] or list(lines)
     return ImageError(
-        f"Bootstrapping {recipe.suite} for {recipe.arch} failed (mmdebstrap: {status}): "
+        f"bootstrapping {recipe.suite} for {recipe.arch} failed (mmdebstrap: {status}): "
         + "; ".join(line.strip() for line in telling[-3:]),
-        hint=f"Check that {mirror} can be reached and has {recipe.suite}, or set "
+        hint=f"check that {mirror} can be reached and has {recipe.suite}, or set "
         f"{MIRROR_VARIABLE} to a mirror that does.",
     )
 

@@ -63,6 +63,8 @@ class PackageSettings:
     :ivar build_against: packages that its build gets in the version that is locked.
     :ivar runtime_system: the distribution's packages that the server must have for it; for all
         families of distributions, or by family. See :meth:`runtime_system_for`.
+    :ivar system_libraries: sonames of libraries that it takes from the distribution, although a
+        wheel or a build requirement has one so called, sorted.
     :ivar index: the name of the index that it comes from, and from no other.
     :ivar cuda: whether it has to do with CUDA: whether it is built with the target's toolkit, and
         must agree with the target's version; None to find that out.
@@ -83,6 +85,7 @@ class PackageSettings:
     build_requires: tuple[str, ...] = ()
     build_against: tuple[NormalizedName, ...] = ()
     runtime_system: tuple[str, ...] | Mapping[str, tuple[str, ...]] = ()
+    system_libraries: tuple[str, ...] = ()
     index: str | None = None
     bypass: bool = False
     cuda: bool | None = None

@@ -14,6 +14,7 @@ from packaging.utils import canonicalize_name
 from wheelhouse.credentials import variables
 from wheelhouse.indexvalues import INDEX_NAME, normal
 from wheelhouse.settings import DEFAULT_INDEX
+from wheelhouse.torchindex import backends
 from wheelhouse.wording import did_you_mean, listed, quoted
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def contradictions(data: Mapping[str, Any]) -> list[Issue]:
         *_unknown_indexes(data),
         *_claimed_twice(data),
         *_provided_by_mistake(data),
+        *_torch_of_another_cuda(data),
     ]
 
 
@@ -150,6 +152,29 @@ def _provided_by_mistake(data: Mapping[str, Any]) -> Iterator[Issue]:
                     message="is in the wheelhouse like the others, so nothing else has to bring it",
                     hint=f"say bypass = true under {_header('packages', name)}, or leave this out",
                 )
+
+
+def _torch_of_another_cuda(data: Mapping[str, Any]) -> Iterator[Issue]:
+    """Targets whose PyTorch is to be made for another major version of CUDA than all the rest."""
+    if any(
+        canonicalize_name(name) == "torch" and _table(data, "packages", name).get("cuda") is False
+        for name in _table(data, "packages")
+    ):
+        return  # it may differ, the user says
+    for target in _table(data, "targets"):
+        table = _table(data, "targets", target)
+        cuda, backend = str(table.get("cuda")), str(table.get("torch-backend"))
+        major, match = cuda.partition(".")[0], re.fullmatch("cu([0-9]+)([0-9])", backend)
+        if not match or not re.fullmatch(r"[0-9]+\.[0-9]+", cuda) or match[1] == major:
+            continue
+        known = [each for each in backends() if re.fullmatch(f"cu{major}[0-9]", each)]
+        other = f"write {' or '.join(map(quoted, known))}; or " if known else ""
+        yield Issue(
+            path=("targets", target, "torch-backend"),
+            message=f"{quoted(backend)} is for CUDA {match[1]}.{match[2]}, and everything else of "
+            f"{target} for CUDA {cuda}",
+            hint=f'{other}cuda = "{match[1]}.{match[2]}"',
+        )
 
 
 def _header(*path: str) -> str:

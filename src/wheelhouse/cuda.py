@@ -17,7 +17,7 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 #: Where a toolkit stands in every builder that has one.
 HOME = "/usr/local/cuda"
@@ -75,6 +75,17 @@ class Library:
     projects: Mapping[int, NormalizedName] = field(hash=False)
 
 
+def arches() -> list[str]:
+    """The compute capabilities that any release that is known makes code for, in their order."""
+    return sorted({arch for each in releases().values() for arch in each.arches}, key=int)
+
+
+def siblings(major: str) -> list[str]:
+    """The releases of CUDA *major* that are known, or all, if none is."""
+    every = [str(version) for version in releases()]
+    return [each for each in every if each.partition(".")[0] == major] or every
+
+
 @cache
 def releases() -> Mapping[Version, Release]:
     """All that are known, the oldest first."""
@@ -102,6 +113,40 @@ def release(version: Version) -> Release:
 def is_newer(version: Version) -> bool:
     """Whether *version* is newer than all known ones: nobody can know here whether it exists."""
     return version > max(releases())
+
+
+def misfit_of_arch(arch: str, version: Version) -> str | None:
+    """Why CUDA *version* makes no code for *arch*, in a sentence; None if it does.
+
+    One that is newer than all known ones may do so for GPUs that are newer than all known ones.
+    """
+    number, _ = split(arch)
+    if is_newer(version) and number > max(int(each) for each in release(version).arches):
+        return None
+    known = release(version).arches
+    if str(number) in known:
+        return None
+    having = [str(each) for each, of in releases().items() if str(number) in of.arches]
+    if not having:
+        return f'no GPU of compute capability "{arch}" is known'
+    word = "no longer" if Version(having[-1]) < version else "not yet"
+    return f"CUDA {version} {word} makes code for {arch}; of those known, {having[-1]} does"
+
+
+def first_with(arches: Iterable[str], version: Version) -> Version:
+    """The oldest release of the same major version, up to *version*, that makes code for *arches*.
+
+    *version* itself, which is to make it, if no earlier one does.
+    """
+    wanted = list(arches)
+    able = (
+        each
+        for each in releases()
+        if each.major == version.major
+        and each < version
+        and not any(misfit_of_arch(arch, each) for arch in wanted)
+    )
+    return next(able, version)
 
 
 def is_known(version: Version) -> bool:

@@ -82,7 +82,7 @@ class StaleLockError(LockError):
 
 
 class PlanError(LockError):
-    """A locked package has no file that this target may use."""
+    """A package has no file that this target may use, or nothing that compiles it."""
 
     code = "plan"
 

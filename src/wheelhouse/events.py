@@ -21,6 +21,13 @@ _PROGRESS = 0.5
 
 Outcome = Literal["done", "reused", "failed", "skipped"]
 
+#: How a target ended; *stopped* is one that the end of the run overtook.
+Ending = Literal["done", "reused", "failed", "stopped"]
+
+#: What there is to know beside that a step was done: its file was in the store already; or what it
+#: tried has to be tried again, with more.
+How = Literal["", "stored", "not yet"]
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Event:
@@ -82,7 +89,10 @@ class DownloadsStarted(Event):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StepFinished(Event):
-    """A step is over. *seconds* is its own time; *detail* is one short clause for people."""
+    """A step is over. *seconds* is its own time; *detail* is one short clause for people.
+
+    :ivar how: what else is known of one that is done.
+    """
 
     step: str
     phase: str
@@ -90,6 +100,7 @@ class StepFinished(Event):
     seconds: float
     detail: str = ""
     log: Path | None = None
+    how: How = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -119,7 +130,7 @@ class LockCompared(Event):
 class TargetFinished(Event):
     """The target is done. *counts* maps ``fetched``, ``built`` and ``reused``, if all went well."""
 
-    outcome: Outcome
+    outcome: Ending
     seconds: float
     counts: dict[str, int]
     wheels: int = 0
@@ -136,12 +147,13 @@ class Reporter(Protocol):
 
 
 class Step:
-    """What a running step can still tell of itself: set *outcome* and *detail* before its end.
+    """What a running step can still tell: set *outcome*, *how* and *detail* before its end.
 
     :param tell: takes how far it is, in bytes, and of how many.
     """
 
     outcome: Outcome = "done"
+    how: How = ""
     detail: str = ""
     log: Path | None = None
 
@@ -191,6 +203,7 @@ def step(reporter: Reporter, target: str | None, name: str, phase: str) -> Itera
                 seconds=time.monotonic() - started,
                 detail=running.detail,
                 log=running.log,
+                how=running.how if running.outcome == "done" else "",
             )
         )
 

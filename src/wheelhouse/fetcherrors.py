@@ -66,6 +66,21 @@ class RefusedError(FetchError):
         self.more = more
 
 
+class ChangedError(FetchError):
+    """What is at an address is not the file with the hash that is wanted.
+
+    :ivar url: the address, without what may be a password.
+    :ivar differs: what tells it from that file, in a clause.
+    :ivar is_page: whether it is a web page, such as the login of a network.
+    """
+
+    def __init__(self, url: str, differs: str, *, hint: str, is_page: bool = False) -> None:
+        super().__init__(f"{redacted(url)} has changed: {differs}", hint=hint, kind="changed")
+        self.url = redacted(url)
+        self.differs = differs
+        self.is_page = is_page
+
+
 class Trouble(Exception):  # noqa: N818  (it is none yet: another try may help)
     """One try at an address has failed.
 

@@ -47,6 +47,7 @@ REQUIREMENT: Final = (
     rf"^\s*{PACKAGE_NAME[1:-1]}\s*(\[[A-Za-z0-9._,\s-]*\])?\s*"
     rf"\(?\s*({_VERSIONS}(\s*,\s*{_VERSIONS})*,?)?\s*\)?\s*(;.+)?$"
 )
+SONAME: Final = r"^[^/\s]+\.so(\.[^/\s]+)?$"
 SYSTEM_PACKAGE: Final = "^[A-Za-z0-9][A-Za-z0-9+._-]*$"
 PROVIDED: Final = f"^(image|wheel|system:{SYSTEM_PACKAGE[1:-1]})$"
 VARIABLE: Final = "^[A-Za-z_][A-Za-z0-9_]*$"
@@ -354,6 +355,15 @@ Module = Annotated[
         'write the name that "import" takes, or "*" for all of them',
     ),
     WithJsonSchema({"type": "string", "pattern": MODULE}),
+]
+Soname = Annotated[
+    str,
+    matching(
+        SONAME,
+        "is not the name of a shared library",
+        "write it as the error has it, such as libssl.so.3",
+    ),
+    WithJsonSchema({"type": "string", "pattern": SONAME}),
 ]
 RequirementLine = Annotated[
     str,

@@ -41,31 +41,34 @@ _TOO_NEW = re.compile(r"unsupported GNU version! gcc versions later than (\d+)")
 #: What ``images/cuda-own.sh`` says of an image that has not what its platform says.
 _OTHER_TOOLKIT = re.compile(r"^other toolkit: *(.*)$", re.MULTILINE)
 
+#: What it says of one whose compiler does not run.
+_UNUSABLE_NVCC = re.compile(r"^unusable nvcc: *(.*)$", re.MULTILINE)
+
 _HINTS = {
     r"exec format error": (
-        "The engine runs no programs of this architecture: `wheelhouse doctor` tells what to do."
+        "the engine runs no programs of this architecture: `wheelhouse doctor` tells what to do."
     ),
     r"No space left on device": (
-        "Free disk space where the engine keeps its images (`docker system df`)."
+        "free disk space where the engine keeps its images (`docker system df`)."
     ),
     r"Hash Sum mismatch|File has unexpected size|Mirror sync in progress": (
-        "The mirror is being updated: run it again in a few minutes."
+        "the mirror is being updated: run it again in a few minutes."
     ),
     r"\b(yum|apt-get|zypper|apk): (command )?not found": (
-        "Correct the platform's `family`: the image has not the package manager of that one."
+        "correct the platform's `family`: the image has not the package manager of that one."
     ),
     r"404  Not Found": (
-        "The mirror's index and its files are of different days: run it again later, or choose "
+        "the mirror's index and its files are of different days: run it again later, or choose "
         f"another mirror with {MIRROR_VARIABLE}."
     ),
     r"Release file .* is (expired|not valid yet)": (
-        f"Check the clock of the engine's machine, or choose another mirror with {MIRROR_VARIABLE}."
+        f"check the clock of the engine's machine, or choose another mirror with {MIRROR_VARIABLE}."
     ),
     r"Temporary failure resolving|Could not resolve|Unable to connect|Could not connect"
     r"|Connection (timed out|refused|failed)|Failed to fetch|Network is unreachable"
     r"|Couldn't (resolve|connect)|Failed to (connect|download metadata)|[Tt]emporary error"
     r"|DNS lookup error": (
-        "Building images needs the distribution's packages: allow the engine to reach the "
+        "building images needs the distribution's packages: allow the engine to reach the "
         f"mirror, set http_proxy, or choose another mirror of Debian with {MIRROR_VARIABLE}."
     ),
 }
@@ -79,8 +82,8 @@ def clean(line: str) -> str:
 def without_image(place: Place) -> ImageError:
     """The error that says that nobody has named an image of *place*'s platform."""
     return ImageError(
-        f"There is no base image for {place.preset.title}: no image of it is known",
-        hint="Name one, as `image` of a platform of your own ([platforms.NAME] in "
+        f"there is no base image for {place.preset.title}: no image of it is known",
+        hint="name one, as `image` of a platform of your own ([platforms.NAME] in "
         f"wheelhouse.toml): nothing stands in for {place}",
     )
 
@@ -93,7 +96,7 @@ def not_pulled(place: Place, cause: str) -> ImageError:
     transport = _TRANSPORT.fullmatch(cause)
     said = f"{transport['host']}: {transport['reason']}" if transport else cause
     return ImageError(
-        f"There is no base image for {place.preset.title}: {said}",
+        f"there is no base image for {place.preset.title}: {said}",
         hint=BOOTSTRAP_HINT if place.preset.is_made_here else _without_registry(place),
     )
 
@@ -106,8 +109,16 @@ def _without_registry(place: Place) -> str:
     ]
     clause = f" (there are stand-ins for its Python {listed(others)})" if others else ""
     return (
-        f"Let the engine reach its registry, or `docker load` {place.image} there: nothing stands "
+        f"let the engine reach its registry, or `docker load` {place.image} there: nothing stands "
         f"in for {place}{clause}"
+    )
+
+
+def without_start(step: Step) -> ImageError:
+    """The error that says that *step* has lost what it starts from."""
+    return ImageError(
+        f"what the image {step.title} starts from is gone from the engine: somebody has removed it",
+        hint="run the command again: what is missing is made again.",
     )
 
 
@@ -128,18 +139,23 @@ def failure(step: Step, lines: Sequence[str], cause: str) -> ImageError:
         return _too_new(step, unsupported[1])
     if other := _OTHER_TOOLKIT.search(text):
         return _other_toolkit(step, other[1])
+    if unusable := _UNUSABLE_NVCC.search(text):
+        return ImageError(
+            f"the toolkit in the image of {step.place.preset.title} cannot be used: {unusable[1]}",
+            hint=f"correct what is in {CUDA_HOME} of {step.place.image}, or name another image.",
+        )
     if virtual := _VIRTUAL.search(text):
         providers = [line.split()[0] for line in virtual[2].splitlines()]
         return ImageError(
             f"{virtual[1]} is no package of {step.place.preset.title} but a name that several have",
-            hint=f"Choose one of {', '.join(providers)}.",
+            hint=f"choose one of {', '.join(providers)}.",
         )
     hint = next((hint for pattern, hint in _HINTS.items() if re.search(pattern, text)), None)
     telling = _telling(lines)
     telling = telling or [line for line in lines if not line.startswith(_ENGINES_OWN)]
     return ImageError(
-        f"The image {step.title} cannot be built: {'; '.join(telling[-4:]) or cause}",
-        hint=hint or "Those are the last lines that the step printed.",
+        f"the image {step.title} cannot be built: {'; '.join(telling[-4:]) or cause}",
+        hint=hint or "those are the last lines that the step printed.",
     )
 
 
@@ -147,13 +163,13 @@ def _too_new(step: Step, newest: str) -> ImageError:
     """Of a compiler that nvcc does not take, where no older one is beside it."""
     preset, beside = step.place.preset, f"g++-{newest}"
     hint = (
-        "Build on a platform with an older one, by `builder` of the target, such as "
+        "build on a platform with an older one, by `builder` of the target, such as "
         f'"portable"; or have {beside} in the image of a platform of your own: it is used.'
     )
     if not step.wheels:
-        hint = f"Have {beside}, or an older one, in {step.place.image}: it is used."
+        hint = f"have {beside}, or an older one, in {step.place.image}: it is used."
     return ImageError(
-        f"The compiler of {preset.title} is too new for CUDA {step.inputs['VERSION']}, which takes "
+        f"the compiler of {preset.title} is too new for CUDA {step.inputs['VERSION']}, which takes "
         f"GCC up to {newest}",
         hint=hint,
     )
@@ -164,9 +180,9 @@ def _other_toolkit(step: Step, found: str) -> ImageError:
     place, wanted = step.place, step.inputs["VERSION"]
     has = f"the toolkit of CUDA {found}" if found else "no toolkit"
     return ImageError(
-        f"The image of {place.preset.title} has {has} in {CUDA_HOME}, and is said to have that of "
+        f"the image of {place.preset.title} has {has} in {CUDA_HOME}, and is said to have that of "
         f"CUDA {wanted}",
-        hint=f"Say as `cuda` of the platform what {place.image} has, or name another image.",
+        hint=f"say as `cuda` of the platform what {place.image} has, or name another image.",
     )
 
 
@@ -179,5 +195,5 @@ def _telling(lines: Sequence[str]) -> list[str]:
 def _where_to_look(place: Place) -> str:
     """The hint that says where the names of a distribution's packages are found."""
     if place.preset.suite:
-        return f"Look the name up at https://packages.debian.org/{place.preset.suite}"
-    return f"Look the name up among the packages of {place.preset.title}."
+        return f"look the name up at https://packages.debian.org/{place.preset.suite}"
+    return f"look the name up among the packages of {place.preset.title}."

@@ -12,10 +12,9 @@ from typing import IO, TYPE_CHECKING
 from wheelhouse.bootstrap import DEFAULT_MIRROR, MIRROR_VARIABLE, checked_mirror, root_archive
 from wheelhouse.durable import temporary_file
 from wheelhouse.errors import ImageError, InterruptedRunError
-from wheelhouse.imagefailures import clean, failure
-from wheelhouse.imagepruning import KIND, unfinished
+from wheelhouse.imagefailures import clean, failure, without_start
+from wheelhouse.imagepruning import KIND, StepReader, mark_of, unfinished
 from wheelhouse.imagesteps import Kind, Step, family, root_name
-from wheelhouse.imageuses import MAKING
 from wheelhouse.locks import locked
 from wheelhouse.targets import oci_platform
 from wheelhouse.wheelcontext import write_context, write_files
@@ -60,14 +59,14 @@ class ImageMaker:
         *,
         mirror: str | None,
         building: Callable[[str], AbstractContextManager[object]],
-        using: Callable[[str], AbstractContextManager[object]],
+        used: Callable[[str], None],
     ) -> None:
         self._store = store
         self._fetch = fetch
         self._lock_dir = lock_dir
         self._on_line = on_line
         self._building = building
-        self._using = using
+        self._used = used
         self._stopping = threading.Event()
         self._mirror = checked_mirror(mirror or os.environ.get(MIRROR_VARIABLE) or DEFAULT_MIRROR)
 
@@ -76,9 +75,11 @@ class ImageMaker:
         self._stopping.set()
 
     def find(self, name: str, arch: str) -> Image | None:
-        """The image called *name*, if it is there and for *arch*. Nobody prunes it then."""
-        with self._using(name):
-            return self._store.find(name, oci_platform(arch))
+        """The image called *name*, if it is there and for *arch*."""
+        image = self._store.find(name, oci_platform(arch))
+        if image is not None:
+            self._used(name)
+        return image
 
     def pull(self, reference: str, place: Place) -> Image:
         """The image *reference*, fetched if it is not there. Raises ImageError."""
@@ -97,8 +98,10 @@ class ImageMaker:
         """
         name = root_name(place, kind, recipe)
         with self._lock(name):
-            if not refresh and (image := self.find(name, place.arch)):
-                return image
+            if image := self.find(name, place.arch):
+                if not refresh:
+                    return image
+                self._used(mark_of(image.id))  # it is about to lose its name
             self._check_running()
             say = self._lines(f"{place.preset.name} {kind}", stoppable=False)
             labels = _labels(kind, place) | {
@@ -108,9 +111,11 @@ class ImageMaker:
             with root_archive(
                 recipe, mirror=self._mirror, on_line=say, stopping=self._stopping
             ) as archive:
-                return self._store.import_tar(
+                image = self._store.import_tar(
                     archive, name, labels=labels, platform=oci_platform(place.arch)
                 )
+            self._used(name)
+            return image
 
     def make(self, step: Step) -> Image:
         """The image of *step*, built if it is not there. Raises ImageError."""
@@ -122,14 +127,12 @@ class ImageMaker:
 
     def _build(self, step: Step) -> Image:
         self._check_running()
-        with (
-            locked(self._lock_dir / MAKING, self._check_running, shared=True),
-            self._building(step.title),
-            temporary_file(self._lock_dir) as context,
-        ):
+        with self._building(step.title), temporary_file(self._lock_dir) as context:
             self._write_context(step, context)
             context.seek(0)
-            return self._run(step, context)
+            image = self._run(step, context)
+        self._used(step.name)
+        return image
 
     def _run(self, step: Step, context: IO[bytes]) -> Image:
         lines: deque[str] = deque(maxlen=_KEPT_LINES)
@@ -141,12 +144,31 @@ class ImageMaker:
                 labels=_labels(step.kind, step.place) | dict(step.labels),
                 network="default" if step.network else "none",
                 platform=oci_platform(step.place.arch),
-                on_line=self._lines(step.title, lines),
+                on_line=self._noting(self._lines(step.title, lines)),
             )
         except ImageError as error:
+            if self._lacks_start(step):
+                raise without_start(step) from error
             if not lines:
                 raise
             raise failure(step, lines, error.message) from error
+
+    def _lacks_start(self, step: Step) -> bool:
+        """Whether the engine no longer has something by whose ID *step* starts."""
+        platform = oci_platform(step.place.arch)
+        starts = (each for each in step.inputs.values() if each.startswith("sha256:"))
+        return any(self._store.find(each, platform) is None for each in starts)
+
+    def _noting(self, on_line: Callable[[str], None]) -> Callable[[str], None]:
+        """*on_line*, with our steps noted as they are told: a build that stops leaves them."""
+        steps = StepReader()
+
+        def take(line: str) -> None:
+            if mark := steps.mark(line):
+                self._used(mark)
+            on_line(line)
+
+        return take
 
     def _write_context(self, step: Step, context: IO[bytes]) -> None:
         # No part of the image's name, as no label is.

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections import defaultdict
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, TYPE_CHECKING, Literal, NoReturn
 
-from wheelhouse.errors import ImageError, WheelhouseError
+from wheelhouse.errors import EngineError, ImageError, WheelhouseError
 from wheelhouse.images import TargetImageMaker
 from wheelhouse.locking.lockfile import load_lock, lock_path
 from wheelhouse.locking.system import server_system
 from wheelhouse.plan import system_of
+from wheelhouse.targets import stand_in
 from wheelhouse.toolkit import toolkit_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from packaging.utils import NormalizedName
 
@@ -27,27 +29,71 @@ if TYPE_CHECKING:
     from wheelhouse.targets import Target
 
 
-def needed(project: Project, engine: ImageStore) -> dict[str, list[str]]:
-    """The targets of *project* that need an image, by the image's name; only what *engine* has.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Needs:
+    """What the targets of a project need of an engine's images.
 
-    What a lock cannot tell, since there is none or it is damaged, is not among it.
+    :ivar images: the targets that need an image, by its name.
+    :ivar untold: by a target of which not all is known, why.
+    :ivar presets: the platforms of those targets, any image of which may be needed.
+    """
+
+    images: Mapping[str, Collection[str]]
+    untold: Mapping[str, str]
+    presets: Collection[str]
+
+
+#: Where there is no project, or nobody cares.
+NOTHING = Needs(images={}, untold={}, presets=frozenset())
+
+
+def needed(project: Project, engine: ImageStore) -> Needs:
+    """What the targets of *project* need of what *engine* has.
+
+    A target that has no lock yet needs what every lock does.
+
+    :raises EngineError: the engine does not answer.
     """
     found: defaultdict[str, list[str]] = defaultdict(list)
+    untold: dict[str, str] = {}
+    presets: set[str] = set()
     for target in project.targets.values():
-        for name in _needed_by(target, project, engine):
+        looking = _Looking(engine)
+        try:
+            _look(looking, target, project)
+        except EngineError:
+            raise
+        except WheelhouseError as error:
+            untold[target.name] = error.message
+            presets |= _presets(target)
+        for name in looking.found:
             found[name].append(target.name)
-    return dict(found)
+    return Needs(images=dict(found), untold=untold, presets=presets)
 
 
-def _needed_by(target: Target, project: Project, engine: ImageStore) -> set[str]:
-    looking = _Looking(engine)
-    with TemporaryDirectory() as locks, suppress(WheelhouseError):
+def _presets(target: Target) -> set[str]:
+    """The platforms that images of *target* may be for, and those that stand in for them."""
+    places = (target.place, target.build_place)
+    others = (stand_in(place) for place in places)
+    return {place.preset.name for place in (*places, *filter(None, others))}
+
+
+def _look(looking: _Looking, target: Target, project: Project) -> None:
+    """Have *looking* asked for what a run for *target* would.
+
+    :raises LockError: the lock cannot be read, or is not that of the present configuration.
+    :raises ConfigError: the configuration asks for something impossible.
+    :raises EngineError: the engine does not answer.
+    """
+    with TemporaryDirectory() as locks:
         maker = TargetImageMaker(looking, _refuse, Path(locks), lambda _: None)
-        images = maker.prepare(target)
+        images = None
+        with suppress(ImageError):  # something is not there, so nothing is that starts from it
+            images = maker.prepare(target)
         lock = load_lock(lock_path(project.root, target.name))
-        if lock is not None:
-            _look_for_others(maker, images, target, project, lock)
-    return looking.found
+        if images is not None and lock is not None:
+            with suppress(ImageError):
+                _look_for_others(maker, images, target, project, lock)
 
 
 def _look_for_others(
@@ -88,7 +134,13 @@ class _Looking:
 
     def find(self, name: str, platform: str) -> Image | None:
         """See :class:`wheelhouse.imagestore.ImageStore`."""
-        image = self._engine.find(name, platform)
+        try:
+            image = self._engine.find(name, platform)
+        except ImageError as error:  # no answer is not the answer that there is none
+            raise EngineError(
+                f"the container engine does not tell of {name}: {error.message}",
+                hint=f"`docker image inspect {name}` tells more",
+            ) from error
         if image is not None:
             self.found.add(name)
         return image

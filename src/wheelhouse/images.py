@@ -65,7 +65,7 @@ class TargetImageMaker:
     :param lock_dir: where runs on this machine wait for one another.
     :param on_line: receives what pulls and builds print, from several threads.
     :param building: entered with an image's title while it is built.
-    :param using: entered with an image's name while the engine is asked for it.
+    :param used: called with each image that is found or made: its name, or a step's mark.
     :param mirror: of Debian; else ``WHEELHOUSE_DEBIAN_MIRROR``, else its official one.
     :raises ConfigError: *mirror* is not usable.
 
@@ -82,10 +82,10 @@ class TargetImageMaker:
         *,
         mirror: str | None = None,
         building: Callable[[str], AbstractContextManager[object]] = nullcontext,
-        using: Callable[[str], AbstractContextManager[object]] = nullcontext,
+        used: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._images = ImageMaker(
-            store, fetch, lock_dir, on_line, mirror=mirror, building=building, using=using
+            store, fetch, lock_dir, on_line, mirror=mirror, building=building, used=used
         )
         self._settled_places: dict[Place, tuple[Place, str | None]] = {}
 
@@ -330,9 +330,9 @@ def _makeable(place: Place) -> Place:
     if made is None:
         raise ImageError(
             f"{place} cannot be made from packages, and nothing that can be stands in for it",
-            hint=f"Pull {place.image} into the engine where a registry answers."
+            hint=f"pull {place.image} into the engine where a registry answers."
             if place.image
-            else "Name an `image` of the platform in wheelhouse.toml.",
+            else "name an `image` of the platform in wheelhouse.toml.",
         )
     return made
 

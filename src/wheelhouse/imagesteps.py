@@ -173,8 +173,8 @@ def family(name: str) -> Family:
         data = tomllib.loads(_recipe(f"{name}.toml").decode())
     except FileNotFoundError:
         raise ImageError(
-            f"There are no image recipes for the {name} family",
-            hint="Choose a target of another platform.",
+            f"there are no image recipes for the {name} family",
+            hint="choose a target of another platform.",
         ) from None
     return Family(
         name=name,
@@ -206,8 +206,8 @@ def checked_packages(packages: Iterable[str]) -> tuple[str, ...]:
     wrong = [package for package in packages if not _PACKAGE.fullmatch(package)]
     if wrong:
         raise ConfigError(
-            f"Not the name of a distribution's package: {', '.join(map(repr, wrong))}",
-            hint="Names consist of letters, digits, '+', '-', '_' and '.', such as libpq-dev.",
+            f"not the name of a distribution's package: {', '.join(map(repr, wrong))}",
+            hint="names consist of letters, digits, '+', '-', '_' and '.', such as libpq-dev.",
         )
     return tuple(sorted(set(packages)))
 
@@ -223,7 +223,7 @@ def base_recipe(place: Place) -> Recipe:
     if place.preset.suite is None or place.arch not in place.preset.arches:
         raise ImageError(
             f"{place.preset.title} cannot be bootstrapped for {place.arch}",
-            hint=f"Pull {place.image} where a registry answers.",
+            hint=f"pull {place.image} where a registry answers.",
         )
     return Recipe(suite=place.preset.suite, arch=place.arch, packages=place.interpreter.packages)
 

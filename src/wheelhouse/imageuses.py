@@ -1,74 +1,53 @@
-"""When runs on a store used which image: an engine does not know."""
+"""When runs on a store used or made which image: an engine does not know."""
 
 from __future__ import annotations
 
+import os
 import re
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from wheelhouse.inventory import IMAGE_USES
-from wheelhouse.leases import used_at
-from wheelhouse.locks import locked
 from wheelhouse.store import digest_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
-    from contextlib import AbstractContextManager
+    from collections.abc import Collection
     from pathlib import Path
 
     from wheelhouse.store import Store
 
-#: The lock that is shared by all who are making an image, in a store's ``locks``.
-MAKING = "making-images.lock"
-
-_OURS = re.compile(r"wheelhouse/.*")
-
-
-class InUseError(Exception):
-    """Somebody is about it at this moment."""
+#: What is noted: names of ours, and steps on the way to them (:func:`.imagepruning.mark_of`).
+_NOTED = re.compile(r"wheelhouse/.*|sha256:[0-9a-f]{12}")
 
 
 class ImageUses:
-    """When runs on *store* used images.
+    """When runs on *store* used or made images, each by its *mark*: its name, or a part of its ID.
 
-    A run asks the engine for an image while it shares the image's lock, and has marked the use; who
-    removes one has the lock alone. So what was found is there for as long as the run lives.
+    The time is that at which a record's file was written. No run loses what it has found by that:
+    who removes images has the store alone (:meth:`wheelhouse.store.Store.alone`).
     """
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._noted: set[str] = set()
 
-    @contextmanager
-    def using(self, name: str) -> Iterator[None]:
-        """Within the block, nobody removes the image *name*; and not before this run ends.
+    def note(self, mark: str) -> None:
+        """Remember that the image *mark*, if it is one of ours, is in use now; once for a run.
 
         :raises StorageError: the store cannot be written to.
         """
-        if not _OURS.fullmatch(name):
-            yield
+        if mark in self._noted or not _NOTED.fullmatch(mark):
             return
-        with locked(self._lock(name), shared=True):
-            key = _key(name)
-            if self._store.record(IMAGE_USES, key) is None:
-                self._store.write_record(IMAGE_USES, key, {"name": name})
-            yield
-
-    def removing(self, name: str) -> AbstractContextManager[object]:
-        """Within the block, nobody asks for the image *name*. Raises StorageError."""
-        return locked(self._lock(name))
-
-    def clearing(self) -> AbstractContextManager[object]:
-        """Within the block, no run on this store makes an image.
-
-        :raises InUseError: one is making one now.
-        :raises StorageError: the store cannot be written to.
-        """
-        return locked(self._store.root / "locks" / MAKING, _refuse)
-
-    def last(self, name: str) -> float:
-        """When a run last used the image *name*, in seconds since 1970; 0 if none has."""
         try:
-            return used_at(self._record(name).lstat()) / 10**9
+            os.utime(self._record(mark), follow_symlinks=False)
+        except OSError:  # there is none, or it is another user's
+            self._store.write_record(IMAGE_USES, _key(mark), {"name": mark})
+        self._noted.add(mark)
+
+    def last(self, mark: str) -> float:
+        """When a run last used the image *mark*, in seconds since 1970; 0 if none has."""
+        try:
+            return self._record(mark).lstat().st_mtime
         except OSError:
             return 0.0
 
@@ -77,22 +56,15 @@ class ImageUses:
 
         :raises StorageError: the store cannot be written to.
         """
-        kept = {_key(name) for name in there}
+        kept = {_key(mark) for mark in there}
         for record in (self._store.root / "records" / IMAGE_USES).glob("*.json"):
             with suppress(FileNotFoundError):
-                if record.stem not in kept and used_at(record.lstat()) / 10**9 < before:
+                if record.stem not in kept and record.lstat().st_mtime < before:
                     self._store.forget(IMAGE_USES, record.stem)
 
-    def _record(self, name: str) -> Path:
-        return self._store.root / "records" / IMAGE_USES / f"{_key(name)}.json"
-
-    def _lock(self, name: str) -> Path:
-        return self._store.root / "locks" / f"image-{_key(name)}.lock"
+    def _record(self, mark: str) -> Path:
+        return self._store.root / "records" / IMAGE_USES / f"{_key(mark)}.json"
 
 
-def _key(name: str) -> str:
-    return digest_of(name)[:32]
-
-
-def _refuse() -> None:
-    raise InUseError
+def _key(mark: str) -> str:
+    return digest_of(mark)[:32]

@@ -1,23 +1,29 @@
-"""What a store holds, and what that takes of its disk. Only looks; nothing counts as used by it."""
+"""What a store holds, and what that takes of its disk. Only looks; nothing counts as used by it.
+
+All that runs have put there is counted, and nothing else. What vanishes meanwhile, or may not be
+looked into, is left out.
+"""
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import stat
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from wheelhouse.durable import storage_errors
-from wheelhouse.leases import used_at
+from wheelhouse.leftovers import NAMES, entries, leftovers
+from wheelhouse.marks import used_at
+from wheelhouse.store import read_record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-Kind = Literal["downloads", "built", "records", "partial", "logs", "temporary", "damaged"]
+Kind = Literal[
+    "downloads", "built", "records", "images", "partial", "logs", "temporary", "locks", "damaged"
+]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 #: The records of when images were used. They are of use as long as the images are there.
@@ -26,7 +32,13 @@ IMAGE_USES = "image"
 #: Bytes of what ``st_blocks`` counts, on whatever file system.
 _BLOCK = 512
 
+_SHARD = re.compile(r"[0-9a-f]{2}")
 _BLOB = re.compile(r"[0-9a-f]{64}")
+_RECORDS = re.compile(r"[a-z][a-z-]*")
+_RECORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\.json")
+
+#: All but the one that is held while others are dropped or made.
+_LOCK = re.compile(r"(?!settling\.)[A-Za-z0-9][A-Za-z0-9._-]*\.lock")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,6 +49,7 @@ class Holding:
     :ivar size: the bytes of the disk that it takes.
     :ivar used: when it was last used or written, in nanoseconds since 1970.
     :ivar shared: whether it has other names, in wheelhouses: to remove this one frees nothing.
+    :ivar over: whether any run would remove it: see :mod:`wheelhouse.leftovers`.
     """
 
     kind: Kind
@@ -44,85 +57,85 @@ class Holding:
     size: int
     used: int
     shared: bool = False
+    over: bool = False
 
 
 def holdings(root: Path, builds: Iterable[str]) -> list[Holding]:
-    """All that the store at *root* holds, but for its locks and leases.
+    """All that runs have put into the store at *root*.
 
     :param builds: the kinds of records that tell of what was built.
-    :raises OSError: it cannot be read.
     """
-    built = {sha256 for kind in builds for sha256 in _built(root / "records" / kind)}
-    with storage_errors(root):
-        return [
-            *_blobs(root / "blobs", built),
-            *_in_folders(root / "records", "records", ".json", without=IMAGE_USES),
-            *(_holding("partial", each) for each in _entries(root / "partial")),
-            *(_holding("logs", each) for each in _entries(root / "logs")),
-            *_below(root / "tmp"),
-        ]
+    built = {sha256 for kind in builds for sha256 in _built(root, kind)}
+    over = set(leftovers(root))
+    found = [
+        *_in_folders(root / "blobs", _SHARD, _BLOB, "downloads"),
+        *_in_folders(root / "records", _RECORDS, _RECORD, "records"),
+        *_in(root / "partial", NAMES["partial"], "partial"),
+        *_in(root / "logs", NAMES["logs"], "logs"),
+        *_in(root / "locks", _LOCK, "locks"),
+        *(_whole(each) for each in _in(root / "tmp", NAMES["tmp"], "temporary")),
+    ]
+    return [replace(each, kind=_kind(each, built), over=each.path in over) for each in found]
 
 
-def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
-    with suppress(FileNotFoundError), os.scandir(folder) as found:
-        yield from found
+def _kind(holding: Holding, built: set[str]) -> Kind:
+    if holding.kind == "downloads" and holding.path.name in built:
+        return "built"
+    if holding.kind == "records" and holding.path.parent.name == IMAGE_USES:
+        return "images"
+    return holding.kind
 
 
-def _blobs(folder: Path, built: set[str]) -> Iterator[Holding]:
-    for each in _in_folders(folder, "downloads", ""):
-        if not _BLOB.fullmatch(each.path.name):
-            continue  # nobody knows what it is, so nobody touches it
-        if each.kind == "downloads" and each.path.name in built:
-            yield Holding(
-                kind="built",
-                path=each.path,
-                size=each.size,
-                used=each.used,
-                shared=each.shared,
-            )
-        else:
-            yield each
+def _in_folders(
+    folder: Path, inner: re.Pattern[str], name: re.Pattern[str], kind: Kind
+) -> Iterator[Holding]:
+    for each in entries(folder, inner):
+        yield from _in(Path(each), name, kind)
 
 
-def _in_folders(folder: Path, kind: Kind, suffix: str, without: str = "") -> Iterator[Holding]:
-    """What is in the folders of *folder* and ends in *suffix*; no link is followed."""
-    for inner in _entries(folder):
-        if inner.name != without and inner.is_dir(follow_symlinks=False):
-            for each in _entries(Path(inner)):
-                if each.name.endswith(suffix):
-                    yield _holding(kind, each)
+def _in(folder: Path, name: re.Pattern[str], kind: Kind) -> Iterator[Holding]:
+    for each in entries(folder, name):
+        with suppress(OSError):
+            yield _holding(kind, Path(each), each.stat(follow_symlinks=False))
 
 
-def _holding(kind: Kind, entry: os.DirEntry[str]) -> Holding:
-    found = entry.stat(follow_symlinks=False)
+def _holding(kind: Kind, path: Path, found: os.stat_result) -> Holding:
     regular = stat.S_ISREG(found.st_mode)
     return Holding(
-        kind=kind if regular else "damaged",
-        path=Path(entry),
+        kind=kind if regular or kind == "temporary" else "damaged",
+        path=path,
         size=found.st_blocks * _BLOCK,
         used=used_at(found),
         shared=regular and found.st_nlink > 1,
     )
 
 
-def _below(folder: Path) -> Iterator[Holding]:
-    """What is being written now, or was when a run was killed."""
-    for each in _entries(folder):
-        if each.is_dir(follow_symlinks=False):
-            yield from _below(Path(each))
-        else:
-            with suppress(FileNotFoundError):
-                yield _holding("temporary", each)
+def _whole(holding: Holding) -> Holding:
+    """A folder with what is in it."""
+    return replace(holding, size=holding.size + _size_below(holding.path), shared=False)
 
 
-def _built(folder: Path) -> Iterator[str]:
-    """The SHA-256 of what the records in *folder* tell of, as far as they can be read."""
-    for each in _entries(folder):
-        with suppress(OSError, ValueError, LookupError, TypeError, AttributeError):
-            if each.is_file(follow_symlinks=False):
-                yield from _told(json.loads(Path(each).read_bytes())["value"])
+def _size_below(folder: Path) -> int:
+    size, pending = 0, [folder]
+    while pending:
+        with suppress(OSError), os.scandir(pending.pop()) as found:
+            for each in found:
+                with suppress(OSError):
+                    size += each.stat(follow_symlinks=False).st_blocks * _BLOCK
+                    if each.is_dir(follow_symlinks=False):
+                        pending.append(Path(each))
+    return size
+
+
+def _built(root: Path, kind: str) -> Iterator[str]:
+    """The SHA-256 of what the records of this *kind* tell of, as far as they can be read."""
+    for each in entries(root / "records" / kind, _RECORD):
+        record = read_record(root, kind, each.name.removesuffix(".json"), using=False)
+        if record is not None:
+            yield from _told(record)
 
 
 def _told(record: dict[str, Any]) -> Iterator[str]:
-    yield str(record["sha256"])
-    yield str(record.get("facts", {}).get("unrepaired", ""))
+    yield str(record.get("sha256", ""))
+    if isinstance(facts := record.get("facts"), dict):
+        yield str(facts.get("unrepaired", ""))

@@ -12,7 +12,14 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from wheelhouse.building.connecting import connect
-from wheelhouse.building.neighbours import Misfit, Neighbourhood, Unsupplied, lost, reached
+from wheelhouse.building.neighbours import (
+    Ambiguous,
+    Misfit,
+    Neighbourhood,
+    Unsupplied,
+    lost,
+    reached,
+)
 from wheelhouse.building.repairs import Repair
 from wheelhouse.errors import CheckError, raise_all
 from wheelhouse.scheduler import gather
@@ -20,6 +27,8 @@ from wheelhouse.wheels.sharing import libraries_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+
+    from packaging.utils import NormalizedName
 
     from wheelhouse.building.runner import Runner
     from wheelhouse.locking.model import AddedRequirement
@@ -47,6 +56,7 @@ class Joining:
 
     :param repair: reports the second repair of a step's wheel, does it and checks what came of it.
     :param build: builds a step again, knowing which libraries other wheels have for it.
+    :param kept: see :class:`~wheelhouse.building.neighbours.Neighbourhood`.
     """
 
     def __init__(
@@ -57,12 +67,14 @@ class Joining:
         *,
         repair: Callable[[Step, Callable[[], Built]], Obtained],
         build: Callable[[Step, Collection[str] | None], Obtained],
+        kept: Mapping[NormalizedName, Collection[str]],
     ) -> None:
         self._target = target
         self._runner = runner
         self._scheduler = scheduler
         self._repair = repair
         self._build = build
+        self._kept = kept
 
     def join(self, obtained: Sequence[Obtained]) -> list[Obtained]:
         """*obtained*, each of those that were built with its ways to the others.
@@ -112,6 +124,7 @@ class Joining:
             libraries=libraries_of([each.wheel for each in obtained], self._target),
             packages={each.step.package.name: each.step.package for each in obtained},
             target=self._target,
+            kept=self._kept,
         )
 
     def _offered(self, there: Neighbourhood, each: Obtained) -> Mapping[str, Library]:
@@ -159,6 +172,8 @@ def _check_supplied(
         for lacking in there.unsupplied(each.wheel, _repair(each), offered):
             if isinstance(lacking, Unsupplied):
                 errors.append(_unsupplied(each, lacking))
+            elif isinstance(lacking, Ambiguous):
+                errors.append(_ambiguous(each, lacking))
             else:
                 added.append(lacking)
     raise_all(errors)
@@ -191,8 +206,21 @@ def _unsupplied(each: Obtained, lacking: Unsupplied) -> CheckError:
     return CheckError(
         f"{package} is linked with {lacking.soname} of {built_with or project}, with which it was "
         f"built, and no wheel of the house has that library as it needs it",
-        hint=f"have it built with the {project} of the lock",
+        hint=f"have it built with the {project} of the lock; if the distribution's library is "
+        f"meant, say so in `[packages.{package.name}] system-libraries`",
         fix=f'[packages.{package.name}]\nbuild-against = ["{project}"]',
+    )
+
+
+def _ambiguous(each: Obtained, lacking: Ambiguous) -> CheckError:
+    package = each.step.package
+    projects = [f'"{name}=={version}"' for name, version in lacking.projects.items()]
+    return CheckError(
+        f"{package} is linked with {lacking.soname}, which several of its build requirements "
+        f"have: {', '.join(lacking.projects)}",
+        hint=f"say which one it is to run with, under `[packages.{package.name}] requires`, as "
+        f"{' or '.join(projects)}; if the distribution's library is meant, name that in "
+        "`system-libraries` there",
     )
 
 

@@ -13,7 +13,7 @@ from wheelhouse.locking.system import merged, server_system
 from wheelhouse.phases import phase
 from wheelhouse.planning import plan_with
 from wheelhouse.proofreport import lacking_driver, without_driver
-from wheelhouse.prove import prove
+from wheelhouse.prove import prove, unseen
 from wheelhouse.proving import Terms, learn
 from wheelhouse.wheels import provided_sonames
 from wheelhouse.wheels.policy import DRIVER_SONAMES
@@ -92,10 +92,12 @@ def prove_once(
         )
         proof, waiting = without_driver(proof) if target.cuda else (proof, ())
         lesson = learn(house, proof, terms, finder)
-        report.detail = f"not yet: it {lesson}" if lesson else str(proof)
+        report.how = "not yet" if lesson else ""
+        report.detail = f"it {lesson}" if lesson else str(proof)
     if not lesson:
         _tell_lacking(run, planned, proof)
         _tell_waiting(run, planned, waiting)
+        _tell_unseen(run, planned, house, proof)
     return lesson
 
 
@@ -127,6 +129,20 @@ def _tell_waiting(run: Run, planned: Planned, waiting: Sequence[Finding]) -> Non
                 "whether the driver will do",
             )
         )
+
+
+def _tell_unseen(run: Run, planned: Planned, house: House, proof: Proof) -> None:
+    """Tell of what nothing was proven but that it installs, unless the project's file says so."""
+    for name in unseen(house, proof):
+        if not run.project.settings(name).skip_imports:
+            run.reporter.emit(
+                Notice(
+                    target=planned.target.name,
+                    message=f"{name} is installed by the proof, and nothing of it tried: what is "
+                    "known of it says that its modules cannot be imported by themselves",
+                    hint="try it where it is to run",
+                )
+            )
 
 
 def take(run: Run, planned: Planned, lesson: Lesson) -> Planned:

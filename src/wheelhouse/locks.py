@@ -11,7 +11,7 @@ import errno
 import fcntl
 import os
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from wheelhouse.durable import storage_errors
@@ -30,20 +30,17 @@ _NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.
 
 
 @contextmanager
-def locked(
-    path: Path, check: Callable[[], None] = lambda: None, *, shared: bool = False
-) -> Iterator[int]:
+def locked(path: Path, check: Callable[[], None] = lambda: None) -> Iterator[int]:
     """Hold the lock that is the file *path* while the block runs; its file descriptor.
 
     :param check: called now and then while another holds it; raises to wait no longer.
-    :param shared: hold it with others that share it, and with none that does not.
     :raises StorageError: the file cannot be made, or its file system has no locks.
     """
     pause = SOON
     while True:
         descriptor = _opened(path)
         try:
-            while not _taken(descriptor, path, shared=shared):
+            while not taken(descriptor, path):
                 check()
                 time.sleep(pause)
                 pause = min(2 * pause, WAIT)
@@ -55,10 +52,22 @@ def locked(
 
 
 @contextmanager
-def unheld(path: Path) -> Iterator[bool]:
-    """Whether nobody holds the lock that is the file *path*; then nobody gets it in the block.
+def held(folder: Path) -> Iterator[None]:
+    """Within the block, somebody holds *folder*, as far as its file system has such locks."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(descriptor)
 
-    Where there is no such file, or it cannot be told, somebody may hold it.
+
+@contextmanager
+def unheld(path: Path) -> Iterator[bool]:
+    """Whether nobody holds the file or folder *path*; then nobody gets it in the block.
+
+    Where there is none, or it cannot be told, somebody may hold it.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -96,7 +105,15 @@ def _opened(path: Path) -> int:
         return os.open(path, flags, 0o666)
 
 
-def _taken(descriptor: int, path: Path, *, shared: bool) -> bool:
+def taken(descriptor: int, path: Path, *, shared: bool = False) -> bool:
+    """Whether the lock that is the open file *path* could be had at once.
+
+    Where the descriptor had it in the other way, it has lost that if not.
+
+    :param shared: with others that share it, and with none that does not.
+    :raises OSError: it cannot be told.
+    :raises StorageError: its file system has no locks.
+    """
     kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     try:
         fcntl.flock(descriptor, kind | fcntl.LOCK_NB)

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 #: Seconds of a unit, by each of its names.
 _UNITS = {
+    **dict.fromkeys(("m", "min", "minute", "minutes"), 60),
     **dict.fromkeys(("h", "hour", "hours"), 3600),
     **dict.fromkeys(("d", "day", "days"), 24 * 3600),
     **dict.fromkeys(("w", "week", "weeks"), 7 * 24 * 3600),

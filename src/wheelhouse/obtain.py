@@ -15,6 +15,7 @@ from wheelhouse.events import step as report_step
 from wheelhouse.joining import Joining, as_built
 from wheelhouse.locking.model import RefusedFile
 from wheelhouse.locking.refusal import limits
+from wheelhouse.mismatch import held_against_lock
 from wheelhouse.scheduler import gather
 from wheelhouse.text import sanitize
 from wheelhouse.wheels import (
@@ -29,7 +30,7 @@ from wheelhouse.wheels import (
 from wheelhouse.wheels.findings import TAG_RULES, as_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from concurrent.futures import Future
     from contextlib import AbstractContextManager
     from pathlib import Path
@@ -86,12 +87,14 @@ def obtain(
     scheduler: Scheduler,
     may_start: Collection[NormalizedName] = (),
     any_cuda: Collection[NormalizedName] = (),
+    kept: Mapping[NormalizedName, Collection[str]] | None = None,
 ) -> list[Obtained]:
     """Do every step of *plan*, in parallel; a failed one stops no other.
 
     :param weights: of *plan*.
     :param may_start: packages whose wheels may have files that run at every start of Python.
     :param any_cuda: packages whose wheels may be made for another CUDA than the target's.
+    :param kept: by package, the sonames of libraries that it takes from the distribution.
 
     What has been learned from failures is in *workshop* afterwards, and in the steps returned.
 
@@ -122,7 +125,12 @@ def obtain(
             size = weights.size(step.file.sha256) or 0
             futures.append(scheduler.submit("downloads", partial(work.fetch, step), cost=size))
     gathered: list[Any] = gather([*first.values(), *futures])
-    joining = Joining(target, workshop.runner, scheduler, repair=work.repair, build=work.build)
+    joining = Joining(
+        *(target, workshop.runner, scheduler),
+        repair=work.repair,
+        build=work.build,
+        kept=kept or {},
+    )
     obtained = joining.join(gathered[len(first) :])
     _check(obtained, target, interpreter, workshop.runner.reporter, may_start, any_cuda)
     return obtained
@@ -155,7 +163,8 @@ class _Work:
 
     def fetch(self, step: Step) -> Obtained:
         file = step.file
-        with self._reporting(step, "fetch") as report:
+        with self._reporting(step, "fetch") as report, self._as_locked(step):
+            report.how = "stored" if self.fetcher.store.has(file.sha256) else ""
             path = self.fetcher.fetch(
                 file.url, file.sha256, size=file.size, progress=report.progress
             )
@@ -180,7 +189,7 @@ class _Work:
 
     def build(self, step: Step, offered: Collection[str] | None = None) -> Obtained:
         """The wheel of *step*; *offered* is what other wheels have for it, once that is known."""
-        with self._reporting(step, "build") as report:
+        with self._reporting(step, "build") as report, self._as_locked(step):
             done, built = self.workshop.build(step, offered)
             report.detail = _told(built.facts["grafted"])
             return self._finished(done, built)
@@ -201,13 +210,18 @@ class _Work:
 
     def build_tool(self, step: Step) -> Built:
         """The wheel of a build requirement; it never enters the wheelhouse."""
-        with self._reporting(step, "build") as report:
+        with self._reporting(step, "build") as report, self._as_locked(step, "--upgrade"):
             report.detail = "for other builds"
             return self.workshop.build_as_planned(step)
 
     def _reporting(self, step: Step, phase: str) -> AbstractContextManager[Report]:
         self.runner.cancellation.check()
         return report_step(self.runner.reporter, self.target.name, step.package.name, phase)
+
+    def _as_locked(self, step: Step, upgrade: str | None = None) -> AbstractContextManager[None]:
+        """What *step* fetches is held against the lock; *upgrade* is what helps if it differs."""
+        upgrade = upgrade or f"--upgrade-package {step.package.name}"
+        return held_against_lock(step.package, self.target.name, upgrade=upgrade)
 
     def _check_built(self, wheel: Wheel, step: Step) -> None:
         """Refuse what a build gave, unless it is what was wanted; asked each time.

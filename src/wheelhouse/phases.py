@@ -16,7 +16,7 @@ from wheelhouse.errors import (
     flatten,
     raise_all,
 )
-from wheelhouse.events import Notice, Outcome, PhaseStarted, Reporter, TargetFinished
+from wheelhouse.events import Ending, Notice, PhaseStarted, Reporter, TargetFinished
 from wheelhouse.text import counted
 
 if TYPE_CHECKING:
@@ -96,14 +96,14 @@ def errors_of(target: Target) -> Iterator[None]:
 def telling_the_end(reporter: Reporter, target: Target) -> Iterator[End]:
     """Report how the target's block ended."""
     end, started = End(), time.monotonic()
-    outcome: Outcome = "failed"
+    outcome: Ending = "failed"
     message = ""
     try:
         with errors_of(target):
             yield end
         outcome = "done"
     except InterruptedRunError:
-        outcome = "skipped"
+        outcome = "stopped"
         raise
     except WheelhouseError as error:
         message = _in_short(flatten([error]))

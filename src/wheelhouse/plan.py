@@ -6,8 +6,8 @@ or *reuse* what an earlier run built from exactly the same inputs.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal
 
 from wheelhouse.building.changes import changes, in_short
 from wheelhouse.building.cibuildwheel_config import identifier, python_folder
@@ -18,7 +18,7 @@ from wheelhouse.locking.candidates import TagRanks
 from wheelhouse.locking.model import NOTHING_MORE, LockedPackage
 from wheelhouse.locking.provision import provision_fields
 from wheelhouse.sources.location import shown
-from wheelhouse.toolkit import NoCompiler
+from wheelhouse.toolkit import NoCompiler, TooOld, lacking
 from wheelhouse.wheels.policy import repair_policy
 
 if TYPE_CHECKING:
@@ -158,25 +158,12 @@ def _tools(steps: Iterable[Step]) -> dict[str, Step]:
     return found
 
 
-class Ahead(Protocol):
-    """Fetches what is needed before there is a plan, and tells it before where it is much.
-
-    Raises FetchError, StorageError.
-    """
-
-    def toolkit(self, toolkit: Toolkit, package: LockedPackage) -> None:
-        """What the builder of *package* needs of *toolkit*, unless that builder is there."""
-
-    def environment(self, package: LockedPackage) -> None:
-        """What the build backend of *package* needs to answer."""
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Circumstances:
     """What a plan depends on besides the lock.
 
-    :ivar downloads: fetches what builders and backends need.
-    :ivar builder: gives the builder image with these system packages, and a CUDA toolkit.
+    :ivar builder: gives the builder image of a package, with these packages of the distribution,
+        and a CUDA toolkit.
     :ivar for_cibuildwheel: gives the same for cibuildwheel, the target's Python in this folder.
     :ivar toolkit: that of CUDA for builds that need one; None if neither builder nor lock has it.
     :ivar known: gives what an earlier run built under this key, if it did.
@@ -189,9 +176,8 @@ class Circumstances:
     target: Target
     interpreter: Interpreter
     images: TargetImages
-    downloads: Ahead
-    builder: Callable[[tuple[str, ...], Toolkit | None], Image]
-    for_cibuildwheel: Callable[[tuple[str, ...], str, Toolkit | None], Image]
+    builder: Callable[[LockedPackage, tuple[str, ...], Toolkit | None], Image]
+    for_cibuildwheel: Callable[[LockedPackage, tuple[str, ...], str, Toolkit | None], Image]
     known: Callable[[str], Built | None]
     last: Callable[[NormalizedName, Version], Earlier | None]
     versions: Mapping[str, str]
@@ -349,6 +335,15 @@ def _toolkit(package: LockedPackage, here: Circumstances) -> Toolkit:
             )
         problem = NoCompiler(package=package, target=here.target, images=here.images)
         raise PlanError(problem.message, hint=problem.hint)
+    if arch := lacking(here.toolkit, cuda):
+        old = TooOld(
+            package=package,
+            arch=arch,
+            toolkit=here.toolkit,
+            target=here.target,
+            images=here.images,
+        )
+        raise PlanError(old.message, hint=old.hint)
     return here.toolkit
 
 
@@ -365,13 +360,12 @@ def recipe_of(
     system = system_of(package.name, package.build, project, here.target, here.images)
     cuda = here.target.cuda if package.build.cuda else None
     toolkit = _toolkit(package, here) if cuda else None
-    if toolkit is not None:
-        here.downloads.toolkit(toolkit, package)
     python, cibuildwheel = here.images.builder_python, None
     if settings.builder == "cibuildwheel" and not plain:
         tag = here.interpreter.tags[0]
         folder = python_folder(tag)
-        image, python = here.for_cibuildwheel(system, folder, toolkit), f"{folder}/bin/python"
+        image = here.for_cibuildwheel(package, system, folder, toolkit)
+        python = f"{folder}/bin/python"
         cibuildwheel = ByCibuildwheel(
             identifier=identifier(tag, here.interpreter.libc, here.target.arch),
             network=settings.network,
@@ -379,7 +373,8 @@ def recipe_of(
             version=here.cibuildwheel(),
         )
     else:
-        image = here.builder(system, toolkit) if system or toolkit else here.images.builder
+        own = here.images.builder
+        image = here.builder(package, system, toolkit) if system or toolkit else own
     environment = package.build.environment
     return Recipe(
         sdist=package.sdist,
@@ -395,7 +390,7 @@ def recipe_of(
         config_settings=settings.config_settings,
         cibuildwheel=cibuildwheel,
         system=system,
-        cuda=cuda,
+        cuda=replace(cuda, version=toolkit.version) if cuda and toolkit else None,
         # The `local` engine builds with this machine's own, and never has these wheels.
         toolkit=toolkit.wheels if toolkit and image.origin != "local" else (),
         search=package.build.provision.search,

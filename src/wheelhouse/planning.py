@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from wheelhouse.building.circumstances import circumstances
+from wheelhouse.building.downloads import Downloads
 from wheelhouse.events import LockCompared
 from wheelhouse.locking.current import AS_EVER, current_lock
 from wheelhouse.locking.difference import difference
@@ -33,8 +34,9 @@ def plan_with(
     with phase(run, target, "plan"):
         here = circumstances(
             *(run.runner, target, images, interpreter, lock.toolkit),
-            fetcher=run.fetcher,
-            scheduler=run.scheduler,
+            downloads=Downloads(
+                target, runner=run.runner, fetcher=run.fetcher, scheduler=run.scheduler
+            ),
         )
         plan = plan_target(lock, run.project, here)
     return Planned(target=target, images=images, interpreter=interpreter, lock=lock, plan=plan)

@@ -28,6 +28,7 @@ from wheelhouse.filevalues import (
     Refusal,
     RequirementLine,
     SettingValue,
+    Soname,
     SystemPackage,
     Table,
     TargetName,
@@ -103,6 +104,11 @@ class PackageTable(Table):
         default=[],
         description="Packages that its build needs in the very version that is locked for the "
         'target, such as "torch".',
+    )
+    system_libraries: list[Soname] = Field(
+        default=[],
+        description="Sonames of libraries that it takes from the distribution, although another "
+        'wheel, or a build requirement, has one so called, such as "libssl.so.3".',
     )
     cuda: bool | None = Field(
         default=None,

@@ -172,6 +172,7 @@ def _package(table: PackageTable, default: str) -> PackageSettings:
         build_requires=_sorted(table.build_requires),
         build_against=tuple(sorted({canonicalize_name(name) for name in table.build_against})),
         runtime_system=_by_family(table.runtime_system),
+        system_libraries=_sorted(table.system_libraries),
         index=default if table.index == DEFAULT_INDEX else table.index,
         bypass=table.bypass,
         cuda=table.cuda,

@@ -20,7 +20,7 @@ from wheelhouse.errors import ConfigError
 from wheelhouse.filevalues import Refusal
 from wheelhouse.settings import has_parts
 from wheelhouse.targets import Place
-from wheelhouse.targettable import check_builder, check_cuda
+from wheelhouse.targettable import check_arches, check_builder, check_cuda
 from wheelhouse.wording import nearest, quoted, shown_path
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from wheelhouse.capture import CapturedTarget
     from wheelhouse.platformtable import Platforms
+    from wheelhouse.targets import Preset
     from wheelhouse.tomlsource import KeyPath
 
 _REQUIREMENTS_HINT: Final = 'write it, or name yours: requirements = ["…"]'
@@ -209,6 +210,7 @@ class _Finder:
             return None
         self._check_builder(name, table, captured.target)
         self._check_cuda(name, table, captured.target)
+        self._check_arches(name, table, captured.target)
         return captured
 
     def _check_builder(self, name: str, table: Mapping[str, Any], target: CapturedTarget) -> None:
@@ -230,10 +232,28 @@ class _Finder:
         if "cuda" not in table or key in self._flagged:
             return
         try:
-            builder = self._platforms.get(table.get("builder", ""))
-            check_cuda(Version(table["cuda"]), target.preset, builder)
+            check_cuda(Version(table["cuda"]), target.preset, self._builder(table))
         except Refusal as refusal:
             self._refuse(key, refusal.message, refusal.hint)
+
+    def _check_arches(self, name: str, table: Mapping[str, Any], target: CapturedTarget) -> None:
+        """Likewise."""
+        key = ("targets", name, "cuda-arch")
+        told = [*self._flagged, *(issue.path for issue in self.issues)]
+        wrong = {each[:3] for each in told}  # of a list, what in it is
+        if "cuda-arch" not in table or wrong & {key, ("targets", name, "cuda")}:
+            return
+        place = Place(preset=target.preset, python=target.python, arch=target.arch)
+        version, arches = Version(table["cuda"]), table["cuda-arch"]
+        try:
+            check_arches(arches, version, place, self._builder(table), self._platforms)
+        except Refusal as refusal:
+            self._refuse(key, refusal.message, refusal.hint)
+
+    def _builder(self, table: Mapping[str, Any]) -> Preset | None:
+        """None also where what is said is no name, which is told elsewhere."""
+        name = table.get("builder")
+        return self._platforms.get(name) if isinstance(name, str) else None
 
 
 def _is_folder(path: Path) -> bool:

@@ -10,6 +10,7 @@ from packaging.version import Version
 
 from wheelhouse import cuda
 from wheelhouse.errors import ProofError
+from wheelhouse.manifest import BuiltStory
 from wheelhouse.missing import Missing
 from wheelhouse.providers import provider, removed_in
 from wheelhouse.text import sanitize_lines
@@ -60,9 +61,10 @@ SHOWN_LINES = 6
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
-    """A module that did not import, or an extension that did not load.
+    """A module that did not import, or an extension or a program that did not load.
 
-    :ivar what: ``module`` or ``extension``.
+    :ivar module: its dotted name; of a program, where it is: ``bin/NAME``.
+    :ivar what: ``module``, ``extension`` or ``program``.
     :ivar message: the exception, or how the process ended.
     :ivar missing: what was not there: the module, for the kind ``missing``; the program.
     :ivar traceback: its last lines.
@@ -92,6 +94,7 @@ class Proof:
 
     :ivar installed: distributions.
     :ivar imports: modules imported and extensions loaded.
+    :ivar programs: for each compiled program that was looked at, its distribution.
     :ivar pip: the version of the pip that installed them.
     :ivar failures: what speaks against the wheelhouse, each cause once.
     :ivar optional: what did not import for want of an extra that nobody asked for.
@@ -103,6 +106,7 @@ class Proof:
 
     installed: int
     imports: int
+    programs: tuple[str, ...]
     pip: str | None
     failures: tuple[Finding, ...]
     optional: tuple[Finding, ...]
@@ -141,6 +145,7 @@ def _read(house: House, message: Mapping[str, Any]) -> Proof:
     return Proof(
         installed=int(message["installed"]),
         imports=int(message["imports"]),
+        programs=tuple(_clean(name) for name in message["programs"]),
         pip=None if message["pip"] is None else _clean(message["pip"]),
         failures=tuple(each for each in failures if not _is_echo(each, failures)),
         optional=tuple(_finding(house, each) for each in message["optional"]),
@@ -332,7 +337,7 @@ def _cause_and_hint(house: House, finding: Finding) -> tuple[str, str]:
     if finding.kind == "missing" and finding.missing:
         return _explain_missing(house, finding, finding.missing)
     if finding.kind == "library":
-        return finding.message, _library_hint(finding)
+        return finding.message, _library_hint(house, finding)
     hints = {
         "crash": "build it from its sdist, or take another version of it",
         "deadline": "its import waits for something that a container without network lacks",
@@ -363,7 +368,7 @@ def _explain_missing(house: House, finding: Finding, missing: str) -> tuple[str,
     )
 
 
-def _library_hint(finding: Finding) -> str:
+def _library_hint(house: House, finding: Finding) -> str:
     if lacking_driver(finding):
         return (
             'say which CUDA the server\'s GPU runs, such as `cuda = "13.2"` under the target: what '
@@ -383,19 +388,27 @@ def _library_hint(finding: Finding) -> str:
             f"[packages.{finding.culprit}] runtime-system, or leave the module out: "
             f'[packages.{finding.distribution}] skip-imports = ["{finding.module}"]'
         )
+    if any(isinstance(each.story, BuiltStory) for each in _wheels(house, finding.distribution)):
+        return f"take another version of it; {skip_hint(finding)}"
     if "shared object file" in finding.message or "shared library" in finding.message.lower():
         return (
             "have it built from its sdist, which copies the library into the wheel "
             f'([packages.{finding.distribution}] source = "sdist"); {skip_hint(finding)}'
         )
-    return (
+    hint = (
         "have it built from its sdist against this platform "
         f'([packages.{finding.distribution}] source = "sdist"), or take another version of it'
     )
+    return f"{hint}; {skip_hint(finding)}" if finding.what == "program" else hint
 
 
 def skip_hint(finding: Finding) -> str:
-    """How to leave the module out of the proof."""
+    """How to leave the module out of the proof; a program goes with the whole distribution."""
+    if finding.what == "program":
+        return (
+            "if nobody starts that program, leave the package out of the proof: "
+            f'[packages.{finding.distribution}] skip-imports = ["*"]'
+        )
     return (
         "if it cannot be imported by its nature, leave it out: "
         f'[packages.{finding.distribution}] skip-imports = ["{finding.module}"]'

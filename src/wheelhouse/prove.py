@@ -116,8 +116,21 @@ def make_job(
     return Job(kind="prove", parameters=parameters, inputs=inputs)
 
 
+def unseen(house: House, proof: Proof) -> tuple[str, ...]:
+    """The distributions of *house* all modules of which are skipped, and of which *proof* looked
+    at no program.
+    """
+    return tuple(
+        wheel.name
+        for wheel in house.manifest.wheels
+        if wheel.modules
+        and all(_is_skipped(name, wheel.skip_imports) for name in wheel.modules)
+        and wheel.name not in proof.programs
+    )
+
+
 def _imports(wheel: WheelFacts, skipped: tuple[str, ...]) -> dict[str, Any]:
-    """What is to be imported of *wheel*."""
+    """What is to be imported of *wheel*, and whether its programs are to be looked at."""
     modules = [
         name
         for name in wheel.modules
@@ -126,7 +139,12 @@ def _imports(wheel: WheelFacts, skipped: tuple[str, ...]) -> dict[str, Any]:
     # A package can itself be one; and one can be there for several ABIs.
     found = dict.fromkeys(name.removesuffix(".__init__") for name in wheel.extension_modules)
     extensions = [name for name in found if name not in modules and not _is_skipped(name, skipped)]
-    return {"name": wheel.name, "modules": modules, "extensions": extensions}
+    return {
+        "name": wheel.name,
+        "modules": modules,
+        "extensions": extensions,
+        "programs": ALL not in skipped,
+    }
 
 
 def _is_skipped(module: str, skipped: tuple[str, ...]) -> bool:

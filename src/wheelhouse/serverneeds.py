@@ -60,7 +60,8 @@ _WITH_VERSION = re.compile(r"(?:lib)?([\w.+-]*[\w+])-(\d+)")
 def options(finding: Finding, provided: Collection[str]) -> tuple[Missing, ...]:
     """Things of the distribution any one of which may be what *finding* came about for want of.
 
-    The likeliest comes first.
+    The likeliest comes first. Python's own library is one of them for a program only: what Python
+    imports has no use for it.
 
     :param provided: sonames that wheels of the house have: no distribution is to bring those.
     """
@@ -70,20 +71,19 @@ def options(finding: Finding, provided: Collection[str]) -> tuple[Missing, ...]:
         found = {Missing("program", finding.missing): None}
     else:
         found = dict.fromkeys([*_named(finding), *_tried(finding)])
-    return tuple(each for each in found if is_askable(each, provided))
+    askable = [each for each in found if is_askable(each, provided)]
+    if finding.what == "program":
+        return tuple(askable)
+    return tuple(each for each in askable if not is_libpython(each.name))
 
 
 def is_askable(missing: Missing, provided: Collection[str]) -> bool:
-    """Whether a distribution may be asked for *missing*.
-
-    The GPU's driver comes with the GPU, Python's own library with Python.
-    """
+    """Whether a distribution may be asked for *missing*: the GPU's driver comes with the GPU."""
     if not _NAME.fullmatch(missing.name):
         return False
     if missing.kind != "soname":
         return True
-    name = missing.name
-    return name not in DRIVER_SONAMES and name not in provided and not is_libpython(name)
+    return missing.name not in DRIVER_SONAMES and missing.name not in provided
 
 
 def _named(finding: Finding) -> Iterator[Missing]:

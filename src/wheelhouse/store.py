@@ -16,8 +16,9 @@ Layout under the root::
     locks/                one file per thing that two runs must not do at once
     partial/              what has come of files, by the SHA-256 that all of it is to have
     logs/                 the output of builds
-    runs/                 one lease per run (:mod:`wheelhouse.leases`): what it uses is kept
     tmp/                  what is being written; a later run removes what a killed one left
+    in-use.lock           what every run shares for its life (:mod:`wheelhouse.inuse`)
+    CACHEDIR.TAG          whose it is (:mod:`wheelhouse.storeroot`)
 """
 
 from __future__ import annotations
@@ -43,29 +44,20 @@ from wheelhouse.durable import (
     storage_errors,
     temporary,
 )
-from wheelhouse.errors import StorageError
-from wheelhouse.leases import Lease, hold, is_held
-from wheelhouse.locks import locked, unheld
+from wheelhouse.inuse import Hold
+from wheelhouse.leftovers import leftovers
+from wheelhouse.locks import held, locked
+from wheelhouse.marks import mark
 from wheelhouse.partials import Partial, partial_at
+from wheelhouse.storeroot import make_root
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from contextlib import AbstractContextManager
     from io import BufferedReader
-
-#: Seconds after which what nobody holds in ``tmp/`` belongs to a run that is no more, though its
-#: process ID may have been given to another process.
-STALE = 60.0
-
-#: Seconds that the log of a build is kept.
-LOG_LIFE = 30 * 24 * 3600.0
-
-#: Seconds that what has come of a file is kept for whoever wants the rest.
-PARTIAL_LIFE = 7 * 24 * 3600.0
 
 #: Bytes of a record at most: the longest, of what a distribution has, take a hundredth of it.
 RECORD = 64 << 20
-
-FOLDERS = ("blobs", "records", "locks", "partial", "logs", "runs", "tmp")
 
 
 def default_root() -> Path:
@@ -92,21 +84,30 @@ def digest_of(value: object) -> str:
 class Store:
     """A store under *root*, which is made if it is not there.
 
-    What is read through this object stays as long as it lives, whoever prunes the store.
+    Nobody prunes the store as long as this object lives.
 
+    :param tell: is told once if this has to wait, since the store is being pruned.
     :ivar scratch: a folder for files without a name; see :meth:`workspace` for others.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, tell: Callable[[str], None] = lambda _: None) -> None:
         self.root = root
         self.logs = root / "logs"
         self.scratch = root / "tmp"
         with storage_errors(root):
-            for name in FOLDERS:
-                (root / name).mkdir(parents=True, exist_ok=True)
-        self._lease: Lease | None = None
-        with contextlib.suppress(StorageError, OSError), self.settling(shared=True):
-            self._lease = Lease(root / "runs")  # who cannot write here uses little
+            make_root(root)
+        self._hold = Hold(root, tell)
+
+    def alone(
+        self, check: Callable[[], None] = lambda: None, tell: Callable[[str], None] = lambda _: None
+    ) -> AbstractContextManager[None]:
+        """Within the block no other run has this store open; who opens it waits.
+
+        :param check: called now and then while there are others; raises to wait no longer.
+        :param tell: is told once if this waits for longer than a moment.
+        :raises StorageError: the file system has no locks by which this could be known.
+        """
+        return self._hold.alone(check, tell)
 
     # -- files ---------------------------------------------------------------------------------
 
@@ -123,8 +124,10 @@ class Store:
     def size(self, sha256: str) -> int | None:
         """The bytes of the file with this hash, or None if it is not there."""
         path = self.blob(sha256)
-        found = _seen(path)
-        return found.st_size if found and self._used(path, found) else None
+        if (found := _seen(path)) is None:
+            return None
+        mark(path, found)
+        return found.st_size
 
     def begun(self, sha256: str) -> int:
         """How many bytes have come of the file with this hash, if it is still coming."""
@@ -142,8 +145,7 @@ class Store:
         try:
             with _regular(path) as file:
                 found = os.fstat(file.fileno())
-                if not self._used(path, found):
-                    return None
+                mark(path, found)
                 if hashlib.file_digest(file, "sha256").hexdigest() == sha256:
                     return path
         except FileNotFoundError:
@@ -152,17 +154,6 @@ class Store:
             found = None  # nothing that can be read: whatever it is, it is not that file
         self._drop(path, found)
         return None
-
-    def _used(self, path: Path, found: os.stat_result) -> bool:
-        """Have what was *found* at *path* stay; whether it is still there."""
-        if self._lease is None or self._lease.is_marked(found):
-            return True
-        try:
-            with self.settling(shared=True):
-                self._lease.mark(path, found)
-        except FileNotFoundError:
-            return False
-        return True
 
     def _drop(self, path: Path, found: os.stat_result | None) -> None:
         """Remove what was *found* at *path*, unless another run has put something else there."""
@@ -242,30 +233,19 @@ class Store:
         flush_path(destination.parent)
 
     @contextmanager
-    def settling(self, *, shared: bool = False) -> Iterator[None]:
+    def settling(self) -> Iterator[None]:
         """Be the only one that gives final names, or takes them back; for moments only.
 
-        :param shared: be one of those that do neither, but count on names that they have seen.
         :raises StorageError: there can be no locks in this store.
         """
-        with locked(self.root / "locks" / "settling.lock", shared=shared):
+        with locked(self.root / "locks" / "settling.lock"):
             yield
 
     # -- records -------------------------------------------------------------------------------
 
     def record(self, kind: str, key: str) -> dict[str, Any] | None:
         """The record, or None if there is none or it is not what was written."""
-        try:
-            path = self._record_path(kind, key)
-            with _regular(path) as file:
-                seen, found = os.fstat(file.fileno()), json.loads(file.read(RECORD))
-            value = found["value"]
-            if isinstance(value, dict) and found["sha256"] == _record_digest(kind, key, value):
-                self._used(path, seen)
-                return value
-        except (OSError, ValueError, LookupError, TypeError, RecursionError):
-            pass
-        return None
+        return read_record(self.root, kind, key)
 
     def write_record(self, kind: str, key: str, value: dict[str, Any]) -> None:
         """Keep *value* under *key*, in place of what was there. Raises StorageError."""
@@ -283,7 +263,7 @@ class Store:
             remove(self._record_path(kind, key))
 
     def _record_path(self, kind: str, key: str) -> Path:
-        return self.root / "records" / kind / f"{key}.json"
+        return _record_path(self.root, kind, key)
 
     # -- temporaries and locks -------------------------------------------------------------------
 
@@ -298,12 +278,8 @@ class Store:
         """An empty folder on the store's own file system, removed at the end."""
         with storage_errors(self.root):
             folder = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=self.root / "tmp"))
-            with temporary(folder):
-                held = hold(folder)  # a process ID means nothing in another container
-                try:
-                    yield folder
-                finally:
-                    os.close(held)
+            with temporary(folder), held(folder):  # a process ID says nothing in another container
+                yield folder
 
     @contextmanager
     def lock(self, name: str, check: Callable[[], None] = lambda: None) -> Iterator[None]:
@@ -327,25 +303,33 @@ class Store:
         """Remove what killed runs left in ``tmp/``, and what is too old to be wanted any more.
 
         :param ended: a process ID whose process is known to be no more.
-        :raises StorageError: the store cannot be read.
         """
-        with storage_errors(self.root):
-            for left in (self.root / "tmp").iterdir():
-                pid = left.name.partition("-")[0]
-                gone = pid == str(ended) or not _alive(pid) or _age(left) > STALE
-                if gone and not is_held(left):
-                    remove(left)
-            for old in self.logs.iterdir():
-                if _age(old) > LOG_LIFE:
-                    remove(old)
-            for old in (self.root / "partial").iterdir():
-                with unheld(old) as free:
-                    if free and _age(old) > PARTIAL_LIFE:
-                        remove(old)
-            with self.settling():
-                for lease in (self.root / "runs").iterdir():
-                    if not is_held(lease):
-                        remove(lease)
+        for left in leftovers(self.root, ended):
+            with contextlib.suppress(OSError):  # another user's, or gone: it is no part of the work
+                remove(left)
+
+
+def read_record(root: Path, kind: str, key: str, *, using: bool = True) -> dict[str, Any] | None:
+    """See :meth:`Store.record`. For a look at one record, nothing has to be opened or made.
+
+    :param using: whether it counts as used by this.
+    """
+    try:
+        path = _record_path(root, kind, key)
+        with _regular(path) as file:
+            seen, found = os.fstat(file.fileno()), json.loads(file.read(RECORD))
+        value = found["value"]
+        if isinstance(value, dict) and found["sha256"] == _record_digest(kind, key, value):
+            if using:
+                mark(path, seen)
+            return value
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        pass
+    return None
+
+
+def _record_path(root: Path, kind: str, key: str) -> Path:
+    return root / "records" / kind / f"{key}.json"
 
 
 def _seen(path: Path) -> os.stat_result | None:
@@ -397,20 +381,3 @@ def remove(path: Path) -> None:
         return
     with contextlib.suppress(FileNotFoundError):
         path.unlink()
-
-
-def _alive(pid: str) -> bool:
-    try:
-        os.kill(int(pid), 0)
-    except (ProcessLookupError, ValueError, OverflowError):
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _age(path: Path) -> float:
-    try:
-        return time.time() - path.lstat().st_mtime
-    except OSError:
-        return 0.0

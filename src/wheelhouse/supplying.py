@@ -13,6 +13,7 @@ from packaging.utils import canonicalize_name
 
 from wheelhouse.building.answers import declared_fix
 from wheelhouse.building.circumstances import circumstances
+from wheelhouse.building.downloads import Downloads
 from wheelhouse.errors import CheckError, StaleLockError, raise_all
 from wheelhouse.events import Notice
 from wheelhouse.joining import UndeclaredError
@@ -98,8 +99,9 @@ def _workshop(run: Run, planned: Planned, freshness: Freshness) -> Workshop:
         run.project,
         circumstances(
             *(run.runner, target, images, interpreter, planned.lock.toolkit),
-            fetcher=run.fetcher,
-            scheduler=run.scheduler,
+            downloads=Downloads(
+                target, runner=run.runner, fetcher=run.fetcher, scheduler=run.scheduler
+            ),
         ),
         runner=run.runner,
         fetcher=run.fetcher,
@@ -134,6 +136,7 @@ def _wheels(run: Run, planned: Planned, workshop: Workshop) -> list[Obtained]:
             scheduler=run.scheduler,
             may_start={name for name, own in run.project.packages.items() if own.allow_pth},
             any_cuda={name for name, own in run.project.packages.items() if own.cuda is False},
+            kept={name: own.system_libraries for name, own in run.project.packages.items()},
         )
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, cast
 from packaging.version import Version
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 
-from wheelhouse.cuda import has_compiler
-from wheelhouse.cudavalues import CudaArches, CudaLibrary, CudaVersion, arches_hint, misfit_of_arch
+from wheelhouse.cuda import first_with, has_compiler, misfit_of_arch
+from wheelhouse.cudavalues import CudaArches, CudaLibrary, CudaVersion, arches_hint
 from wheelhouse.filevalues import (
     PLATFORM_NAME,
     Missing,
@@ -26,6 +26,8 @@ from wheelhouse.toolkit import makes_for
 from wheelhouse.wording import did_you_mean, listed, quoted
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from wheelhouse.platformtable import Platforms
 
 #: How many platforms a hint names before it only counts them.
@@ -167,9 +169,8 @@ class TargetTable(Table):
         if value is None:
             return None
         builder = _known(info).get(_known_name(value, info))
-        preset, python, arch = _preset(info), info.data.get("python"), info.data.get("arch")
-        if builder and preset and python and arch:  # each of them there, and right
-            check_builder(builder, Place(preset=preset, python=python, arch=arch), _known(info))
+        if builder and (place := _place(info)):
+            check_builder(builder, place, _known(info))
         return value
 
     @field_validator("cuda")
@@ -187,6 +188,9 @@ class TargetTable(Table):
         for arch in value or []:
             if version is not None and (problem := misfit_of_arch(arch, version)):
                 raise Refusal(problem, hint=arches_hint(version))
+        if value and version is not None and (place := _place(info)):
+            builder = _known(info).get(info.data.get("builder") or "")
+            check_arches(value, version, place, builder, _known(info))
         return value
 
     @field_validator("cuda_libraries")
@@ -236,6 +240,40 @@ def check_cuda(version: Version, preset: Preset, builder: Preset | None) -> None
         )
 
 
+def check_arches(
+    arches: Sequence[str], version: Version, place: Place, builder: Preset | None, known: Platforms
+) -> None:
+    """Check that what *place* is built for on, *builder* or itself, makes code for *arches*.
+
+    :param version: of the target's CUDA, which does; a toolkit of the builder's may be older.
+    :raises Refusal: its own toolkit does not; the hint names the platforms whose toolkit does.
+    """
+    used = builder or place.preset
+    if used.cuda is None:
+        return
+    for arch in arches:
+        if misfit_of_arch(arch, used.cuda):
+            raise Refusal(
+                f"packages are built on {used.title}, and the compiler of its CUDA {used.cuda} "
+                f"makes no code for {arch}",
+                hint=_who_makes(arches, version, place, known),
+            )
+
+
+def _who_makes(arches: Sequence[str], version: Version, place: Place, known: Platforms) -> str:
+    """Which toolkits make code for *arches*, and the platforms to build on for one of them."""
+    first = first_with(arches, version)
+    able = [
+        preset.name
+        for preset in known.values()
+        if preset and preset.cuda and first <= preset.cuda <= version and not _misfit(preset, place)
+    ]
+    which = f"CUDA {first}" + ("" if first == version else f" to {version}")
+    named = f", such as {quoted(able[0])}" if able else ""
+    other = ", or one without a toolkit: PyPI has it" if has_compiler(version) else ""
+    return f"name as `builder` a platform whose image has {which}{named}{other}"
+
+
 def _cuda_version(key: str, value: object, info: ValidationInfo) -> Version | None:
     """The version that *key* is about, if there is nothing wrong with it."""
     if value and "cuda" in info.data and info.data["cuda"] is None:
@@ -251,6 +289,12 @@ def _known(info: ValidationInfo) -> Platforms:
 def _preset(info: ValidationInfo) -> Preset | None:
     """The platform of the table, if there is nothing wrong with it."""
     return _known(info).get(info.data.get("platform") or "")
+
+
+def _place(info: ValidationInfo) -> Place | None:
+    """What the table is about, if there is nothing wrong with it, and no captured file says it."""
+    preset, python, arch = _preset(info), info.data.get("python"), info.data.get("arch")
+    return Place(preset=preset, python=python, arch=arch) if preset and python and arch else None
 
 
 def _is_captured(value: str | None, info: ValidationInfo) -> bool:

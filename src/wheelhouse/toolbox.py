@@ -99,8 +99,8 @@ def pins(arch: str) -> tuple[Pin, ...]:
     lacking = sorted({pin.name for pin in _own_pins()} - {pin.name for pin in fitting})
     if lacking:
         raise ImageError(
-            f"The toolbox has no {', '.join(lacking)} for {arch}",
-            hint="Choose one of the architectures that the target's preset lists.",
+            f"the toolbox has no {', '.join(lacking)} for {arch}",
+            hint="choose one of the architectures that the target's preset lists.",
         )
     return fitting
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import NormalizedName, parse_wheel_filename
 
-from wheelhouse.cuda import HOME
+from wheelhouse.cuda import HOME, first_with, misfit_of_arch
 from wheelhouse.targets import presets
 from wheelhouse.wording import listed
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from wheelhouse.cuda import Cuda
     from wheelhouse.engine import TargetImages
     from wheelhouse.locking.model import BuildRequirement, LockedFile, LockedPackage
-    from wheelhouse.targets import Preset, Target
+    from wheelhouse.targets import Place, Preset, Target
 
 #: The tree that all parts share. NVIDIA's CMake files of libcudacxx, CUB and Thrust stand in a
 #: prefix of their own there, and look for their headers from it: in the tree's own `lib` they
@@ -109,6 +109,41 @@ def toolkit_for(
     return Toolkit(version=cuda.version, wheels=wheels) if wheels else None
 
 
+def lacking(toolkit: Toolkit, cuda: Cuda) -> str | None:
+    """The GPU of *cuda* that the compiler of *toolkit*, which may be older, makes no code for."""
+    return next((each for each in cuda.arches if misfit_of_arch(each, toolkit.version)), None)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TooOld:
+    """That *package* is to be built for *arch*, of which its builder's toolkit knows nothing."""
+
+    package: LockedPackage
+    arch: str
+    toolkit: Toolkit
+    target: Target
+    images: TargetImages
+
+    @property
+    def message(self) -> str:
+        """What is wrong."""
+        return (
+            f"{self.package} is built with that of CUDA {self.toolkit.version}, whose compiler "
+            f"makes no code for {self.arch}"
+        )
+
+    @property
+    def hint(self) -> str:
+        """What to do."""
+        cuda = self.target.cuda
+        assert cuda is not None
+        first = first_with(cuda.arches, cuda.version)
+        which = f"CUDA {first}" + ("" if first == cuda.version else f" to {cuda.version}")
+        if self.images.builder.origin == "local":
+            return f"use `--engine docker`, or install {which} in {HOME}"
+        return f"name as `builder` of the target a platform whose image has {which}"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NoCompiler:
     """That *package* is to be built for CUDA, and neither its builder nor PyPI has the compiler."""
@@ -120,57 +155,72 @@ class NoCompiler:
     @property
     def message(self) -> str:
         """What is wrong."""
-        wanted, used = self.target.build_place.preset, self.images.build_place.preset
-        has = f"that of CUDA {used.cuda}" if used.cuda else "no toolkit"
-        lacking = f"{used.title} has {has}"
-        if self._is_built_here:
-            lacking = f"this machine has {has} in {HOME}"
-        elif wanted != used:
-            lacking = (
-                f"{wanted.title} cannot be had, and {used.title}, which stands in for it, has {has}"
-            )
+        lack = Lack(target=self.target, images=self.images)
         return (
             f"{self.package} takes the compiler of {self.target.cuda}: PyPI does not have it, and "
-            f"{lacking}"
+            f"{lack.clause}"
         )
 
     @property
     def hint(self) -> str:
         """What to do."""
-        without = (
-            f"if {self.package.name} can do without, write cuda = false into "
-            f"[packages.{self.package.name}]"
-        )
-        if self._is_built_here:
-            return f"use `--engine docker`, or install {self.target.cuda} there; {without}"
+        name = self.package.name
+        without = f"if {name} can do without, write cuda = false into [packages.{name}]"
+        return f"{Lack(target=self.target, images=self.images).remedy}; {without}"
+
+
+def is_this_machine(images: TargetImages) -> bool:
+    """Whether this machine itself is the builder, by the `local` engine."""
+    return images.builder.origin == "local"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lack:
+    """That the builder of *target* does not have the compiler of its CUDA."""
+
+    target: Target
+    images: TargetImages
+
+    @property
+    def clause(self) -> str:
+        """What the builder has instead."""
+        wanted, used = self.target.build_place.preset, self.images.build_place.preset
+        has = f"that of CUDA {used.cuda}" if used.cuda else "no toolkit"
+        if is_this_machine(self.images):
+            return f"this machine has {has} in {HOME}"
+        if wanted != used:
+            return (
+                f"{wanted.title} cannot be had, and {used.title}, which stands in for it, has {has}"
+            )
+        return f"{used.title} has {has}"
+
+    @property
+    def remedy(self) -> str:
+        """How to get one that has it, in one clause."""
+        if is_this_machine(self.images):
+            return f"use `--engine docker`, or install {self.target.cuda} there"
         if self.target.build_place.preset != self.images.build_place.preset:
             reference = self.target.build_place.image
-            return f"let the engine reach its registry, or `docker load` {reference}; {without}"
-        able = [f'"{name}"' for name in self._builders()]
+            return f"let the engine reach its registry, or `docker load` {reference}"
+        assert self.target.cuda is not None
+        able = [f'"{each.name}"' for each in builders_with(self.target.cuda, self.target.place)]
         if not able:
-            return f"declare a platform whose image has the toolkit, and build on it; {without}"
+            return "declare a platform whose image has the toolkit, and build on it"
         return (
             f"build on an image that has it: builder = {able[0]} in [targets.{self.target.name}]"
             + (f" ({listed(able[1:])} would do, too)" if able[1:] else "")
-            + f"; {without}"
         )
 
-    @property
-    def _is_built_here(self) -> bool:
-        """Whether this machine itself is the builder, by the `local` engine."""
-        return self.images.builder.origin == "local"
 
-    def _builders(self) -> list[str]:
-        """Platforms to build on, those with the newest toolkit first."""
-        cuda, place = self.target.cuda, self.target.place
-        assert cuda is not None
-        able = [
-            (preset.cuda, preset.name)
-            for preset in presets().values()
-            if preset.cuda
-            and comes_with(preset, cuda)
-            and place.python in preset.pythons
-            and place.arch in preset.arches
-            and place.preset.runs_what_is_built_on(preset)
-        ]
-        return [name for _, name in sorted(able, key=itemgetter(0), reverse=True)]
+def builders_with(cuda: Cuda, place: Place) -> list[Preset]:
+    """Platforms to build on for *place*, whose images have a toolkit for *cuda*: newest first."""
+    able = [
+        (preset.cuda, preset)
+        for preset in presets().values()
+        if preset.cuda
+        and comes_with(preset, cuda)
+        and place.python in preset.pythons
+        and place.arch in preset.arches
+        and place.preset.runs_what_is_built_on(preset)
+    ]
+    return [preset for _, preset in sorted(able, key=itemgetter(0), reverse=True)]

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from wheelhouse import __version__
 from wheelhouse.errors import StorageError, WheelhouseError
 from wheelhouse.events import Event, TargetFinished
-from wheelhouse.store import Store, default_root, digest_of, sha256_of
+from wheelhouse.store import Store, default_root, digest_of, read_record, sha256_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -61,10 +61,9 @@ def project_file(config: Path | None) -> Path | None:
 
 def unchanged(question: Question) -> list[Event] | None:
     """The events that tell so, if nothing changed since the stamp; None if anything did."""
-    root = default_root()
-    if question.file is None or not (root / "records").is_dir():
+    if question.file is None:
         return None
-    stamp = Store(root).record(KIND, question.key)
+    stamp = read_record(default_root(), KIND, question.key)
     try:
         if stamp is None or not _same(stamp):
             return None

@@ -39,7 +39,7 @@ class Stock(Protocol):
 class Heavy:
     """A file that a plan takes.
 
-    :ivar owner: the distribution that it is of.
+    :ivar owner: the distribution that it is of; of a build requirement, with what that is for.
     :ivar cuda: whether it is there because of CUDA.
     """
 
@@ -224,7 +224,13 @@ def _sources(step: Step) -> Iterator[Heavy]:
     yield Heavy(owner=step.package.name, file=step.file, role="build")
     for tool in step.recipe.environment:
         if tool.build is None:
-            yield Heavy(owner=tool.name, file=tool.file, role="build")
+            owner = owner_for(tool.name, step.file)
+            yield Heavy(owner=owner, file=tool.file, role="build")
+
+
+def owner_for(name: str, sdist: LockedFile) -> str:
+    """What a build requirement of *sdist* called *name* is told as: others may take another one."""
+    return f"{name} for {sdist.filename}"
 
 
 def announced(target: str, files: Iterable[Weighed]) -> DownloadsStarted:

@@ -79,7 +79,7 @@ def _write_wheel(archive: tarfile.TarFile, pinned: PinnedWheel, path: Path, layo
                     is_program = _is_in_bin(destination) or _is_executable(info)
                     _add(archive, destination, info.file_size, content, is_program=is_program)
     except (zipfile.BadZipFile, OSError) as error:
-        raise ImageError(f"Cannot unpack {pinned.filename} for an image: {error}") from error
+        raise ImageError(f"cannot unpack {pinned.filename} for an image: {error}") from error
 
 
 def _members(wheel: zipfile.ZipFile, layout: Layout) -> Iterator[tuple[zipfile.ZipInfo, str]]:
@@ -94,7 +94,7 @@ def _check(member: str) -> None:
     """Raises ImageError where the name leads out of the wheel."""
     path = PurePosixPath(member)
     if path.is_absolute() or ".." in path.parts:
-        raise ImageError(f"A wheel for an image holds the path {member!r}")
+        raise ImageError(f"a wheel for an image holds the path {member!r}")
 
 
 def _is_in_bin(name: str) -> bool:

@@ -100,4 +100,8 @@ def test_what_is_told_to_agree_agrees(place: Workplace) -> None:
     told = " ".join(done.err.split())
     assert "instead of xgboost would do, without a GPU; or xgboost 3." in told
     assert "is made for CUDA 13, and takes Python >=3.12" in told
+    assert (
+        'hint: cuda = "12.8" in [targets.gpu] would do, with torch 2.10.0; or xgboost-cpu' in told
+    )
+    assert locked(place, "12.8", "torch", "xgboost").status == 0
     assert locked(place, "13.2", "torch", "xgboost-cpu").status == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from typing import TYPE_CHECKING, Any
 
@@ -193,6 +194,15 @@ def records(workplace: Workplace, kind: str) -> int:
     return len(list((workplace.store / "records" / kind).iterdir()))
 
 
+def supplied(workplace: Workplace) -> list[dict[str, Any]]:
+    """What was found to be of build requirements, where there was something."""
+    kept = (workplace.store / "records" / "build").iterdir()
+    found = [
+        json.loads(each.read_bytes())["value"]["facts"]["repair"]["suppliers"] for each in kept
+    ]
+    return [each for each in found if each]
+
+
 def added(project: Path) -> list[dict[str, Any]]:
     lock = tomllib.loads((project / "pylock.d12.toml").read_text())
     found: list[dict[str, Any]] = lock["tool"]["wheelhouse"].get("added", [])
@@ -281,6 +291,7 @@ def test_what_is_not_declared_is_an_error_where_that_is_asked_for(
     assert done.status == 0, done.said
     assert rpath(workplace.house(), "consumer") == ("$ORIGIN/../vector/lib",)
     assert added(workplace.project) == []
+    assert supplied(workplace) == [{"libvector.so.1": {"vector": "1.0"}}]
 
 
 def test_what_a_build_requirement_has_is_not_taken_from_the_distribution(
@@ -306,6 +317,16 @@ def test_what_a_build_requirement_has_is_not_taken_from_the_distribution(
     assert added(workplace.project) == [
         {"package": "lookup", "requirement": "geo", "library": "libmaxminddb.so.0"}
     ]
+
+    # Unless that is said to be meant. The module itself is of another opinion here.
+    before = records(workplace, "build")
+    meant = 'system-libraries = ["libmaxminddb.so.0"]\nskip-imports = ["*"]\n'
+    config.write_text(lenient.replace(needs, needs + meant))
+    done = workplace.run("build")
+    assert done.status == 0, done.said
+    assert any(".libs/libmaxminddb" in file for file in wheel(workplace.house(), "lookup").files)
+    assert added(workplace.project) == []
+    assert records(workplace, "build") == before
 
 
 def test_what_no_wheel_has_is_looked_for_in_the_distribution(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import json
 import os
+import subprocess
 import tarfile
-from contextlib import contextmanager, nullcontext
+import uuid
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +20,7 @@ from wheelhouse.engine.docker_images import DockerImages
 from wheelhouse.engine.docker_shelf import DockerShelf
 from wheelhouse.errors import ImageError
 from wheelhouse.imagemaker import ImageMaker
-from wheelhouse.imagepruning import KIND, KeptImage, Shelf
+from wheelhouse.imagepruning import KIND, UNFINISHED, KeptImage, Shelf, mark_of
 from wheelhouse.imagesteps import Kind, Step, image_name
 from wheelhouse.imageuses import ImageUses
 from wheelhouse.store import Store
@@ -25,6 +28,7 @@ from wheelhouse.targets import Place, presets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     import docker
     from conftest import Workplace
@@ -63,19 +67,33 @@ class Shop:
             stream, name, labels=labels, platform="linux/amd64"
         )
 
-    @contextmanager
-    def run(self) -> Iterator[ImageMaker]:
-        """A run of its own, which may use images until the end of the block."""
-        root = self._workplace.store
-        yield ImageMaker(
+    def make(self, step: Step, store: Path | None = None) -> Image:
+        """Have a run make *step*, on the store of the workplace or on another *store*."""
+        root = store or self._workplace.store
+        maker = ImageMaker(
             DockerImages(self._client),
             lambda pin: root,
             root / "locks",
             lambda _: None,
             mirror=None,
             building=nullcontext,
-            using=ImageUses(Store(root)).using,
+            used=ImageUses(Store(root)).note,
         )
+        return maker.make(step)
+
+    def theirs(self, start: str, *, copied: bool) -> str:
+        """The ID of an image without a name that somebody has made from *start*.
+
+        :param copied: it came from an archive, so that nobody knows what it was made from.
+        """
+        recipe = io.BytesIO(f"FROM {start}\nENV THEIRS={uuid.uuid4()}\n".encode())
+        events = list(self._client.build(fileobj=recipe, rm=True, decode=True))
+        made = next(each["aux"]["ID"] for each in events if "aux" in each)
+        if copied:
+            data = b"".join(self._client.get_image(made))
+            self._client.remove_image(made, noprune=True)
+            list(self._client.load_image(data))  # type: ignore[no-untyped-call]
+        return str(made)
 
     def step(self, kind: Kind, start: Image, *, size: int, then: bytes = b"") -> Step:
         """A step that adds *size* bytes to *start*, and does what comes *then*."""
@@ -88,14 +106,17 @@ class Shop:
         )
 
     def prune(self, *options: str) -> dict[str, Any]:
+        gc.collect()  # a run that failed may live on in its error
         done = self._workplace.run("images", "prune", self.name, "--json", *options)
         assert done.status == 0, done.said
         told: dict[str, Any] = json.loads(done.out)
         return told
 
     def kinds(self) -> list[str]:
-        """What the engine has for the platform; leftovers too."""
-        shelf = Shelf(images=self.images())
+        """What the engine has for the platform; what is left of others too."""
+        images = self.images()
+        steps = {mark_of(each.id): 1.0 for each in images if each.kind == UNFINISHED}
+        shelf = Shelf(images=images, used=steps)
         return sorted(each.kind for each in (*shelf.ours, *shelf.leftovers))
 
     def images(self) -> list[KeptImage]:
@@ -115,9 +136,11 @@ def shop(workplace: Workplace, client: docker.APIClient) -> Iterator[Shop]:
     shop = Shop(workplace, client)
     yield shop
     shelf = DockerShelf(client)
-    for image in reversed(shop.images()):
-        for reference in image.names or (image.id,):
-            shelf.remove(reference)
+    while images := shop.images():
+        for image in images:
+            for name in image.names or (None,):
+                shelf.remove(image, name)
+        assert len(shop.images()) < len(images), "none of them can be removed"
 
 
 def names(told: dict[str, Any]) -> set[str]:
@@ -127,15 +150,11 @@ def names(told: dict[str, Any]) -> set[str]:
 
 
 def test_what_nobody_uses_goes_and_nothing_else(shop: Shop, client: docker.APIClient) -> None:
-    base = shop.base()
-    with shop.run() as run:
-        runtime = run.make(shop.step("runtime", base, size=MEGABYTE))
-        builder = run.make(shop.step("builder", runtime, size=2 * MEGABYTE))
-        stopped = shop.step("system", builder, size=MEGABYTE, then=b'RUN ["/missing"]\n')
-        with pytest.raises(ImageError):
-            run.make(stopped)
-        assert shop.prune("--older-than", "0h")["removed"] == [], "that run may go on with them"
-        del run
+    runtime = shop.make(shop.step("runtime", shop.base(), size=MEGABYTE))
+    builder = shop.make(shop.step("builder", runtime, size=2 * MEGABYTE))
+    stopped = shop.step("system", builder, size=MEGABYTE, then=b'RUN ["/missing"]\n')
+    with pytest.raises(ImageError):
+        shop.make(stopped)
     assert shop.kinds() == ["base", "builder", "runtime", "unfinished"]
     assert shop.prune()["removed"] == [], "they were made just now"
 
@@ -153,9 +172,59 @@ def test_what_nobody_uses_goes_and_nothing_else(shop: Shop, client: docker.APICl
     told = shop.prune("--older-than", "0h")
     assert names(told) == names(would) == {"builder", "runtime"}
     assert 3 * MEGABYTE <= told["freed"] == would["freed"] < 4 * MEGABYTE
-    assert shop.kinds() == ["base"], "nobody knows how old it is"
+    assert told["freed-is-exact"]
+    assert shop.kinds() == ["base"], "no run on this store has used it"
     assert names(shop.prune("--older-than", "0h", "--all")) == {"base"}
     assert shop.images() == [], "no step on the way is left either"
+
+
+def test_images_of_others_stay_whatever_they_were_made_from(
+    shop: Shop, workplace: Workplace
+) -> None:
+    """They inherit our labels, and an engine removes what lies below, if it has no name."""
+    base = shop.base()
+    below = shop.theirs(base.id, copied=False)
+    with pytest.raises(ImageError):
+        shop.make(shop.step("builder", base, size=1, then=b'RUN ["/missing"]\n'))
+    stay = {each.id for each in shop.images()} - {below}
+    parents = {each.parent for each in shop.images()}
+    (left,) = (e for e in shop.images() if e.kind == UNFINISHED and e.id not in parents)
+    shop.make(shop.step("runtime", replace(base, id=below), size=1))
+    theirs = {
+        below,
+        *(shop.theirs(start, copied=True) for start in (base.id, left.id)),
+        *(shop.theirs(start, copied=False) for start in (base.id, left.id)),
+    }
+    other = shop.make(shop.step("toolchain", base, size=1), workplace.root / "other")
+    told = shop.prune("--older-than", "0h")
+    assert names(told) == {"runtime"}
+    assert other.id in {each.id for each in shop.images()}, "another store's runs may need it"
+    told = shop.prune("--older-than", "0h", "--all")
+    assert names(told) == {"toolchain"}, "what theirs was made from stays as well"
+    assert {each.id for each in shop.images()} == theirs | stay, "no step of what went is left"
+
+
+def test_a_run_that_may_need_an_image_is_waited_for(shop: Shop, workplace: Workplace) -> None:
+    step = shop.step("runtime", shop.base(), size=1)
+    made = shop.make(step)
+    run = Store(workplace.store)
+    command = workplace.command("images", "prune", shop.name, "--older-than", "0h")
+    with subprocess.Popen(
+        command, cwd=workplace.project, env=workplace.environment(), stderr=subprocess.PIPE
+    ) as pruning:
+        assert pruning.stderr is not None
+        assert b"waiting" in pruning.stderr.readline()
+        assert made.id in {each.id for each in shop.images()}
+        del run
+        assert pruning.wait(60) == 0
+    assert made.id not in {each.id for each in shop.images()}
+
+
+def test_a_platform_that_nobody_knows_is_told(workplace: Workplace) -> None:
+    for command in ("prune", "list"):
+        done = workplace.run("images", command, "debain12")
+        assert done.status == 2, done.said
+        assert "did you mean" in done.err
 
 
 def test_what_the_targets_here_need_is_told_and_stays(workplace: Workplace) -> None:

@@ -173,8 +173,9 @@ def test_who_cannot_have_a_compiler_is_told_where_there_is_one(
     (project / "requirements.txt").write_text("./plainly\n")
     done = workplace.run("lock")
     assert done.status == 3, done.said
-    assert "plainly 0 takes the compiler of CUDA 12.9: PyPI does not have it" in done.err
+    assert "plainly takes the compiler of CUDA 12.9: PyPI does not have it" in done.err
     assert 'builder = "manylinux_2_28_cuda12_9" in [targets.gpu]' in done.err
+    assert "is tried with" not in done.err, "no build requirement helps"
 
 
 TORCH_PYPROJECT = """

@@ -177,7 +177,7 @@ def _outside(outside: str) -> Iterator[BadSdist]:
     )
     yield bad("a file in a link's place", "there twice", inner, entry(f"{TOP}/l", b"x"))
     yield bad("a folder in a link's place", "there twice", inner, folder(f"{TOP}/l"))
-    yield bad("a link in its top's place", "more than one top", entry(TOP, kind=link, target="."))
+    yield bad("a link in its top's place", "not in a top folder", entry(TOP, kind=link, target="."))
     yield bad(
         "a link that is the way to the next",
         "leads outside",
@@ -440,17 +440,17 @@ def _identities(_: str) -> Iterator[BadSdist]:
     other = entry("other/setup.py", b"x")
     yield bad("two top folders", "more than one top", GOOD, other, unpacks=False)
     yield bad(
-        "a file beside its top", "more than one top", GOOD, entry("setup.py", b"x"), unpacks=False
+        "a file beside its top", "not in a top folder", GOOD, entry("setup.py", b"x"), unpacks=False
     )
     yield bad(
         "a link beside its top",
-        "more than one top",
+        "not in a top folder",
         GOOD,
         entry("l", kind=tarfile.SYMTYPE, target=TOP),
         unpacks=False,
     )
-    yield bad("no top folder", "more than one top", entry("PKG-INFO", INFO), unpacks=False)
-    yield bad("a file as its top", "more than one top", entry(TOP, INFO), unpacks=False)
+    yield bad("no top folder", "not in a top folder", entry("PKG-INFO", INFO), unpacks=False)
+    yield bad("a file as its top", "not in a top folder", entry(TOP, INFO), unpacks=False)
     yield bad("no PKG-INFO", "is missing", entry(f"{TOP}/setup.py", b"x"))
     yield bad(
         "PKG-INFO in a folder only", "is missing", entry(f"{TOP}/demo.egg-info/PKG-INFO", INFO)

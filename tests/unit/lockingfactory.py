@@ -33,10 +33,8 @@ if TYPE_CHECKING:
 
     from wheelhouse.inputs.model import Direct
     from wheelhouse.locking.candidates import Release, Source
-    from wheelhouse.locking.model import LockedPackage
     from wheelhouse.missing import Missing
     from wheelhouse.store import Store
-    from wheelhouse.toolkit import Toolkit
 
 UPLOADED = datetime(2024, 5, 1, 12, 30, tzinfo=UTC)
 
@@ -98,16 +96,6 @@ def images() -> TargetImages:
         tool_python="/opt/tools/bin/python",
         tool_path="/opt/tools/bin",
     )
-
-
-class AllThere:
-    """Fetches nothing ahead of a plan. Implements :class:`wheelhouse.plan.Ahead`."""
-
-    def toolkit(self, toolkit: Toolkit, package: LockedPackage) -> None:
-        pass
-
-    def environment(self, package: LockedPackage) -> None:
-        pass
 
 
 def remember_probe(store: Store) -> None:

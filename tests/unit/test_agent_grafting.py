@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import _ctypes
+import os
 import subprocess
 import sys
 import zipfile
@@ -82,6 +84,7 @@ def wheel(tmp_path: Path) -> Path:
     path = tmp_path / "demo-1.0-cp311-cp311-linux_x86_64.whl"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("demo/libown.so", b"")
+        archive.write(_ctypes.__file__, "f1")
     return path
 
 
@@ -97,6 +100,19 @@ def test_what_is_nowhere_is_left_to_other_wheels(wheel: Path, tmp_path: Path) ->
     assert told["unlocated"] == ["libtorch.so"]
     assert told["grafted"] == {"libpq.so.5": str(tmp_path / "libpq.so.5.17")}
     assert told["versions"] == {"libpq.so.5": ["RHPG_10", "RHPG_9.6"]}
+
+
+def test_a_program_stays_linked_to_libpython(tmp_path: Path) -> None:
+    """Nothing else brings Python's symbols along for it; an extension module is unlinked."""
+    wheel, extension = tmp_path / "demo-1.0-cp311-cp311-linux_x86_64.whl", _ctypes.__file__
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.write(extension, "f0")
+        archive.write(os.path.realpath(sys.executable), "f1")
+    first: dict[str, Path | None] = {"libpython3.11.so.1.0": None}
+    second: dict[str, Path | None] = {"libpython3.11.so.1.0": None, "libpq.so.5": tmp_path / "pq"}
+    Repair({}).begin(wheel, needing(first, second), "p")
+    assert list(first) == ["libpython3.11.so.1.0"]
+    assert list(second) == ["libpq.so.5"]
 
 
 def test_what_is_taken_out_of_an_rpath_is_told_unless_it_has_served(

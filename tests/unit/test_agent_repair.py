@@ -132,6 +132,7 @@ def test_what_the_build_itself_has_is_sent_along(raw: Path, tmp_path: Path) -> N
     _, told = repair(job(), str(raw), str(root), variables, channel)
     assert told["repair"] == {
         "grafted": {"libnext.so.1": []},
+        "places": {"libnext.so.1": "env/lib/libnext.so.1"},
         "unlocated": [],
         "excluded": [],
         "search": {},

@@ -16,7 +16,8 @@ from packaging.version import Version
 from wheelhouse.alignment.findings import Alignment
 from wheelhouse.alignment.frameworks import Release, extras, frameworks, renumbered
 from wheelhouse.alignment.statements import may_be_for, own_statement
-from wheelhouse.alignment.telling import Tried, Way, as_error, notices
+from wheelhouse.alignment.telling import as_error, notices
+from wheelhouse.alignment.way import Tried, Way
 from wheelhouse.cli.explaintext import explain_data, explain_lines  # noqa: TID251  (tested here)
 from wheelhouse.cuda import releases
 from wheelhouse.inputs.model import Direct
@@ -223,7 +224,7 @@ def test_another_cuda_of_the_target_is_named_where_that_is_all() -> None:
 
 def test_what_has_turned_out_to_do_goes_before_what_is_known_beforehand() -> None:
     way = Way(lines=[("torch 2.15.0", "a.txt:1"), ("torchvision 0.29.2", "a.txt:2")])
-    (error,) = errors(aligned("13.2", "torch==2.10.0"), cuda13=Tried(way=way))
+    (error,) = errors(aligned("13.2", "torch==2.10.0"), cuda13=Tried(ways=[way]))
     assert error.hint is not None
     assert error.hint.startswith(
         "torch 2.15.0 (a.txt:1) and torchvision 0.29.2 (a.txt:2) would do; or torch-backend"
@@ -286,8 +287,9 @@ def test_what_is_built_with_the_toolkit_is_told_to_require_another(more: dict[st
     (error,) = errors(of_a_folder(**more))
     assert error.hint == (
         "have kernels require nvidia-cuda-runtime instead of nvidia-cuda-runtime-cu12; or "
-        'cuda = "12.9" in [targets.gpu], and a builder that has the compiler of CUDA 12, for what '
-        "is built"
+        'cuda = "12.9" in [targets.gpu], and builder = "manylinux_2_28_cuda12_9" there, whose '
+        "image quay.io/manylinux_cuda/manylinux_2_28_x86_64_cuda12_9:latest has the compiler of "
+        "CUDA 12, for what is built"
     )
 
 

@@ -17,8 +17,8 @@ SOURCE = Path(__file__).parents[2] / "src" / "wheelhouse"
 
 #: From the bottom to the top. A module belongs where the longest name that fits it stands.
 LAYERS = (
-    """agent cuda data.gpu data.probe_server data.verify durable errors events leases locks moments
-    targets text __init__""",
+    """agent cuda data.gpu data.probe_server data.verify durable errors events inuse leftovers
+    locks marks moments storeroot targets text __init__""",
     """alignment.frameworks audittable capture config configchecks configerrors credentials
     cudavalues engine fetch fetcherrors filemeasures filevalues indextable indexvalues
     inputs.model inventory locking.model locking.provision missing partials platformtable
@@ -30,17 +30,17 @@ LAYERS = (
     imagemaker imagepruning images imagesteps imagestore imageuses inputs locking.candidates
     locking.flatindex locking.index plan sources weights wheels""",
     """advisories alignment attestations contents export finding house installer joining locking
-    machine manifest manifestschema needs obtain pins probe proofreport provenance prove proving
-    publish sbom sealing serverneeds story verification vouching wholeness workshop""",
-    """aftercare imageneeds learning phases pipeline planning rebuilding run supplying uptodate
-    weighing""",
+    machine manifest manifestschema mismatch needs obtain pins probe proofreport provenance prove
+    proving publish sbom sealing serverneeds story verification vouching wholeness workshop""",
+    """aftercare imageneeds learning phases pipeline planning rebuilding run supplying unused
+    uptodate weighing""",
     "__main__ cli",
 )
 LAYER = {name: number for number, names in enumerate(LAYERS) for name in names.split()}
 
 #: What the toolbox has for the agent, whose Python these run on.
 ON_OUR_PYTHON = {"build", "cibuildwheel", "environment", "grafting", "metadata", "repair"}
-TOOLBOX = {"auditwheel", "packaging", "pyproject_hooks"}
+TOOLBOX = {"auditwheel", "elftools", "packaging", "pyproject_hooks"}
 
 #: The oldest Python of a target, which runs the rest of the agent; the host sends `packaging`.
 OLDEST = (3, 9)

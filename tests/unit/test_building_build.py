@@ -33,6 +33,7 @@ from wheelhouse.errors import (
 )
 from wheelhouse.events import Event, StepOutput
 from wheelhouse.fetch import Client, Fetcher
+from wheelhouse.leftovers import NAMES
 from wheelhouse.locking.model import BuildRequirement, LockedBuild, LockedPackage
 from wheelhouse.plan import Step
 from wheelhouse.store import Store
@@ -400,6 +401,7 @@ def test_lines_are_shown_without_what_a_terminal_would_obey(shop: Workshop) -> N
 def test_a_step_of_any_name_has_a_log(shop: Workshop) -> None:
     log = run(shop, result(), "metadata ../../é\n" + "x" * 300)
     assert log.parent == shop.store.logs
+    assert NAMES["logs"].fullmatch(log.name), "or it is never removed"
     assert log.name.isascii()
 
 

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from cibuildwheel.options import BuildOptions, CommandLineArguments, compute_options
+from packaging.version import Version
 
 from wheelhouse.agent.cibuildwheel import for_target
-from wheelhouse.building import cibuildwheel_config
+from wheelhouse.building import cibuildwheel, cibuildwheel_config
 from wheelhouse.building.cibuildwheel_config import (
+    OURS,
     Surroundings,
     configuration,
     excluded,
@@ -23,8 +25,11 @@ from wheelhouse.building.cibuildwheel_config import (
     wants_network,
 )
 from wheelhouse.building.cibuildwheel_process import LAUNCH, MEMORY, PYTHON, make_removable
+from wheelhouse.building.recipe import ByCibuildwheel, Recipe
+from wheelhouse.cuda import Cuda
 from wheelhouse.engine import Limits
 from wheelhouse.engine.docker_command import profile, reaching
+from wheelhouse.locking.model import LockedFile
 from wheelhouse.tags import tags_of
 from wheelhouse.targets import Libc
 
@@ -186,6 +191,34 @@ def test_the_users_variables_arrive_as_they_are(value: str, tmp_path: Path) -> N
 
     environment = seen(options)
     assert (environment["CFLAGS"], environment["MINE"]) == (value, value)
+
+
+@pytest.mark.parametrize(
+    ("own", "headers"),
+    [({}, f"{OURS}/cuda/include"), ({"CPATH": "/mine"}, f"/mine:{OURS}/cuda/include")],
+)
+def test_the_users_folders_come_before_those_of_cuda(
+    own: dict[str, str], headers: str, tmp_path: Path
+) -> None:
+    """As in every build: what the user names does not hide what the toolkit needs."""
+    terms = ByCibuildwheel(identifier=HERE.identifier, network=False, index="", version="1")
+    recipe = Recipe(
+        sdist=LockedFile(filename="demo-1.tar.gz", url="x", sha256="a" * 64),
+        image="i",
+        python="p",
+        tool_python="t",
+        tool_path="b",
+        env={**own, "MINE": "1"},
+        cuda=Cuda(version=Version("13.2")),
+        cibuildwheel=terms,
+    )
+    assert cibuildwheel.variables(recipe)["CPATH"] == headers
+    assert cibuildwheel.variables(recipe)["LIBRARY_PATH"] == f"{OURS}/cuda/lib"
+    assert cibuildwheel.variables(replace(recipe, cuda=None)).get("CPATH") == own.get("CPATH")
+    options = read_back(TABLES, tmp_path, replace(HERE, env=cibuildwheel.overruling(recipe)))
+    environment = seen(options)
+    assert environment.get("CPATH") == (headers if own else None)
+    assert environment["MINE"] == "1"
 
 
 def test_nothing_of_other_platforms_or_of_tests_is_written() -> None:

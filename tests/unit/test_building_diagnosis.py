@@ -13,6 +13,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.version import Version
 
 from wheelhouse.building import (
     symptomage,
@@ -850,3 +851,15 @@ def test_code_for_a_gpu_that_the_compiler_does_not_know(arch: str, why: str, hin
     assert "the package's own switch" in found.hint
     # Build requirements of no other age change what the compiler can do.
     assert not (found.dated or found.constraints or found.requires or found.guesses)
+
+
+def test_code_for_a_gpu_is_judged_by_the_toolkit_that_the_build_had() -> None:
+    """The target's own may be a later one: a newer `cuda` in the target changes nothing then."""
+    failure = Failure("build", "failed", Path("log"), "Unsupported gpu architecture 'sm_120'")
+    limits = Limits(memory=2 * GIB, deadline=90)
+    found = diagnose(failure, "demo", limits, toolkit=Version("12.4"))
+    assert found.cause == (
+        "its build asks for code for sm_120, which CUDA 12.4, that it is built with, does not make "
+        "yet (CUDA 12.8 does)"
+    )
+    assert "a `builder` that goes with it" in found.hint

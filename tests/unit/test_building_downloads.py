@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 from fakeengine import FakeEngine
 from lockfactory import build, built, package
-from lockingfactory import locked, sha, target
+from lockingfactory import images, interpreter, locked, sha, target
 from packaging.version import Version
 
 from flakyindex import QUICK, Answer, FlakyIndex
 from wheelhouse.building import downloads
+from wheelhouse.building.circumstances import circumstances
 from wheelhouse.building.downloads import Downloads
 from wheelhouse.building.runner import Runner
 from wheelhouse.engine import Limits
@@ -29,8 +30,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from wheelhouse.engine import Image
     from wheelhouse.events import Event
     from wheelhouse.locking.model import LockedFile
+    from wheelhouse.plan import Circumstances
 
 #: Bytes of wheels on the index, by their projects' names.
 BODIES = {"nvidia-cuda-nvcc": b"n" * 4000, "nvidia-cuda-cccl": b"c" * 3000}
@@ -48,9 +51,10 @@ class Machine:
         self.engine.toolkit_is_there = False
         self.events: list[Event] = []
         stop = Cancellation()
+        self.runner = Runner(self.engine, self.store, Limits(), self, stop)
         self.downloads = Downloads(
             target(),
-            runner=Runner(self.engine, self.store, Limits(), self, stop),
+            runner=self.runner,
             fetcher=Fetcher(Client(patience=QUICK), self.store, stop.check),
             scheduler=scheduler,
         )
@@ -63,6 +67,11 @@ class Machine:
         filename = f"{name.replace('-', '_')}-13.2.86-py3-none-any.whl"
         url = self.index.on(f"/files/{filename}", Answer(body=content))
         return locked(filename, url=url, sha256=sha(content))
+
+    def circumstances(self) -> Circumstances:
+        return circumstances(
+            *(self.runner, target(), images(), interpreter()), downloads=self.downloads
+        )
 
     def emit(self, event: Event) -> None:
         self.events.append(event)
@@ -134,10 +143,31 @@ def test_what_is_there_is_neither_told_nor_fetched(machine: Machine) -> None:
 
 def test_who_wants_the_same_waits_for_it(machine: Machine, index: FlakyIndex) -> None:
     with ThreadPoolExecutor(4) as pool:
-        for _ in range(4):
-            pool.submit(machine.downloads.toolkit, machine.toolkit, DEMO)
+        waiting = [pool.submit(machine.downloads.toolkit, machine.toolkit, DEMO) for _ in range(4)]
+        for each in waiting:
+            each.result()
     assert len(machine.told()) == 1
     assert sum(each.method == "GET" for each in index.asked) == len(BODIES)
+
+
+@pytest.mark.parametrize("folder", [None, "/opt/python"])
+def test_a_builder_is_made_once_its_toolkit_is_there(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, folder: str | None
+) -> None:
+    there: list[bool] = []
+
+    def made(*_: object) -> Image:
+        there.extend(machine.store.has(file.sha256) for file in machine.toolkit.wheels)
+        return images().builder
+
+    monkeypatch.setattr(machine.engine, "for_cibuildwheel" if folder else "with_system", made)
+    here = machine.circumstances()
+    if folder:
+        here.for_cibuildwheel(DEMO, (), folder, machine.toolkit)
+    else:
+        here.builder(DEMO, (), machine.toolkit)
+    assert there == [True] * len(BODIES)
+    assert "the build backend of demo 1.0 runs" in machine.told()[0]
 
 
 def test_big_build_requirements_are_told(machine: Machine) -> None:
@@ -156,7 +186,8 @@ def test_big_build_requirements_are_told(machine: Machine) -> None:
         "now downloading 6.0 kB in 1 file, before there is a plan: build requirements of demo 1.0, "
         "whose build backend is asked for its metadata"
     )
-    assert machine.done() == [("torch", "download", "done")]
+    assert machine.done() == [("torch for demo-1.0.tar.gz", "download", "done")]
+    assert machine.started()[0].sizes == {"torch for demo-1.0.tar.gz": 6000}
 
 
 def test_what_has_no_room_is_not_begun(

@@ -6,12 +6,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from lockfactory import build, built
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from wheelfactory import binary, debian12, wheel
 from wheelhouse import cuda
 from wheelhouse.building.neighbours import (
+    Ambiguous,
     Misfit,
     Neighbourhood,
     Unsupplied,
@@ -19,6 +21,7 @@ from wheelhouse.building.neighbours import (
     never_grafted,
     reached,
     requirement_for,
+    still_built_with,
     still_meant,
 )
 from wheelhouse.building.repairs import AS_IT_WAS, Repair
@@ -129,7 +132,7 @@ def test_what_its_build_had_comes_before_what_is_not_required() -> None:
     user = needing("libx.so")
     others = (provider("alpha", "libx.so"), provider("omega", "libx.so"))
     for copied in ({"libx.so": ()}, {}):
-        repair = Repair(grafted=copied, suppliers={"libx.so": ("omega",)})
+        repair = Repair(grafted=copied, suppliers={"libx.so": {"omega": "1.0"}})
         assert providers(house(user, *others), user, repair) == {"libx.so": "omega"}
         there = house(user, *others, requires={"demo": ("alpha",)})
         assert providers(there, user, repair) == {"libx.so": "alpha"}
@@ -166,14 +169,56 @@ def test_a_provider_that_is_not_required_is_added_once() -> None:
         assert [each.requirement for each in found] == added
 
 
-def test_what_its_build_had_is_required() -> None:
-    user = needing("libx.so.1", "liby.so.1")
-    repair = Repair(unlocated=("libx.so.1",), suppliers={"libx.so.1": ("alpha", "omega")})
-    there = house(user)
-    assert [*there.unsupplied(user, repair, {})] == [
-        AddedRequirement(package=DEMO, requirement="alpha", library="libx.so.1")
+def built_with(soname: str, versions: tuple[str, ...] = (), **projects: str) -> Repair:
+    return Repair(grafted={soname: versions}, suppliers={soname: projects})
+
+
+def unsupplied(there: Neighbourhood, user: Wheel, repair: Repair) -> list[object]:
+    return [*there.unsupplied(user, repair, there.offered(user, repair))]
+
+
+@pytest.mark.parametrize(
+    ("soname", "requirement"), [("libx.so.1", "alpha"), ("libx.so", "alpha==2.4")]
+)
+def test_what_its_build_had_is_required(soname: str, requirement: str) -> None:
+    """In the same version, where the name of the library does not tell what fits."""
+    user = needing(soname)
+    repair = built_with(soname, alpha="2.4")
+    assert unsupplied(house(user), user, repair) == [
+        AddedRequirement(package=DEMO, requirement=requirement, library=soname)
     ]
-    assert [*there.unsupplied(user, repair, {"libx.so.1"})] == []
+
+
+def test_what_has_several_libraries_is_required_once() -> None:
+    user = needing("liba.so.1", "libb.so", "libc10.so")
+    had = {"alpha": "2.4"}
+    repair = Repair(suppliers={"liba.so.1": had, "libb.so": had, "libc10.so": had})
+    assert unsupplied(house(user), user, repair) == [
+        AddedRequirement(package=DEMO, requirement="alpha==2.4", library="libb.so")
+    ]
+
+
+def test_of_several_that_its_build_had_none_is_guessed() -> None:
+    user, omega = needing("libx.so"), provider("omega", "libx.so")
+    repair = built_with("libx.so", alpha="1.0", omega="1.0")
+    assert unsupplied(house(user), user, repair) == [
+        Ambiguous(soname="libx.so", projects={"alpha": "1.0", "omega": "1.0"})
+    ]
+    assert unsupplied(house(user, omega), user, repair) == []
+
+
+@pytest.mark.parametrize(
+    ("soname", "version", "is_told"),
+    [("libx.so", "1.0", False), ("libx.so", "2.4", True), ("libx.so.1", "2.4", False)],
+)
+@pytest.mark.parametrize("requires", [{}, {"demo": ("alpha",)}])
+def test_a_bare_name_is_that_of_the_version_it_was_built_with(
+    soname: str, version: str, is_told: bool, requires: dict[str, tuple[str, ...]]
+) -> None:
+    user = needing(soname)
+    there = house(user, provider("alpha", soname), requires=requires)
+    told = [Unsupplied(soname=soname, project="alpha")] if is_told else []
+    assert unsupplied(there, user, built_with(soname, alpha=version)) == told
 
 
 @pytest.mark.parametrize("requires", [{}, {"demo": ("omega",)}])
@@ -182,12 +227,54 @@ def test_a_requirement_without_what_its_build_had_is_told(
 ) -> None:
     """A version of omega that calls it otherwise, or that has less of it."""
     user = needing("libx.so.1")
-    versions = {"libx.so.1": ("X_2",)}
-    repair = Repair(grafted=versions, suppliers={"libx.so.1": ("alpha", "omega")})
+    repair = built_with("libx.so.1", ("X_2",), alpha="1.0", omega="2.0")
     there = house(user, provider("omega", "libx.so.1", defines=("X_1",)), requires=requires)
-    assert [*there.unsupplied(user, repair, there.offered(user, repair))] == [
-        Unsupplied(soname="libx.so.1", project="omega")
+    assert unsupplied(there, user, repair) == [Unsupplied(soname="libx.so.1", project="omega")]
+
+
+def test_another_project_does_not_stand_in_for_it() -> None:
+    """Unless the package asks for that one itself."""
+    user = needing("libx.so.1")
+    repair = built_with("libx.so.1", ("X_2",), alpha="2.0")
+    others = (
+        provider("alpha", "libx.so.1", defines=("X_1",)),
+        provider("zeta", "libx.so.1", defines=("X_2",)),
+    )
+    assert unsupplied(house(user, *others), user, repair) == [
+        Unsupplied(soname="libx.so.1", project="alpha")
     ]
+    assert unsupplied(house(user, others[1]), user, repair) == [
+        AddedRequirement(package=DEMO, requirement="alpha", library="libx.so.1")
+    ]
+    assert unsupplied(house(user, *others, requires={"demo": ("zeta",)}), user, repair) == []
+
+
+def test_what_is_the_distributions_is_taken_from_nobody() -> None:
+    user = needing()
+    repair = built_with("libx.so.1", alpha="1.0")
+    for others in ((), (provider("alpha", "libx.so.1"),)):
+        there = replace(house(user, *others), kept={DEMO: ("libx.so.1",)})
+        assert there.offered(user, repair) == {}
+        assert unsupplied(there, user, repair) == []
+
+
+@pytest.mark.parametrize(
+    ("added", "is_kept"),
+    [
+        (AddedRequirement(package=DEMO, requirement="geo==1.0", library="libgeo.so"), True),
+        (AddedRequirement(package=DEMO, requirement="geo==2.0", library="libgeo.so"), False),
+        (AddedRequirement(package=DEMO, requirement="geo", library="libgeo.so.1"), True),
+        (AddedRequirement(package=DEMO, requirement="six==1.16", module="six"), True),
+        (AddedRequirement(package=DEMO, requirement="nvidia-x==13.2.*", library="libx.so"), True),
+    ],
+)
+def test_a_version_it_is_no_more_built_with_is_forgotten(
+    added: AddedRequirement, is_kept: bool
+) -> None:
+    package = built("demo", build("geo-1.0"))
+    assert still_built_with([added], {DEMO: package}) == ((added,) if is_kept else ())
+    if added.requirement == "geo==1.0":
+        assert still_built_with([added], {}) == ()
 
 
 def test_a_library_of_cuda_that_nobody_has_is_required() -> None:
@@ -280,16 +367,25 @@ def test_a_repair_is_told_and_read_again() -> None:
         unlocated=("libx.so",),
         excluded=("libcudart.so.13",),
         search={"a.so": ("/opt",)},
-        suppliers={"libpq.so.5": ("pq",)},
+        places={"libpq.so.5": "env/lib/libpq.so.5"},
+        suppliers={"libpq.so.5": {"pq": "1.0"}},
     )
     assert Repair.of(repair.to_dict()) == repair
     assert repair.left == ("libx.so", "libcudart.so.13")
 
 
 @pytest.mark.parametrize(
-    "told", [None, [], {"grafted": 7}, {"unlocated": "libx", "search": {"a": 1}}]
+    "told",
+    [
+        None,
+        [],
+        {"grafted": 7},
+        {"unlocated": "libx", "search": {"a": 1}},
+        {"places": {"a": 1}, "suppliers": ["a"]},
+    ],
 )
 def test_what_has_another_form_is_left_out(told: object) -> None:
     found = Repair.of(told)
     assert (found.grafted, found.unlocated) == ({}, ())
     assert not any(found.search.values())
+    assert (found.places, found.suppliers) == ({}, {})

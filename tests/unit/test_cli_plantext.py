@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
-from lockingfactory import AllThere, images, interpreter, locked, project, sha, target
+from lockingfactory import images, interpreter, locked, project, sha, target
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
@@ -89,9 +89,8 @@ def planned(
         target=target(),
         interpreter=interpreter(),
         images=images(),
-        downloads=AllThere(),
-        builder=lambda names, _: Image(id="+".join(names), name="builder", origin="derived"),
-        for_cibuildwheel=lambda names, folder, _: Image(id=folder, name="x", origin="derived"),
+        builder=lambda _, names, __: Image(id="+".join(names), name="builder", origin="derived"),
+        for_cibuildwheel=lambda _, __, folder, ___: Image(id=folder, name="x", origin="derived"),
         known=known,
         last=lambda name, version: None,
         versions={},

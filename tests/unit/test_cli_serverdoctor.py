@@ -316,4 +316,4 @@ def test_a_target_that_is_not_there(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "wheelhouse", "doctor", "--target", "cpu"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 2
-    assert "has no target 'cpu'" in done.stderr
+    assert 'has no target "cpu"' in done.stderr

@@ -135,3 +135,82 @@ def test_another_system_has_not_that_toolkit(folder: Folder) -> None:
     target = load_project(folder.write(own + TARGET + 'builder = "own"\n')).targets["gpu"]
     assert target.builder is not None
     assert target.builder.cuda is None
+
+
+OLD = """\
+[platforms.old]
+title = "an old builder"
+like = "manylinux_2_28_cuda12_9"
+image = "registry.example/cuda:12.4"
+cuda = "12.4"
+
+"""
+
+
+@pytest.mark.parametrize("head", [TARGET, CAPTURED])
+def test_gpus_that_the_builders_own_toolkit_knows_not_yet(folder: Folder, head: str) -> None:
+    more = 'builder = "old"\ncuda = "12.9"\ncuda-arch = ["100", "120"]\n'
+    (error,) = folder.errors(OLD + head + more)
+    assert error.message.endswith(
+        "targets.gpu.cuda-arch: packages are built on an old builder, and the compiler "
+        "of its CUDA 12.4 makes no code for 100"
+    )
+    assert error.hint == (
+        "name as `builder` a platform whose image has CUDA 12.8 to 12.9, such as "
+        '"manylinux_2_28_cuda12_9"'
+    )
+    proposed = more.replace('"old"', '"manylinux_2_28_cuda12_9"')
+    assert load_project(folder.write(OLD + head + proposed)).targets["gpu"].builder is not None
+    known = more.replace('"100", "120"', '"80", "90"')
+    assert load_project(folder.write(OLD + head + known)).targets["gpu"].builder is not None
+
+
+def test_gpus_that_the_platforms_own_toolkit_knows_not_yet(folder: Folder) -> None:
+    target = TARGET.replace("debian12", "old") + 'cuda = "12.9"\ncuda-arch = ["120"]\n'
+    (error,) = folder.errors(OLD + target)
+    assert "makes no code for 120" in error.message
+    assert "CUDA 12.8 to 12.9" in (error.hint or "")
+
+
+def test_where_pypi_has_the_toolkit_a_builder_without_one_will_do(folder: Folder) -> None:
+    more = 'builder = "manylinux_2_28_cuda13_1"\ncuda = "13.9"\ncuda-arch = ["130"]\n'
+    (error,) = folder.errors(TARGET + more)
+    assert error.hint == (
+        "name as `builder` a platform whose image has CUDA 13.9, or one without a toolkit: PyPI "
+        "has it"
+    )
+    other = more.replace("manylinux_2_28_cuda13_1", "portable")
+    assert load_project(folder.write(TARGET + other)).targets["gpu"].builder is not None
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        'cuda-arch = ["120"]\n',
+        'cuda = "twelve"\ncuda-arch = ["120"]\n',
+        'cuda = "12.9"\ncuda-arch = ["120", "sm_90"]\n',
+        'cuda = "12.9"\ncuda-arch = ["120", 90]\n',
+        'cuda = "12.9"\ncuda-arch = "120"\n',
+        'cuda = "12.9"\ncuda-arch = []\n',
+        'cuda = "12.9"\ncuda-arch = ["130"]\n',
+    ],
+)
+@pytest.mark.parametrize("head", [TARGET, CAPTURED])
+def test_what_is_wrong_by_itself_is_not_held_against_the_builder(
+    folder: Folder, head: str, more: str
+) -> None:
+    (error,) = folder.errors(OLD + head + 'builder = "old"\n' + more)
+    assert "packages are built on" not in error.message
+
+
+@pytest.mark.parametrize("head", [TARGET, CAPTURED])
+def test_a_builder_with_a_toolkit_of_another_major_is_told_once(folder: Folder, head: str) -> None:
+    more = 'builder = "manylinux_2_28_cuda12_9"\ncuda = "13.2"\ncuda-arch = ["110"]\n'
+    (error,) = folder.errors(head + more)
+    assert "does not run with CUDA 13.2" in error.message
+
+
+@pytest.mark.parametrize("head", [TARGET, CAPTURED])
+def test_a_builder_that_is_no_name_is_told_alone(folder: Folder, head: str) -> None:
+    (error,) = folder.errors(head + 'builder = ["old"]\ncuda = "12.9"\ncuda-arch = ["120"]\n')
+    assert "targets.gpu.builder" in error.message

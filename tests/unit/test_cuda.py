@@ -11,8 +11,7 @@ from packaging.version import Version
 
 from wheelhouse import cuda
 from wheelhouse.config import load_project
-from wheelhouse.cuda import Cuda
-from wheelhouse.cudavalues import misfit_of_arch
+from wheelhouse.cuda import Cuda, misfit_of_arch
 from wheelhouse.errors import SeveralErrors, WheelhouseError
 
 if TYPE_CHECKING:
@@ -201,7 +200,8 @@ def test_a_target_says_nothing_of_it(load: Callable[[str], Target]) -> None:
 @pytest.mark.parametrize(
     ("more", "message", "hint"),
     [
-        ('cuda = "13"', "not a version of CUDA", 'write it as "13.2"'),
+        ('cuda = "13"', "not a version of CUDA", "13.0, 13.1"),
+        ('cuda = "12"', "not a version of CUDA", 'write it as "12.9"; 12.0, 12.1'),
         ('cuda = "13.2.1"', "not a version of CUDA", 'write it as "13.2"'),
         ('cuda = "cu128"', "not a version of CUDA", 'write it as "12.8"'),
         ('cuda = "12.7"', "unknown version of CUDA: 12.7", "12.0, 12.1"),
@@ -223,7 +223,15 @@ def test_a_target_says_nothing_of_it(load: Callable[[str], Target]) -> None:
             "CUDA 12.6 not yet makes code for 120",
             "CUDA 12.6 has 50,",
         ),
-        ('cuda = "13.2"\ncuda-arch = ["85"]', "no GPU of compute capability 8.5", "has 75"),
+        (
+            'cuda = "13.2"\ncuda-arch = ["85"]',
+            'no GPU of compute capability "85" is known',
+            "has 75",
+        ),
+        ('cuda = "13.2"\ncuda-arch = ["999"]', 'compute capability "999" is known', "has 75"),
+        ('cuda = "13.2"\ncuda-arch = ["9999"]', "not a compute capability", "75, 80, 86"),
+        ('cuda = "12.8"\ntorch-backend = "cu130"', '"cu130" is for CUDA 13.0', 'cuda = "13.0"'),
+        ('cuda = "13.2"\ntorch-backend = "cu128"', "and everything else of ", '"cu130"'),
         ('cuda = "13.2"\ncuda-arch = []', "must not be empty", "leave it out"),
         ('cuda = "13.2"\ncuda-arch = ["native"]', "not a compute", "builds have none to look at"),
         ('cuda = "13.2"\ncuda-arch = ["90+PTX"]', "not a compute", 'write "90": PTX of the newest'),

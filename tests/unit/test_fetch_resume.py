@@ -14,7 +14,8 @@ from wheelhouse.errors import FetchError, InterruptedRunError
 from wheelhouse.fetch import Client, Fetcher, transfer
 from wheelhouse.fetch.transfer import WORTH
 from wheelhouse.fetcherrors import TRIES
-from wheelhouse.store import PARTIAL_LIFE, Store
+from wheelhouse.leftovers import LIVES
+from wheelhouse.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -287,7 +288,7 @@ def test_what_nobody_wants_the_rest_of_goes(store: Store) -> None:
     path = leave(store, DATA[:500])
     store.clean()
     assert path.exists()
-    old = path.stat().st_mtime - PARTIAL_LIFE - 1
+    old = path.stat().st_mtime - LIVES["partial"] - 1
     os.utime(path, (old, old))
     store.clean()
     assert not path.exists()

@@ -50,7 +50,7 @@ def place(preset: str, python: str) -> Place:
 )
 def test_of_a_registry_that_does_not_answer_host_and_reason_are_told(cause: str, said: str) -> None:
     error = not_pulled(place("ubuntu24.04", "3.12"), cause)
-    assert error.message == f"There is no base image for Ubuntu 24.04 (noble): {said}"
+    assert error.message == f"there is no base image for Ubuntu 24.04 (noble): {said}"
 
 
 def test_the_image_to_load_is_named() -> None:
@@ -66,7 +66,7 @@ def test_pythons_that_have_a_stand_in_are_named() -> None:
 
 def test_a_platform_that_names_no_image_could_name_one() -> None:
     error = without_image(place("amazonlinux2", "3.9"))
-    assert error.message == "There is no base image for Amazon Linux 2: no image of it is known"
+    assert error.message == "there is no base image for Amazon Linux 2: no image of it is known"
     assert "`image` of a platform of your own" in (error.hint or "")
 
 
@@ -118,7 +118,7 @@ def test_of_a_compiler_that_is_too_new_the_newest_that_would_do_is_told() -> Non
     step = cuda_step(place("debian13", "3.13"), BUILDER, toolkit)
     error = failure(step, TOO_NEW, "returned a non-zero code: 1")
     assert error.message == (
-        "The compiler of Debian 13 (trixie) is too new for CUDA 13.2, which takes GCC up to 15"
+        "the compiler of Debian 13 (trixie) is too new for CUDA 13.2, which takes GCC up to 15"
     )
     assert '"portable"' in (error.hint or "")
     assert "g++-15" in (error.hint or "")
@@ -133,7 +133,7 @@ def own_step() -> Step:
 def test_an_image_with_a_toolkit_is_to_have_a_compiler_for_it() -> None:
     error = failure(own_step(), TOO_NEW, "returned a non-zero code: 1")
     assert error.hint == (
-        "Have g++-15, or an older one, in nvidia/cuda:13.0.2-devel-ubuntu24.04: it is used."
+        "have g++-15, or an older one, in nvidia/cuda:13.0.2-devel-ubuntu24.04: it is used."
     )
 
 
@@ -143,7 +143,20 @@ def test_an_image_with_a_toolkit_is_to_have_a_compiler_for_it() -> None:
 def test_an_image_that_has_not_the_toolkit_it_is_said_to_have(found: str, has: str) -> None:
     error = failure(own_step(), [f"other toolkit: {found}"], "returned a non-zero code: 1")
     assert error.message == (
-        f"The image of Ubuntu 24.04 with CUDA 13.0 has {has} in /usr/local/cuda, "
+        f"the image of Ubuntu 24.04 with CUDA 13.0 has {has} in /usr/local/cuda, "
         "and is said to have that of CUDA 13.0"
     )
     assert "nvidia/cuda:13.0.2-devel-ubuntu24.04" in (error.hint or "")
+
+
+def test_a_compiler_that_does_not_run_is_not_taken_for_none() -> None:
+    said = "unusable nvcc: /usr/local/cuda-13.0/bin/nvcc: Exec format error"
+    error = failure(own_step(), ["Step 7", said], "returned a non-zero code: 1")
+    assert error.message == (
+        "the toolkit in the image of Ubuntu 24.04 with CUDA 13.0 cannot be used: "
+        "/usr/local/cuda-13.0/bin/nvcc: Exec format error"
+    )
+    assert error.hint == (
+        "correct what is in /usr/local/cuda of nvidia/cuda:13.0.2-devel-ubuntu24.04, or name "
+        "another image."
+    )

@@ -9,7 +9,8 @@ from lockfactory import build, file, lock, package
 from test_images import MemoryStore, new_maker
 
 from wheelhouse.config import load_project
-from wheelhouse.imageneeds import needed
+from wheelhouse.errors import EngineError, ImageError
+from wheelhouse.imageneeds import NOTHING, needed
 from wheelhouse.locking.lockfile import dump_lock, lock_path
 from wheelhouse.locking.model import Provision, SystemRequirement
 
@@ -55,7 +56,7 @@ def test_what_a_run_has_made_is_needed_by_its_target(
 ) -> None:
     there = names(engine)
     engine.registry = False
-    found = needed(project, engine)
+    found = needed(project, engine).images
     assert {name for name, targets in found.items() if "web" in targets} == there
     assert web.builder.name in there
     assert names(engine) == there, "a look makes nothing"
@@ -92,17 +93,39 @@ def test_images_for_builds_and_servers_of_the_lock_are_needed_and_no_others(
         ),
     )
     lock_path(project.root, "web").write_text(dump_lock(written))
-    found = needed(project, engine)
+    found = needed(project, engine).images
     assert {image.name for image in wanted} <= found.keys()
     assert not {image.name for image in others} & found.keys()
 
 
-def test_a_lock_that_cannot_be_read_needs_what_every_lock_does(
+def test_a_target_whose_lock_cannot_be_read_needs_any_image_of_its_platform(
     web: TargetImages, project: Project, engine: MemoryStore
 ) -> None:
     lock_path(project.root, "web").write_text("{")
-    assert needed(project, engine)[web.builder.name] == ["web"]
+    found = needed(project, engine)
+    assert found.images[web.builder.name] == ["web"]
+    assert found.untold.keys() == {"web"}
+    assert "no lock that wheelhouse can read" in found.untold["web"]
+    assert "debian12" in found.presets
+    assert "debian13" not in found.presets
+
+
+@pytest.mark.parametrize(
+    "error", [ImageError("error 500: the disk is broken"), EngineError("it does not answer")]
+)
+def test_an_engine_that_does_not_tell_is_none_that_has_nothing(
+    project: Project,
+    engine: MemoryStore,
+    monkeypatch: pytest.MonkeyPatch,
+    error: EngineError,
+) -> None:
+    def find(name: str, platform: str) -> None:
+        raise error
+
+    monkeypatch.setattr(engine, "find", find)
+    with pytest.raises(EngineError, match=error.message):
+        needed(project, engine)
 
 
 def test_nothing_is_needed_that_is_not_there(project: Project) -> None:
-    assert needed(project, MemoryStore(registry=True)) == {}
+    assert needed(project, MemoryStore(registry=True)) == NOTHING

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import os
-import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from wheelhouse.imageclearing import Cleared, clear
-from wheelhouse.imagepruning import KIND, KeptImage, Shelf, Wish, total, unfinished
-from wheelhouse.imageuses import MAKING, ImageUses
-from wheelhouse.locks import locked
+from wheelhouse.imageclearing import clear
+from wheelhouse.imagepruning import (
+    KIND,
+    KeptImage,
+    Shelf,
+    StepReader,
+    Wish,
+    mark_of,
+    total,
+    unfinished,
+)
+from wheelhouse.imageuses import ImageUses
 from wheelhouse.store import Store
 
 if TYPE_CHECKING:
@@ -55,6 +63,12 @@ CHAIN = (
     image("builder", "toolchain", size=300),
 )
 ALL = Wish(before=100)
+EVERYTHING = Wish(before=100, others=True)
+
+
+def noted(*images: KeptImage) -> dict[str, float]:
+    """That a run on this store used them all, long ago."""
+    return {name: 5.0 for image in images for name in image.names}
 
 
 def ids(found: Sequence[KeptImage]) -> list[str]:
@@ -62,7 +76,7 @@ def ids(found: Sequence[KeptImage]) -> list[str]:
 
 
 def test_images_go_before_what_they_were_made_from_and_nothing_foreign_does() -> None:
-    shelf = Shelf(images=CHAIN)
+    shelf = Shelf(images=CHAIN, used=noted(*CHAIN))
     found = shelf.removable(ALL)
     assert ids(found) == ["builder", "toolchain", "b", "runtime", "a"]
     assert total(shelf, found) == 200
@@ -70,10 +84,11 @@ def test_images_go_before_what_they_were_made_from_and_nothing_foreign_does() ->
 
 def test_what_anything_that_stays_was_made_from_stays() -> None:
     system = image("system", "builder", size=350, made=200)
-    shelf = Shelf(images=(*CHAIN, system))
+    shelf = Shelf(images=(*CHAIN, system), used=noted(*CHAIN, system))
     assert shelf.removable(ALL) == []
     theirs = KeptImage(id="x", names=("mine:1",), labels={}, parent="toolchain", size=9, made=1)
-    assert ids(Shelf(images=(*CHAIN, theirs)).removable(ALL)) == ["builder"]
+    shelf = Shelf(images=(*CHAIN, theirs), used=noted(*CHAIN))
+    assert ids(shelf.removable(ALL)) == ["builder"]
 
 
 @pytest.mark.parametrize(
@@ -93,7 +108,8 @@ def test_what_anything_that_stays_was_made_from_stays() -> None:
 def test_what_is_young_used_needed_or_busy_stays(
     wish: Wish, used: dict[str, float], busy: Sequence[str], gone: list[str]
 ) -> None:
-    shelf = Shelf(images=(image("builder"), image("system", "builder")), used=used, busy=busy)
+    images = (image("builder"), image("system", "builder"))
+    shelf = Shelf(images=images, used=noted(*images) | used, busy=busy)
     assert ids(shelf.removable(wish)) == gone
 
 
@@ -110,29 +126,69 @@ def test_what_is_young_used_needed_or_busy_stays(
 def test_what_was_made_from_ours_or_was_given_another_name_is_not_ours(names: list[str]) -> None:
     shelf = Shelf(images=(image("builder", called=names),))
     assert shelf.ours == []
-    assert shelf.removable(Wish(before=100, ageless=True)) == []
+    assert shelf.removable(EVERYTHING) == []
 
 
-def test_leftovers_are_what_our_recipes_left_unfinished() -> None:
-    theirs = KeptImage(id="x", names=(), labels={KIND: "runtime"}, parent="r", size=1, made=1)
-    replaced = image("base", called=[], origin="bootstrap", made=0)
-    young = step("young", "", made=100)
-    shelf = Shelf(images=(theirs, replaced, young, step("old", "theirs"), step("older", "old")))
+def test_leftovers_are_what_this_store_has_noted_as_unfinished_or_replaced() -> None:
+    """Whatever is made from an image inherits its labels; a parent is not always known."""
+    ours = (
+        image("base", called=[], origin="bootstrap", made=0),
+        step("young", "", made=100),
+        step("old", "runtime"),
+        step("older", "old"),
+    )
+    theirs = (
+        step("from a step of ours", ""),
+        step("from a step of ours, too", "older"),
+        image("from a base of ours", called=[], origin="bootstrap"),
+        KeptImage(id="runtime", names=(), labels={}, parent="", size=1, made=1),
+    )
+    used = {mark_of(each.id): 20.0 for each in (*ours, theirs[-1])}
+    shelf = Shelf(images=(*ours, *theirs[:1], *theirs[2:]), used=used)
     assert ids(shelf.leftovers) == ["base", "young", "older"]
     assert sorted(ids(shelf.removable(ALL))) == ["base", "old", "older"]
+    assert ids(Shelf(images=(*ours, *theirs), used=used).removable(ALL)) == ["base"]
+    assert Shelf(images=(*ours, *theirs)).removable(EVERYTHING) == []
 
 
-def test_an_image_of_which_nobody_knows_the_age_stays_unless_it_is_asked_for() -> None:
-    shelf = Shelf(images=(image("base", made=0, origin="bootstrap"),))
+def test_what_this_store_has_not_noted_stays_unless_everything_is_to_go() -> None:
+    """Runs on another store may be about it, and nobody may know how old it is."""
+    shelf = Shelf(images=(image("base", made=0, origin="bootstrap"), image("index")))
     assert shelf.removable(ALL) == []
-    assert ids(shelf.removable(Wish(before=100, ageless=True))) == ["base"]
+    assert sorted(ids(shelf.removable(EVERYTHING))) == ["base", "index"]
+    noted = replace(shelf, used={f"wheelhouse/p-base:{HASH}": 50})
+    assert ids(noted.removable(ALL)) == ["base"]
+
+
+@pytest.mark.parametrize("kind", ["", "runtime"])
+def test_steps_on_the_way_to_what_goes_do_so_and_nothing_below_them(kind: str) -> None:
+    """A start that somebody else has made, maybe from ours, and whose name another has by now."""
+    theirs = KeptImage(id="x", names=(), labels={KIND: kind}, parent="", size=100, made=1)
+    labelled = replace(image("runtime", "a", called=[]), id="b")
+    shelf = Shelf(images=(theirs, step("a", "x"), labelled, image("runtime", "b")))
+    assert ids(shelf.removable(EVERYTHING)) == ["runtime", "b", "a"]
+
+
+def test_all_for_a_platform_stays_if_what_is_needed_is_not_known() -> None:
+    shelf = Shelf(images=(image("base"), image("builder", preset="q")))
+    wish = Wish(before=100, kept=["p"], others=True)
+    assert ids(shelf.removable(wish)) == ["builder"]
 
 
 @pytest.mark.parametrize("kind", ["index", "cibuildwheel"])
 def test_what_no_lock_tells_of_is_needed_with_what_it_starts_from(kind: str) -> None:
     shelf = Shelf(images=(image("base"), step("s", "base"), image(kind, "s"), image("system")))
-    wish = Wish(before=100, needed=[f"wheelhouse/p-base:{HASH}"])
+    wish = Wish(before=100, needed=[f"wheelhouse/p-base:{HASH}"], others=True)
     assert ids(shelf.removable(wish)) == ["system"]
+    untold = Shelf(images=[replace(each, parent="") for each in shelf.images if each.names])
+    assert ids(untold.removable(wish)) == ["system"], "no parent is known"
+
+
+def test_sizes_are_known_where_the_engine_tells_what_an_image_was_made_from() -> None:
+    shelf = Shelf(images=CHAIN)
+    assert shelf.knows_sizes(CHAIN[1:])
+    assert shelf.knows_sizes([image("base", origin="bootstrap")])
+    assert not shelf.knows_sizes([image("builder", "gone")])
 
 
 def test_the_label_of_what_is_unfinished_is_the_first_of_the_last_stage() -> None:
@@ -143,7 +199,22 @@ def test_the_label_of_what_is_unfinished_is_the_first_of_the_last_stage() -> Non
     )
 
 
-# --- with runs at work ------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("label", "arrow"),
+    [
+        ("Step 2/4 : LABEL wheelhouse.image=unfinished", " ---> "),
+        ("STEP 2/4: LABEL wheelhouse.image=unfinished", "--> "),
+    ],
+)
+def test_steps_of_ours_begin_with_our_label(label: str, arrow: str) -> None:
+    reader = StepReader()
+    start, first = "0123456789ab", "ba9876543210"
+    lines = [f"{arrow}{start}", label, f"{arrow}Running in {start}", f"{arrow}{first}", "done"]
+    assert [reader.mark(each) for each in lines] == [None, None, None, f"sha256:{first}", None]
+    assert mark_of(f"sha256:{first}{52 * '0'}") == f"sha256:{first}"
+
+
+# --- with an engine, and a store ---------------------------------------------------------------
 
 
 class Engine:
@@ -156,100 +227,53 @@ class Engine:
     def images(self) -> list[KeptImage]:
         return list(self.held.values())
 
-    def remove(self, reference: str) -> str:
-        if why := self.refuses.get(reference):
+    def remove(self, image: KeptImage, name: str | None) -> str:
+        if why := self.refuses.get(name or image.id):
             return why
-        for each in self.images():
-            if each.id == reference or reference in each.names:
-                del self.held[each.id]
+        left = tuple(each for each in self.held[image.id].names if each != name)
+        self.held[image.id] = replace(image, names=left)
+        if not left:
+            del self.held[image.id]
         return ""
 
-    def has(self, name: str) -> bool:
-        return any(name in each.names for each in self.images())
+
+NAME = f"wheelhouse/p-builder:{HASH}"
 
 
-OLD = image("builder")
-NAME = OLD.names[0]
-
-
-def cleared(engine: Engine, uses: ImageUses, *, before: float = 100) -> Cleared:
-    shelf = Shelf(images=engine.images())
-    return clear(shelf.removable(Wish(before=before)), shelf, engine, uses, before)
-
-
-def test_what_an_engine_refuses_stays_and_is_told(tmp_path: Path) -> None:
-    engine = Engine(OLD, image("runtime"))
+def test_what_an_engine_refuses_stays_and_is_told() -> None:
+    chosen = [image("builder"), image("runtime"), step("left", "")]
+    engine = Engine(*chosen, FOREIGN)
     engine.refuses[NAME] = "a container uses it"
-    found = cleared(engine, ImageUses(Store(tmp_path)))
+    found = clear(chosen, engine)
     assert found.kept == {NAME: "a container uses it"}
-    assert ids(found.gone) == ["runtime"]
+    assert ids(found.gone) == ["runtime", "left"]
+    assert ids(engine.images()) == ["builder", "debian"]
 
 
-def test_what_a_run_has_used_since_it_was_chosen_stays(tmp_path: Path) -> None:
-    store = Store(tmp_path)
-    engine, uses = Engine(OLD), ImageUses(store)
-    with uses.using(NAME):
-        pass
-    assert cleared(engine, uses).kept == {NAME: "a run has just used it"}
-    assert engine.has(NAME)
-
-
-def test_a_use_is_remembered_and_renewed(tmp_path: Path) -> None:
+def test_a_use_is_remembered_and_renewed_by_the_next_run(tmp_path: Path) -> None:
     uses = ImageUses(Store(tmp_path))
     assert uses.last(NAME) == 0
-    with uses.using(NAME):
-        pass
-    first = uses.last(NAME)
-    assert first > 0
+    uses.note(NAME)
     record = next((tmp_path / "records").glob("image/*.json"))
     os.utime(record, (1, 1))
-    with ImageUses(Store(tmp_path)).using(NAME):
-        pass
-    assert uses.last(NAME) >= first
-    with uses.using("debian:12-slim"):
-        pass
-    assert uses.last("debian:12-slim") == 0
+    uses.note(NAME)
+    assert uses.last(NAME) == 1, "a run notes it once"
+    ImageUses(Store(tmp_path)).note(NAME)
+    assert uses.last(NAME) > 1
 
 
-def test_who_asks_for_an_image_that_is_being_removed_is_told_that_it_is_gone(
-    tmp_path: Path,
-) -> None:
-    store = Store(tmp_path)
-    engine, uses = Engine(OLD), ImageUses(store)
-    told: list[bool] = []
-
-    def ask() -> None:
-        with ImageUses(Store(tmp_path)).using(NAME):
-            told.append(engine.has(NAME))
-
-    asking = threading.Thread(target=ask)
-    remove = engine.remove
-
-    def meanwhile(reference: str) -> str:
-        asking.start()
-        asking.join(0.2)  # as long as it would take, if it did not wait
-        return remove(reference)
-
-    engine.remove = meanwhile  # type: ignore[method-assign]
-    assert ids(cleared(engine, uses).gone) == ["builder"]
-    asking.join()
-    assert told == [False]
-
-
-def test_leftovers_stay_while_an_image_is_being_made(tmp_path: Path) -> None:
+@pytest.mark.parametrize("foreign", ["debian:12-slim", "mine", "sha256:" + 64 * "0"])
+def test_what_is_not_ours_is_not_noted(tmp_path: Path, foreign: str) -> None:
     uses = ImageUses(Store(tmp_path))
-    engine = Engine(step("left", ""))
-    with locked(tmp_path / "locks" / MAKING, shared=True):
-        assert cleared(engine, uses).gone == ()
-    assert ids(cleared(engine, uses).gone) == ["left"]
+    uses.note(foreign)
+    assert uses.last(foreign) == 0
 
 
 def test_uses_of_images_that_are_no_more_are_forgotten(tmp_path: Path) -> None:
     uses = ImageUses(Store(tmp_path))
-    other = f"wheelhouse/p-system:{HASH}"
-    for name in (NAME, other):
-        with uses.using(name):
-            pass
+    other = mark_of("0123456789abcdef")
+    for mark in (NAME, other):
+        uses.note(mark)
     uses.forget(10, set())
     assert uses.last(NAME)
     uses.forget(uses.last(other) + 1, {NAME})

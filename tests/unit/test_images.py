@@ -54,7 +54,9 @@ class MemoryStore:
         return image
 
     def find(self, name: str, platform: str) -> Image | None:
-        return self.images.get((name, platform))
+        called = self.images.get((name, platform))
+        known = (each for (_, its), each in self.images.items() if its == platform)
+        return called or next((each for each in known if each.id == name), None)
 
     def pull(self, reference: str, platform: str, on_line: Callable[[str], None]) -> Image:
         if not self.registry:
@@ -203,7 +205,7 @@ def test_packages_are_sorted_and_unique() -> None:
     ],
 )
 def test_what_is_no_package_name_never_reaches_a_shell(name: str) -> None:
-    with pytest.raises(ConfigError, match="Not the name of a distribution's package"):
+    with pytest.raises(ConfigError, match="not the name of a distribution's package"):
         checked_packages(["libpq-dev", name])
 
 
@@ -434,7 +436,7 @@ def test_without_a_registry_another_platform_stands_in(
         store.add(base_name(each), "bootstrap")
     images = maker.prepare(target("amazonlinux2023", python="3.11"))
     assert images.place == images.build_place == place("portable", python="3.11")
-    assert images.lacking == "There is no base image for Amazon Linux 2023: no such host"
+    assert images.lacking == "there is no base image for Amazon Linux 2023: no such host"
     assert images.builder_python == "/opt/python/3.11/bin/python3.11"
     assert kinds(store) == [
         "debian11-runtime",
@@ -717,7 +719,7 @@ def test_without_root_and_subordinate_ids(
     mmdebstrap: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bootstrap, "_may_make_roots", lambda: False)
-    with pytest.raises(ImageError, match="Only root"):
+    with pytest.raises(ImageError, match="only root"):
         bootstrap.check_host("x86_64")
 
 

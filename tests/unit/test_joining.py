@@ -44,7 +44,7 @@ def linked(**repair: Any) -> Obtained:
         tool_path="",
         environment=locked.build.environment,
     )
-    told = {"suppliers": {"libgeo.so.1": ["geo"]}, **repair}
+    told = {"suppliers": {"libgeo.so.1": {"geo": "1.0"}}, **repair}
     return Obtained(
         step=Step(action="build", package=locked, file=locked.sdist, reason="", recipe=recipe),
         wheel=wheel(binary(needed=("libgeo.so.1",))),
@@ -63,7 +63,9 @@ def join(*obtained: Obtained) -> None:
     """Join them, with nothing to build or repair."""
     unwanted: Any = None
     with Scheduler(1) as scheduler:
-        Joining(debian12(), unwanted, scheduler, repair=unwanted, build=unwanted).join(obtained)
+        Joining(debian12(), unwanted, scheduler, repair=unwanted, build=unwanted, kept={}).join(
+            obtained
+        )
 
 
 @pytest.mark.parametrize(
@@ -76,6 +78,21 @@ def test_what_its_build_had_is_asked_for(repair: dict[str, Any]) -> None:
     demo = canonicalize_name("demo")
     assert caught.value.added == (
         AddedRequirement(package=demo, requirement="geo", library="libgeo.so.1"),
+    )
+
+
+def test_whose_of_several_it_is_is_asked() -> None:
+    both = {"libgeo.so.1": {"geo": "1.0", "plane": "2.0"}}
+    with pytest.raises(CheckError) as caught:
+        join(linked(unlocated=["libgeo.so.1"], suppliers=both))
+    assert caught.value.message == (
+        "demo 1.0 is linked with libgeo.so.1, which several of its build requirements have: "
+        "geo, plane"
+    )
+    assert caught.value.hint == (
+        "say which one it is to run with, under `[packages.demo] requires`, as "
+        '"geo==1.0" or "plane==2.0"; if the distribution\'s library is meant, name that in '
+        "`system-libraries` there"
     )
 
 

@@ -82,6 +82,7 @@ def answer(*failures: dict[str, Any]) -> FakeContainer:
         "type": "result",
         "installed": 1,
         "imports": 1,
+        "programs": [],
         "pip": "26.1",
         "failures": list(failures),
         "optional": [],

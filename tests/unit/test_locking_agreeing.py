@@ -16,6 +16,7 @@ from packaging.utils import canonicalize_name
 from wheelhouse.config import PackageSettings
 from wheelhouse.errors import LockError
 from wheelhouse.events import Notice
+from wheelhouse.locking import agreeing
 from wheelhouse.locking.current import Freshness, check_locks, current_lock
 from wheelhouse.locking.lockfile import dump_lock, load_lock, lock_path
 from wheelhouse.locking.model import AddedRequirement
@@ -50,19 +51,26 @@ def world(tmp_path: Path) -> World:
 
 
 def current(
-    world: World, cuda: str | None, freshness: Freshness = Freshness.RENEW_IF_STALE
+    world: World,
+    cuda: str | None,
+    freshness: Freshness = Freshness.RENEW_IF_STALE,
+    *,
+    arches: tuple[str, ...] = (),
 ) -> Lock:
+    target = gpu(cuda)
+    if target.cuda is not None:
+        target = replace(target, cuda=replace(target.cuda, arches=arches))
     with Scheduler(2) as scheduler:
         return current_lock(
-            *(world.locker(scheduler), world.project, gpu(cuda), interpreter(), images()),
+            *(world.locker(scheduler), world.project, target, interpreter(), images()),
             freshness,
         )
 
 
-def refused(world: World, cuda: str | None) -> LockError:
+def refused(world: World, cuda: str | None, *, arches: tuple[str, ...] = ()) -> LockError:
     """What is said instead of making a lock; none is written."""
     with pytest.raises(LockError) as caught:
-        current(world, cuda)
+        current(world, cuda, arches=arches)
     assert load_lock(lock_path(world.root, "gpu")) is None
     assert caught.value.kind == "cuda"
     return caught.value
@@ -217,6 +225,51 @@ def test_naming_a_cuda_is_not_told_where_the_lines_leave_no_choice(world: World)
     assert 'cuda = "1' not in error.hint
 
 
+@pytest.mark.parametrize("digits", ["100", "102", "14"])
+def test_a_cuda_of_which_no_release_is_known_is_not_told_to_be_named(
+    world: World, digits: str
+) -> None:
+    """Some line for the other one would do; a target for that one would not, or nobody knows."""
+    world.wheel("nvidia-tiles-cu12", "1")
+    world.wheel(f"nvidia-tiles-cu{digits}", "1")
+    world.wheel("old", "1", f"nvidia-tiles-cu{digits}")
+    world.wheel("two", "1", f"nvidia-tiles-cu{digits}")
+    world.wheel("two", "2", "nvidia-tiles-cu12")
+    world.ask("old\ntwo\n")
+    error = refused(world, None)
+    major = digits[:2]
+    assert f"old 1 is made for CUDA {major}" in error.message
+    assert error.hint is not None
+    assert f"for CUDA {major}, two 1 (requirements.txt:2) would do; or " in error.hint
+    assert 'cuda = "1' not in error.hint
+
+
+def test_no_release_is_told_for_a_target_that_nobody_knows(world: World) -> None:
+    """CUDA 10.2 was, and is none that a target can have."""
+    world.wheel("cupy-cuda102", "12.3")
+    world.ask("cupy-cuda102\n")
+    error = refused(world, "12.8")
+    assert error.hint is not None
+    assert 'cuda = "1' not in error.hint
+
+
+def test_a_release_that_would_do_takes_a_compiler_for_what_is_built(world: World) -> None:
+    """PyPI has none of CUDA 12."""
+    (world.root / "gpumath").mkdir()
+    pyproject = HATCH + '[project]\nname = "gpumath"\nversion = "1.0"\n'
+    (world.root / "gpumath/pyproject.toml").write_text(pyproject)
+    (world.root / "gpumath/kernel.cu").write_text("__global__ void go() {}")
+    world.tool("hatchling-1.27")
+    world.ask("torch\ncupy-cuda12x\n./gpumath\n")
+    error = refused(world, None)
+    assert error.hint is not None
+    assert error.hint.startswith(
+        'for CUDA 12, cuda = "12.8" in [targets.gpu] would do, with torch 2.10 and builder = '
+        '"rocky8_cuda12_8" there, whose image nvidia/cuda:12.8.1-devel-rockylinux8 has the '
+        "compiler of CUDA 12, for what is built, or torch-backend"
+    )
+
+
 @pytest.fixture
 def boosted(world: World) -> World:
     """With XGBoost, whose releases for CUDA 13 are for later Pythons."""
@@ -244,6 +297,76 @@ def test_what_uses_no_gpu_and_what_takes_another_python_are_told(boosted: World)
     assert "xgboost-cpu 3.1" in names(current(boosted, "13.0"))
 
 
+def test_another_cuda_of_the_target_is_told_before_what_uses_no_gpu(boosted: World) -> None:
+    """And nothing by which files would be overwritten, since there is something better."""
+    boosted.wheel("xgboost-cpu", "3.1")
+    boosted.wheel("nvidia-nccl-cu13", "2.28")
+    boosted.wheel("torch", "2.12", "cuda-toolkit==13.0.2", "nvidia-nccl-cu13")
+    boosted.ask("torch\nxgboost\n")
+    error = refused(boosted, "13.0")
+    assert error.hint == (
+        'cuda = "12.8" in [targets.gpu] would do, with torch 2.10; or '
+        "xgboost-cpu 3.1 (requirements.txt:2) instead of xgboost would do, without a GPU; or "
+        "xgboost 3.4 is made for CUDA 13, and takes Python >=3.12"
+    )
+    assert {"torch 2.10", "xgboost 3.2"} <= set(names(current(boosted, "12.8")))
+
+
+@pytest.mark.parametrize(("arches", "cuda"), [(("80", "100"), "12.8"), (("103",), "12.9")])
+def test_another_cuda_of_the_target_makes_code_for_its_gpus(
+    world: World, arches: tuple[str, ...], cuda: str
+) -> None:
+    world.wheel("old", "1", "nvidia-cuda-runtime-cu12==12.8.90")
+    world.ask("old\n")
+    hint = refused(world, "13.0", arches=arches).hint
+    assert hint is not None
+    assert hint.startswith(f'cuda = "{cuda}" in [targets.gpu] would do; or ')
+
+
+def test_another_cuda_of_the_target_that_makes_no_code_for_its_gpus_is_not_told(
+    world: World,
+) -> None:
+    world.wheel("old", "1", "nvidia-cuda-runtime-cu12==12.8.90")
+    world.ask("old\ntorch==2.11\n")
+    assert "would do" not in (refused(world, "13.0", arches=("110",)).hint or "")
+
+
+@pytest.fixture
+def flowing(world: World) -> World:
+    """With TensorFlow, whose extra brings CUDA 12, without a GPU as well."""
+    for name in ("tensorflow", "tensorflow-cpu"):
+        world.wheel(name, "2.21", "nvidia-cuda-runtime-cu12>=12.8,<13; extra == 'and-cuda'")
+    return world
+
+
+def test_an_extra_that_is_given_up_is_told(flowing: World) -> None:
+    flowing.ask("tensorflow[and-cuda]\ntorch==2.11\n")
+    error = refused(flowing, "13.0")
+    assert error.hint is not None
+    assert error.hint.startswith(
+        "tensorflow-cpu 2.21 (requirements.txt:1), without the extra and-cuda, instead of "
+        "tensorflow would do, without a GPU; or "
+    )
+    flowing.ask("tensorflow-cpu\ntorch==2.11\n")
+    assert "tensorflow-cpu 2.21" in names(current(flowing, "13.0"))
+
+
+def test_an_extra_that_alone_brings_another_cuda_is_the_cause(flowing: World) -> None:
+    flowing.ask("tensorflow-cpu[and-cuda]\ntorch==2.11\n")
+    error = refused(flowing, "13.0")
+    assert dict(error.context)["tensorflow-cpu 2.21"].startswith(
+        "with the extra and-cuda, requires nvidia-cuda-runtime-cu12"
+    )
+    assert way(error) == "tensorflow-cpu 2.21 (requirements.txt:1), without the extra and-cuda,"
+
+
+def test_an_extra_is_not_the_cause_of_what_is_required_without_it(world: World) -> None:
+    runtime = "nvidia-cuda-runtime-cu12"
+    world.wheel("old", "1", runtime, f"{runtime}>=12.6; extra == 'more'")
+    world.ask("old[more]\ntorch==2.11\n")
+    assert dict(refused(world, "13.0").context)["old 1"].startswith(f"requires {runtime}")
+
+
 def test_only_of_another_python_is_told_if_nothing_else_does(boosted: World) -> None:
     boosted.ask("torch==2.11\nxgboost\n")
     error = refused(boosted, "13.0")
@@ -251,6 +374,16 @@ def test_only_of_another_python_is_told_if_nothing_else_does(boosted: World) -> 
     assert error.hint.startswith(
         "xgboost 3.4 is made for CUDA 13, and takes Python >=3.12; or `cuda = false` in "
     )
+
+
+def test_another_python_is_not_looked_for_once_it_has_taken_too_long(
+    boosted: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(agreeing, "SECONDS", -1.0)
+    boosted.ask("torch==2.11\nxgboost\n")
+    error = refused(boosted, "13.0")
+    assert error.hint is not None
+    assert "takes Python" not in error.hint
 
 
 def test_another_python_is_not_told_if_its_newest_release_is_for_no_such_cuda(
@@ -275,7 +408,10 @@ def test_a_release_of_another_python_alone_is_read_too(world: World) -> None:
     world.ask("kernels\n")
     error = refused(world, "13.0")
     assert error.hint is not None
-    assert error.hint.startswith("kernels 2.0 is made for CUDA 13, and takes Python >=3.12; or ")
+    assert error.hint.startswith(
+        'cuda = "12.9" in [targets.gpu] would do; or kernels 2.0 is made for CUDA 13, and takes '
+        "Python >=3.12; or "
+    )
 
 
 def test_a_version_that_only_says_nothing_does_not_do(world: World) -> None:
@@ -302,7 +438,10 @@ def test_what_another_tool_has_pinned_is_not_told_to_change(world: World) -> Non
     )
     error = refused(world, "13.0")
     assert error.hint is not None
-    assert error.hint.startswith("ask for cupy-cuda13x instead of cupy-cuda12x")
+    assert error.hint.startswith(
+        "ask for cupy-cuda13x instead of cupy-cuda12x; or "
+        'cuda = "12.9" in [targets.gpu] would do; or `cuda = false`'
+    )
 
 
 def test_a_package_can_be_exempt(world: World) -> None:
@@ -341,8 +480,25 @@ def test_a_folder_that_requires_parts_of_another_cuda_is_told_to_require_others(
     assert error.message == "kernels 1.0 is made for CUDA 12, but the target gpu has CUDA 13.0"
     assert error.hint == (
         "have kernels require nvidia-cuda-runtime instead of nvidia-cuda-runtime-cu12; or "
-        'cuda = "12.9" in [targets.gpu], and a builder that has the compiler of CUDA 12, for what '
-        "is built"
+        'cuda = "12.9" in [targets.gpu] would do, with builder = "manylinux_2_28_cuda12_9" there, '
+        "whose image quay.io/manylinux_cuda/manylinux_2_28_x86_64_cuda12_9:latest has the compiler "
+        "of CUDA 12, for what is built"
+    )
+
+
+def test_a_folder_for_a_later_cuda_is_told_what_it_takes_either_way(world: World) -> None:
+    """To be built for CUDA 12 it takes a builder; CUDA 13 takes other drivers."""
+    (world.root / "kernels").mkdir()
+    (world.root / "kernels" / "pyproject.toml").write_text(
+        f'{HATCH}\n[project]\nname = "kernels"\nversion = "1.0"\n'
+        'dependencies = ["nvidia-cuda-runtime==13.0.*"]\n'
+    )
+    world.ask("./kernels\n")
+    assert refused(world, "12.4").hint == (
+        "have kernels require nvidia-cuda-runtime-cu12 instead of nvidia-cuda-runtime, and "
+        'builder = "rocky8_cuda12_4" in [targets.gpu], whose image '
+        "nvidia/cuda:12.4.1-devel-rockylinux8 has the compiler of CUDA 12, for what is built; or "
+        'cuda = "13.0" there would do, with drivers from 580.65.06 on'
     )
 
 

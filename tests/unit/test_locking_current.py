@@ -36,7 +36,7 @@ from wheelhouse.settings import InputFile
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from wheelhouse.locking.model import Lock
+    from wheelhouse.locking.model import Lock, LockedFile
 
 #: A day after the files of these tests came to the index, and a day after that.
 BETWEEN = UPLOADED + timedelta(days=1)
@@ -102,6 +102,35 @@ def test_what_has_to_move_with_the_named_package_moves(world: World) -> None:
     world.wheel("click", "9.0")
     world.wheel("click", "10.0")
     assert names(current(world, Freshness.RENEW_IF_STALE, "flask")) == ["click 10.0", "flask 4.0"]
+
+
+def test_a_wrong_hash_is_kept_until_the_package_is_upgraded(world: World) -> None:
+    world.sdist("built", "1.0")
+    world.ask("flask\nbuilt\n")
+    right = current(world)
+    path = lock_path(world.root, "web")
+    for name, hurt in (
+        ("click", next(each for each in right.packages if each.name == "click").wheels[0]),
+        ("built", _sdist(right)),
+        ("built", _tool(right)),
+    ):
+        path.write_text(path.read_text().replace(hurt.sha256, "0" * 64))
+        wrong = current(world)
+        assert wrong != right
+        assert current(world, Freshness.RENEW_IF_STALE, name) == right
+        assert load_lock(path) == right
+
+
+def _sdist(lock: Lock) -> LockedFile:
+    (package,) = (each for each in lock.packages if each.name == "built")
+    assert package.sdist is not None
+    return package.sdist
+
+
+def _tool(lock: Lock) -> LockedFile:
+    (package,) = (each for each in lock.packages if each.name == "built")
+    assert package.build is not None
+    return package.build.environment[0].file
 
 
 def test_what_no_lock_has_cannot_be_upgraded(world: World) -> None:

@@ -155,6 +155,22 @@ def test_a_big_wheel_is_fetched_where_no_end_can_be(
     assert store.verified(sha(data))
 
 
+@pytest.mark.parametrize("ranges", [True, False])
+def test_a_big_wheel_is_not_fetched_for_what_is_not_worth_it(
+    server: FlakyIndex, store: Store, monkeypatch: pytest.MonkeyPatch, *, ranges: bool
+) -> None:
+    monkeypatch.setattr(module, "WHOLE", 10_000)
+    data = wheel_bytes("demo", "1.0", TEXT, padding=300_000)
+    url = server.on(f"/files/{WHEEL}", Answer(body=data, ranges=ranges))
+    file = index_file(WHEEL, url=url, sha256=sha(data), size=len(data), metadata=False)
+    source = MetadataSource(Fetcher(Client(patience=QUICK), store, lambda: None), NoBuilder())
+    assert source.at_hand(file) == (TEXT if ranges else None)
+    assert not store.has(sha(data))
+    assert source.at_hand(replace(file, sha256=None)) is None
+    assert read(store, file) == TEXT
+    assert source.at_hand(file) == TEXT, "by now it is known"
+
+
 @pytest.mark.parametrize("whole", [True, False])
 @pytest.mark.parametrize(
     ("data", "words"),

@@ -56,6 +56,17 @@ def project(pyproject: str | bytes) -> dict[str, bytes | str]:
     return {"demo-1.0/PKG-INFO": STATIC, "demo-1.0/pyproject.toml": pyproject}
 
 
+@pytest.mark.parametrize("files", [("pyproject.toml",), ("demo-1.0/PKG-INFO", "pyproject.toml")])
+def test_what_is_in_no_top_folder_is_named(tmp_path: Path, files: tuple[str, ...]) -> None:
+    told = refusal(tmp_path, tar_bytes(dict.fromkeys(files, b"")))
+    assert "pyproject.toml is not in a top folder NAME-VERSION/, as everything is in an" in told
+
+
+def test_two_top_folders_are_named(tmp_path: Path) -> None:
+    told = refusal(tmp_path, tar_bytes({"demo-1.0/PKG-INFO": STATIC, "other/a/b": b""}))
+    assert told.endswith("more than one top folder: demo-1.0, other")
+
+
 # --- what it says -----------------------------------------------------------------------------
 
 

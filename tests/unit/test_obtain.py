@@ -12,15 +12,17 @@ from lockingfactory import NoPackages, images, interpreter, locked, project, sha
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from flakyindex import Answer, FlakyIndex
 from wheelfactory import members, zip_bytes
 from wheelhouse.building.build import known_build
 from wheelhouse.building.circumstances import circumstances
+from wheelhouse.building.downloads import Downloads
 from wheelhouse.building.mending import Mender
 from wheelhouse.building.recipe import Recipe
 from wheelhouse.building.runner import Runner
 from wheelhouse.engine import Limits
 from wheelhouse.engine.cancellation import Cancellation
-from wheelhouse.errors import CheckError
+from wheelhouse.errors import CheckError, FetchError
 from wheelhouse.events import StepFinished
 from wheelhouse.fetch import Client, Fetcher
 from wheelhouse.locking.model import LockedBuild, LockedPackage
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from wheelhouse.errors import WheelhouseError
     from wheelhouse.events import Event, Outcome
     from wheelhouse.locking.requires import BuildInspector
     from wheelhouse.plan import Action
@@ -99,8 +102,9 @@ class Shop:
                 project(self.root),
                 circumstances(
                     *(runner, target(), images(), interpreter()),
-                    fetcher=fetcher,
-                    scheduler=scheduler,
+                    downloads=Downloads(
+                        target(), runner=runner, fetcher=fetcher, scheduler=scheduler
+                    ),
                 ),
                 runner=runner,
                 fetcher=fetcher,
@@ -190,3 +194,42 @@ def test_a_built_wheel_of_another_platform_fails_its_own_step_each_time(tmp_path
         with pytest.raises(CheckError, match="it is made for cp311-cp311-manylinux_2_39"):
             shop.obtain(replace(step, may_be_pure=True))
     assert shop.outcomes == ["failed", "failed"]
+
+
+def _fetched(shop: Shop, index: FlakyIndex, answer: Answer) -> WheelhouseError:
+    """What becomes of a wheel whose hash in the lock is not that of *answer*'s."""
+    file = replace(locked(PURE, sha256="0" * 64), url=index.on(f"/{PURE}", answer))
+    step = replace(shop.step(), action="fetch", file=file, recipe=None, key=None)
+    with pytest.raises(FetchError) as told:
+        shop.obtain(step)
+    return told.value
+
+
+@pytest.mark.parametrize(
+    ("answer", "message", "hint"),
+    [
+        (
+            Answer(body=b"other"),
+            "is not what pylock.web.toml says: its SHA-256 is d9298a10d1b07358…, not 00000000",
+            "changed and that is right: `wheelhouse lock --upgrade-package demo`",
+        ),
+        (
+            Answer(body=b"<html>", kind="text/html"),
+            "a web page comes in its place",
+            "it may be a login page of your network",
+        ),
+        (
+            Answer(status=404),
+            "is not there (404), where pylock.web.toml says it is",
+            "have another one locked: `wheelhouse lock --upgrade-package demo`",
+        ),
+    ],
+)
+def test_another_file_than_the_locked_one_is_told_of_its_package(
+    tmp_path: Path, answer: Answer, message: str, hint: str
+) -> None:
+    with FlakyIndex() as index:
+        error = _fetched(Shop(tmp_path, PURE, members()), index, answer)
+    assert error.message.startswith("demo 1.0: http://127.0.0.1")
+    assert message in error.message
+    assert hint in str(error.hint)

@@ -76,6 +76,15 @@ def test_errors_have_the_name_of_their_target() -> None:
     assert (known.value.target, stopped.value.target) == ("web", None)
 
 
+def test_a_target_that_the_end_of_the_run_overtook_was_stopped() -> None:
+    reporter = Remembering()
+    with pytest.raises(InterruptedRunError), telling_the_end(reporter, target("web")):
+        raise InterruptedRunError("stopped")
+    (event,) = reporter.events
+    assert isinstance(event, TargetFinished)
+    assert (event.outcome, event.counts, event.message) == ("stopped", {}, "")
+
+
 @pytest.mark.parametrize(
     ("error", "told"),
     [

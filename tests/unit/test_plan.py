@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from lockingfactory import AllThere, images, interpreter, locked, project, sha, target
+from lockingfactory import images, interpreter, locked, project, sha, target
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
@@ -85,11 +85,10 @@ def circumstances(**more: Any) -> Circumstances:
             "target": target(),
             "interpreter": interpreter(),
             "images": images(),
-            "downloads": AllThere(),
-            "builder": system_image,
+            "builder": lambda package, packages, toolkit: system_image(packages, toolkit),
             "known": lambda _: None,
             "last": lambda name, version: None,
-            "for_cibuildwheel": lambda packages, folder, toolkit: system_image(
+            "for_cibuildwheel": lambda package, packages, folder, toolkit: system_image(
                 (*packages, folder), toolkit
             ),
             "versions": {"agent": "1", "left alone": "1"},
@@ -339,6 +338,44 @@ def test_a_builder_that_has_a_toolkit_needs_none_of_the_locks(tmp_path: Path) ->
     assert step.recipe.image == system_image((), own).id
     assert step.recipe.toolkit == ()
     assert step.recipe.variables()["CUDACXX"] == "/usr/local/cuda/bin/nvcc"
+    assert step.inputs["cuda"] == ["13.1"]
+
+
+def test_an_older_nvcc_is_given_no_option_that_only_the_targets_has(tmp_path: Path) -> None:
+    """Its release is in the key: another one makes other code."""
+
+    def built_with(version: str) -> Step:
+        wanted = replace(CUDA_TARGET, cuda=Cuda(version=Version("11.8"), arches=("80",)))
+        own = Toolkit(version=Version(version), wheels=())
+        return step_of(tmp_path, build=replace(BUILD, cuda=True), target=wanted, toolkit=own)
+
+    old, new = built_with("11.2"), built_with("11.8")
+    assert old.recipe is not None
+    assert new.recipe is not None
+    assert "NVCC_PREPEND_FLAGS" not in old.recipe.variables()
+    assert new.recipe.variables()["NVCC_PREPEND_FLAGS"] == "-objtemp"
+    assert (old.inputs["cuda"], new.inputs["cuda"]) == (["11.2"], ["11.8"])
+    assert old.key != new.key
+
+
+@pytest.mark.parametrize("origin", ["local", "derived"])
+def test_gpus_that_the_toolkit_does_not_know_are_told_before_a_build(
+    tmp_path: Path, origin: str
+) -> None:
+    wanted = replace(CUDA_TARGET, cuda=Cuda(version=Version("12.9"), arches=("80", "120")))
+    own = Toolkit(version=Version("12.4"), wheels=())
+    builder = replace(images().builder, origin=origin)
+    with pytest.raises(PlanError, match=r"that of CUDA 12\.4, .* no code for 120") as caught:
+        step_of(
+            *(tmp_path,),
+            build=replace(BUILD, cuda=True),
+            target=wanted,
+            toolkit=own,
+            images=replace(images(), builder=builder),
+        )
+    hint = caught.value.hint or ""
+    assert "CUDA 12.8 to 12.9" in hint
+    assert ("/usr/local/cuda" in hint) == (origin == "local")
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,10 @@ import pytest
 
 from housefactory import Package, debian12, make_house
 from wheelhouse.errors import ProofError
+from wheelhouse.manifest import BuiltStory, ImageFacts
 from wheelhouse.missing import Missing
 from wheelhouse.proofreport import LONGEST, MOST_TRIED, explain, hidden_requirement, read_proof
-from wheelhouse.prove import make_job
+from wheelhouse.prove import make_job, unseen
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,6 +25,7 @@ GOOD = {
     "type": "result",
     "installed": 2,
     "imports": 3,
+    "programs": ["one"],
     "pip": "26.1",
     "failures": [],
     "optional": [],
@@ -118,9 +120,9 @@ def test_of_what_a_container_says_so_much_is_looked_at(house: House) -> None:
 def test_what_is_imported(house: House) -> None:
     job = make_job(house, "/usr/bin/python3.11", {}, processes=0)
     assert job.parameters["wheels"] == [
-        {"name": "one", "modules": ["one"], "extensions": []},
-        {"name": "tests-only", "modules": ["tests"], "extensions": []},
-        {"name": "two", "modules": ["two"], "extensions": ["two._a"]},
+        {"name": "one", "modules": ["one"], "extensions": [], "programs": True},
+        {"name": "tests-only", "modules": ["tests"], "extensions": [], "programs": True},
+        {"name": "two", "modules": ["two"], "extensions": ["two._a"], "programs": True},
     ]
     assert job.parameters["jobs"] == 1
     assert {item.name for item in job.inputs} == {f"house/{name}" for name in house.files()}
@@ -134,6 +136,24 @@ def test_a_setting_leaves_modules_out(house: House) -> None:
         ([], []),
         (["two"], []),
     ]
+    assert [w["programs"] for w in job.parameters["wheels"]] == [True, False, True]
+
+
+def test_what_nothing_was_proven_of(tmp_path: Path) -> None:
+    packages = [
+        Package(name="one", files={"one.py": b""}, skip_imports=("one",)),
+        Package(name="two", files={"two.py": b""}, skip_imports=("two",)),
+        Package(name="three", files={"three.py": b"", "four.py": b""}, skip_imports=("four",)),
+    ]
+    house = make_house(tmp_path, packages, debian12())
+    assert unseen(house, proven(house, programs=["two"])) == ("one",)
+
+
+def test_a_program_that_does_not_load(house: House) -> None:
+    program = found("one", "bin/one", "library", what="program", message="undefined symbol: gone")
+    ((message, hint),) = told(house, program)
+    assert message.endswith(": one 1.0: bin/one does not load: undefined symbol: gone")
+    assert 'leave the package out of the proof: [packages.one] skip-imports = ["*"]' in hint
 
 
 @pytest.mark.parametrize(
@@ -246,6 +266,21 @@ def test_a_library_that_is_opened_by_name_is_not_for_a_wheel_to_bring(house: Hou
     ((_, hint),) = told(house, found("one", "one", "library", message=message))
     assert 'source = "sdist"' not in hint
     assert 'skip-imports = ["one"]' in hint
+
+
+def test_what_was_built_here_is_not_to_be_built_from_its_sdist(house: House) -> None:
+    gone = found("one", "one", "library", message="ImportError: /x/_one.so: undefined symbol: gone")
+    lost = found("one", "one", "library", message="libx.so.1: cannot open shared object file")
+    image = ImageFacts(id="sha256:1", name="builder")
+    story = BuiltStory(sdist_url="u", sdist_sha256="s", image=image, cache_key="k")
+    wheels = [replace(each, story=story) for each in house.manifest.wheels]
+    built = replace(house, manifest=replace(house.manifest, wheels=tuple(wheels)))
+    for failure in (gone, lost):
+        ((_, before),) = told(house, failure)
+        assert '[packages.one] source = "sdist"' in before
+        ((_, hint),) = told(built, failure)
+        assert "sdist" not in hint
+        assert hint.startswith("take another version of it; ")
 
 
 def test_a_library_of_cuda_is_not_for_repair_to_copy(house: House) -> None:

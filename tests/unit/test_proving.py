@@ -74,6 +74,7 @@ def proof(*failures: Finding, lacking: tuple[str, ...] = ()) -> Proof:
     return Proof(
         installed=2,
         imports=1,
+        programs=(),
         pip="26.1",
         failures=failures,
         optional=(),

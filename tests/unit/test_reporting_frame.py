@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from wheelhouse.events import (
     DownloadsStarted,
     Event,
+    How,
     Outcome,
     PhaseStarted,
     StepFinished,
@@ -29,7 +31,7 @@ from wheelhouse.reporting.lines import (
 )
 from wheelhouse.reporting.state import RunState
 from wheelhouse.reporting.summary import summary
-from wheelhouse.reporting.wording import doing, ending, kind_of, subject
+from wheelhouse.reporting.wording import doing, ending, kind_of, subject, tally
 from wheelhouse.text import cell_width
 
 
@@ -298,6 +300,9 @@ def test_wording() -> None:
     assert ending(finished("a", "failed", detail="no gcc")) == "failed after 12 s: no gcc"
     assert ending(finished("a", "skipped", detail="needs b")) == "skipped: needs b"
     assert ending(finished("a", "reused")) == "reused"
+    assert ending(replace(finished("a", "done", "fetch"), how="stored")) == "stored"
+    again = replace(finished("proof", "done", "prove", "it lacks libx"), how="not yet")
+    assert ending(again) == "not passed yet after 12 s: it lacks libx"
     assert ending(finished("a", "failed", detail="one\ntwo")) == "failed after 12 s: one"
 
 
@@ -344,6 +349,33 @@ def test_a_target_that_was_stopped_says_where() -> None:
     assert "stopped" in text
     assert "stopped in phase prove" in text
     assert "wheels" not in text
+
+
+def _fetching(*how: How) -> list[Event]:
+    """A target whose wheels are of the index, each there in its own way."""
+    events: list[Event] = [PhaseStarted(target="deb", phase="wheels", total=len(how))]
+    for number, each in enumerate(how):
+        events += [
+            StepStarted(target="deb", step=f"p{number}", phase="fetch"),
+            replace(finished(f"p{number}", "done", "fetch"), how=each),
+        ]
+    return events
+
+
+def test_what_was_in_the_store_is_not_told_as_fetched() -> None:
+    end = replace(DONE, target="deb", counts={"fetched": 3, "built": 0, "reused": 0})
+    events = _fetching("stored", "", "stored")
+    assert running(*events).targets["deb"].counts == {"stored": 2, "fetched": 1}
+    assert tally(running(*events).targets["deb"].counts) == "1 fetched · 2 stored"
+    head, _, row = table(None, *events, end).splitlines()
+    assert head.split()[2:6] == ["wheels", "fetched", "stored", "built"]
+    assert row.split()[2:6] == ["23", "1", "2", "0"]
+    assert tally(running(*events, end).targets["deb"].final_counts) == "1 fetched · 2 stored"
+
+
+def test_what_is_taken_again_after_a_proof_was_fetched_all_the_same() -> None:
+    events = [*_fetching(""), *_fetching("stored")]
+    assert running(*events).targets["deb"].counts == {"fetched": 1}
 
 
 def test_no_targets_no_table() -> None:

@@ -323,6 +323,7 @@ def test_json_tells_every_event() -> None:
         "seconds": 12.0,
         "detail": "no pg_config",
         "log": "/logs/psycopg2.log",
+        "how": "",
     }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from wheelhouse.missing import Missing
@@ -147,3 +149,11 @@ def test_a_name_is_one() -> None:
     assert is_askable(Missing("program", "dot"), ())
     assert not is_askable(Missing("program", "dot\nrm"), ())
     assert not is_askable(Missing("program", "-dot"), ())
+
+
+def test_libpython_is_asked_for_where_a_program_needs_it() -> None:
+    python = Missing("soname", "libpython3.11.so.1.0")
+    assert is_askable(python, ())
+    lacking = finding("library", "libpython3.11.so.1.0: cannot open shared object file")
+    assert options(replace(lacking, what="program"), ()) == (python,)
+    assert options(lacking, ()) == ()

@@ -292,31 +292,54 @@ def test_cleaning_removes_what_the_dead_left_and_nothing_else(store: Store) -> N
     gone.wait()
     assert gone.stdout is not None
     gone.stdout.close()
-    dead = store.root / "tmp" / f"{gone.pid}-dead"
-    planted = store.root / "tmp" / "whatever"
-    huge = store.root / "tmp" / f"{10**30}-huge"
-    for folder in (dead, planted, huge):
+    dead = store.root / "tmp" / f"{gone.pid}-deadbeef"
+    not_ours = store.root / "tmp" / "2024-Holidays"
+    huge = store.root / "tmp" / f"{10**30}-enormous"
+    for folder in (dead, not_ours, huge):
         folder.mkdir()
         (folder / "file").write_bytes(DATA)
-    (store.root / "tmp" / "file").touch()
-    (store.root / "tmp" / "link").symlink_to(store.root)
-    os.mkfifo(store.root / "tmp" / "fifo")
-    mine_once = store.root / "tmp" / f"{os.getpid()}-left"
+    os.mkfifo(store.root / "tmp" / f"{gone.pid}-fifofifo")
+    mine_once = store.root / "tmp" / f"{os.getpid()}-left_abc"
     mine_once.mkdir()
     os.utime(mine_once, (1, 1))  # by another process, that had this one's number
     with store.workspace() as mine:
         store.clean()
-        assert temporaries(store) == [mine]
+        assert sorted(temporaries(store)) == sorted([mine, not_ours])
 
 
 def test_cleaning_removes_old_logs_only(store: Store) -> None:
-    old, new = store.logs / "old.log", store.logs / "new.log"
-    old.touch()
-    new.touch()
-    os.utime(old, (1, 1))
+    old, new = (store.logs / f"2026{day}-120000-web-probe-012345.log" for day in (1001, 1120))
+    fault = store.logs / "20261001-120000-internal-abc_12de.log"
+    notes = store.logs / "notes.log"
+    for path in (old, new, fault, notes):
+        path.touch()
+    for path in (old, fault, notes):
+        os.utime(path, (1, 1))
     store.clean()
-    assert not old.exists()
-    assert new.exists()
+    assert sorted(store.logs.iterdir()) == sorted([new, notes])
+
+
+def test_cleaning_follows_no_link_and_no_build_fails_of_it(store: Store) -> None:
+    elsewhere = store.root.parent / "elsewhere"
+    elsewhere.mkdir()
+    left = elsewhere / ("a" * 64)
+    left.write_bytes(DATA)
+    os.utime(left, (1, 1))
+    (store.root / "partial").rmdir()
+    (store.root / "partial").symlink_to(elsewhere)
+    shutil.rmtree(store.logs)
+    store.clean()
+    assert left.read_bytes() == DATA
+
+
+def test_a_root_that_is_made_says_that_it_is_a_cache(tmp_path: Path) -> None:
+    Store(tmp_path / "new")
+    tag = (tmp_path / "new" / "CACHEDIR.TAG").read_text()
+    assert tag.startswith("Signature: 8a477f597d28d172789f06886806bc55\n")
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs" / "letter").touch()
+    Store(tmp_path / "theirs")
+    assert not (tmp_path / "theirs" / "CACHEDIR.TAG").exists()
 
 
 def test_cleaning_spares_those_of_a_process_that_lives_elsewhere(store: Store) -> None:

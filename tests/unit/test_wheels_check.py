@@ -230,6 +230,27 @@ def test_libpython_and_the_driver() -> None:
     assert (driver.rule, driver.level) == ("driver", "warning")
 
 
+def test_a_program_may_need_the_libpython_of_the_target() -> None:
+    loader = "/lib64/ld-linux-x86-64.so.2"
+
+    def linked(python: str, interpreter: str | None = loader) -> Wheel:
+        needed = (f"libpython{python}.so.1.0", "libc.so.6")
+        program = binary("demo.scripts/demo", needed=needed, interpreter=interpreter)
+        return wheel(binary(), program)
+
+    assert findings(linked("3.11"), origin="built") == []
+    assert system_needs(linked("3.11"), TARGET) == {"libpython3.11.so.1.0"}
+    assert system_needs(linked("3.11", None), TARGET) == set()
+    for other in (linked("3.12"), linked("3.11t")):
+        finding = only(other, origin="built")
+        assert (finding.rule, finding.level) == ("libpython", "error")
+        assert "not of the target's Python 3.11" in finding.message
+        assert finding.hint == "Have its build link libpython3.11.so.1.0."
+        assert system_needs(other, TARGET) == set()
+    library = only(linked("3.11", None), origin="built")
+    assert "many Pythons do not have" in library.message
+
+
 def test_glibc_wheel_on_musl() -> None:
     target = replace(TARGET, preset=replace(TARGET.preset, libc=Libc.parse("musl 1.2")))
     assert "missing-library" in {each.rule for each in findings(wheel(binary()), target)}

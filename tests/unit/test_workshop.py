@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from wheelhouse.building.downloads import Downloads
     from wheelhouse.events import Event
     from wheelhouse.locking.requires import BuildInspector
     from wheelhouse.plan import Step
-    from wheelhouse.scheduler import Scheduler
 
 SDIST = b"an sdist"
 NAME = canonicalize_name("demo")
@@ -92,8 +92,7 @@ class Shop:
         fetcher = Fetcher(Client(), store, stop.check)
         self.here = circumstances(
             *(runner, target(), images(), interpreter()),
-            fetcher=fetcher,
-            scheduler=cast("Scheduler", None),  # there is no toolkit to fetch
+            downloads=cast("Downloads", None),  # there is no toolkit to fetch
         )
         self.project = project(root)
         self.inspector = Inspector()

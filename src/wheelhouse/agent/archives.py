@@ -92,9 +92,12 @@ class _Seen:
         if not name and member.kind == "folder":
             return None
         top, _, rest = name.partition("/")
-        outside = self.top not in ("", top) or (not rest and member.kind != "folder")
-        if self._one_top and outside:
-            raise ArchiveProblem(f"it has more than one top folder: {self.top or name}, {name}")
+        if self._one_top and not rest and member.kind != "folder":
+            raise ArchiveProblem(
+                f"{name} is not in a top folder NAME-VERSION/, as everything is in an sdist"
+            )
+        if self._one_top and self.top not in ("", top):
+            raise ArchiveProblem(f"it has more than one top folder: {self.top}, {top}")
         self.top = top
         self._check_way(name)
         there = self._kinds.get(name)

@@ -113,16 +113,21 @@ def variables(job: Mapping[str, Any], root: str, folder: str) -> dict[str, str]:
     """The variables of hooks in the environment *folder*: nothing of the agent's own.
 
     Programs are where the image says: some, as manylinux, have compilers in folders of their own.
+    But a build that is not for CUDA sees nothing of a toolkit there: it would find the plain
+    `nvcc`, without the GPUs to build for, and its objects would differ from build to build.
     """
     home, temporary = os.path.join(root, "home"), os.path.join(root, "tmp")
     os.makedirs(home, exist_ok=True)
     os.makedirs(temporary, exist_ok=True)
+    programs = os.environ.get("PATH") or PROGRAMS
+    if not job.get("cuda"):  # of a repair, nothing is said
+        programs = toolkit.programs_without(programs, PROGRAMS)
     own = job["env"]
     return {
         "HOME": home,
         "LANG": "C.UTF-8",
         "LC_ALL": "C.UTF-8",
-        "PATH": f"{folder}/bin:{os.environ.get('PATH') or PROGRAMS}",
+        "PATH": f"{folder}/bin:{programs}",
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONHASHSEED": "0",
         "PYTHONNOUSERSITE": "1",

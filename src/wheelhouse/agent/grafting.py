@@ -21,9 +21,10 @@ from auditwheel.elfutils import elf_file_filter, elf_read_dt_needed
 from auditwheel.lddtree import LIBPYTHON_RE
 from auditwheel.main import main
 from auditwheel.wheeltools import WHEEL_INFO_RE
+from elftools.elf.elffile import ELFFile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from typing import Any
 
 #: The environment variable, and the files in its folder.
@@ -60,7 +61,9 @@ class Repair:
     def begin(self, wheel: Path, abi: Any, policy_name: str) -> None:
         """Take what is nowhere out of what is to be copied into *wheel*.
 
-        What the wheel has itself stays there: that a file does not find it is its own fault.
+        What the wheel has itself stays there: that a file does not find it is its own fault. So
+        does Python's own library, which auditwheel unlinks: for an extension module, the Python
+        that loads it has those symbols. A program is loaded by nobody who has them, and keeps it.
         """
         self.versions = abi.versioned_symbols
         match = WHEEL_INFO_RE(wheel.name)
@@ -68,14 +71,19 @@ class Repair:
         self._wheel = match.group("name")
         with ZipFile(wheel) as archive:
             own = {posixpath.basename(name) for name in archive.namelist()}
-        for references in abi.full_external_refs.values():
-            found = references[policy_name].libs
-            for soname, path in list(found.items()):
-                if path is not None:
-                    self.grafted[soname] = str(path)
-                elif not LIBPYTHON_RE.match(soname) and soname not in own:
-                    self.unlocated.add(soname)
-                    del found[soname]
+            for file, references in abi.full_external_refs.items():
+                found = references[policy_name].libs
+                if any(map(LIBPYTHON_RE.match, found)) and _is_program(archive, str(file)):
+                    _leave_libpython(found)
+                self._note_external(found, own)
+
+    def _note_external(self, found: dict[str, Path | None], own: Collection[str]) -> None:
+        for soname, path in list(found.items()):
+            if path is not None:
+                self.grafted[soname] = str(path)
+            elif not LIBPYTHON_RE.match(soname) and soname not in own:
+                self.unlocated.add(soname)
+                del found[soname]
 
     def note_dropped(self, file: Path, before: str, after: str) -> None:
         """Keep what *file* had in its RPATH and has no more."""
@@ -175,6 +183,18 @@ def leads_inside(entry: str, folder: str) -> bool:
         return False
     place = posixpath.normpath(posixpath.join(folder, _ORIGIN.sub(".", entry, count=1)))
     return place.split("/")[0] != ".."
+
+
+def _is_program(archive: ZipFile, member: str) -> bool:
+    """Whether the ELF file *member* names the loader that it is to be started by."""
+    with archive.open(member) as file:
+        return any(segment["p_type"] == "PT_INTERP" for segment in ELFFile(file).iter_segments())
+
+
+def _leave_libpython(found: dict[str, Path | None]) -> None:
+    """Take Python's own library out of what auditwheel handles: it stays in DT_NEEDED then."""
+    for soname in [each for each in found if LIBPYTHON_RE.match(each)]:
+        del found[soname]
 
 
 def _needed(path: Path) -> Sequence[str]:

@@ -1,5 +1,7 @@
 """Job ``prove``: installs the wheelhouse as a user would, then imports everything in it.
 
+The programs in it are not started, but the dynamic loader is asked whether it could load them.
+
 Runs on the target's own Python in an image that has what the server has.
 """
 
@@ -16,6 +18,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from . import programs
 from .errors import JobError
 
 if TYPE_CHECKING:
@@ -42,12 +45,13 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 def run(job: Mapping[str, Any], root: str, channel: Channel) -> dict[str, object]:
-    """Return ``installed``, ``imports``, ``pip``, ``failures``, ``optional``, ``lacking`` and
-    ``seconds``.
+    """Return ``installed``, ``imports``, ``programs``, ``pip``, ``failures``, ``optional``,
+    ``lacking`` and ``seconds``.
 
     *lacking* has what of the job's ``libraries`` and ``programs`` is not here: the installer is
     told to do without it, and the imports show who cannot. *optional* has what a distribution's
-    own metadata excuses: modules that need something which only one of its extras brings. Raises
+    own metadata excuses: modules that need something which only one of its extras brings.
+    *programs* has, for each compiled program that was looked at, its distribution. Raises
     JobError(``install``).
     """
     started = time.monotonic()
@@ -61,12 +65,14 @@ def run(job: Mapping[str, Any], root: str, channel: Channel) -> dict[str, object
     wanted = {str(wheel["name"]) for wheel in job["wheels"]}
     pip = _remove_others(site_packages, wanted | provided)
     optional_names = _optional_dependencies(site_packages, wanted)
-    findings = _import_all(job, venv, root)
+    checked, unloadable = _check_programs(job, venv, site_packages, root)
+    findings = _import_all(job, venv, root) + unloadable
     failures = [found for found in findings if _counts(found)]
     excused = [found for found in failures if _is_excused(found, optional_names)]
     return {
         "installed": len(optional_names),
         "imports": sum(found["kind"] == "ok" for found in findings),
+        "programs": checked,
         "pip": pip,
         "failures": [found for found in failures if found not in excused],
         "optional": excused,
@@ -224,6 +230,43 @@ def _normalized(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+# -- programs ------------------------------------------------------------------------------------
+
+
+def _check_programs(
+    job: Mapping[str, Any], venv: str, site_packages: list[str], root: str
+) -> tuple[list[str], list[dict[str, Any]]]:
+    """For each program that was looked at its distribution, and what is wrong with some."""
+    checked, findings = [], []
+    wanted = {str(wheel["name"]) for wheel in job["wheels"] if wheel["programs"]}
+    for folder in site_packages:
+        for distribution in importlib.metadata.distributions(path=[folder]):
+            name = _normalized(distribution.metadata["Name"] or "")
+            if name not in wanted:
+                continue
+            files = [str(file.locate()) for file in distribution.files or ()]
+            for path, program in programs.find(folder, os.path.join(venv, "bin"), files).items():
+                checked.append(name)
+                causes = programs.faults(path, _variables(root))
+                findings += [_unloadable(name, program, cause) for cause in causes]
+    return checked, findings
+
+
+def _unloadable(distribution: str, program: str, cause: str) -> dict[str, Any]:
+    """A finding about a program, in the form of the importer's."""
+    return {
+        "distribution": distribution,
+        "what": "program",
+        "module": program,
+        "kind": "library",
+        "message": cause,
+        "missing": None,
+        "traceback": "",
+        "origin": None,
+        "tried": [],
+    }
+
+
 # -- importing -----------------------------------------------------------------------------------
 
 
@@ -254,6 +297,7 @@ def _counts(found: Mapping[str, Any]) -> bool:
 
     A module must import. An extension need only load: what it raises afterwards for want of an
     optional package, or because it is not meant to be imported first, is its own business.
+    A program is only told of if it cannot be loaded.
     """
     if found["what"] == "module":
         return bool(found["kind"] != "ok")

@@ -23,7 +23,7 @@ from .errors import JobError
 from .streams import ArchiveProblem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import Any
 
     from .channel import Channel
@@ -90,9 +90,10 @@ def repair(
     """The path of *wheel* once it is repaired, and what was done.
 
     That is ``repaired``, true, and ``repair``: ``grafted``, the sonames of libraries that were
-    copied in, with the symbol versions that the wheel requires of each; ``unlocated``, those that
-    are nowhere; ``excluded``, those that were not to be copied; ``search``, by member, folders
-    outside of the wheel that it was built to look in, and looks in no more.
+    copied in, with the symbol versions that the wheel requires of each; ``places``, where in *root*
+    those of them lay that are not the image's; ``unlocated``, those that are nowhere; ``excluded``,
+    those that were not to be copied; ``search``, by member, folders outside of the wheel that it
+    was built to look in, and looks in no more.
 
     :param channel: gets the wheel as it was, if another wheel may have some of its libraries.
     :raises JobError: ``repair``, or ``extension``, if it has nothing compiled and may not be so.
@@ -123,6 +124,7 @@ def repair(
         os.unlink(path)
     done_to_it = {
         "grafted": told["versions"],
+        "places": dict(_places(told["grafted"], root)),
         "unlocated": told["unlocated"],
         "excluded": excluded,
         "search": told["search"],
@@ -191,18 +193,23 @@ def _pack(wheel: str, grafted: Mapping[str, str], root: str) -> str:
 
     There they will be again, so that the wheel's files find them in the same way.
     """
-    top = os.path.realpath(root)
     members = {f"{AS_BUILT}/{os.path.basename(wheel)}": wheel}
-    for soname, path in grafted.items():
-        real = os.path.realpath(path)
-        if not _is_below(top, real):
-            continue
-        place = os.path.abspath(path)  # a link of the builder may lead here from outside
-        folder = os.path.dirname(place if _is_below(top, place) else real)
-        members[os.path.relpath(os.path.join(folder, soname), top)] = real
+    for soname, place in _places(grafted, root):
+        members[place] = os.path.realpath(grafted[soname])
     packed = os.path.join(root, UNREPAIRED)
     write_tar(packed, members)
     return packed
+
+
+def _places(grafted: Mapping[str, str], root: str) -> Iterator[tuple[str, str]]:
+    """The sonames of those *grafted* that are in *root*, and where they are found there."""
+    top = os.path.realpath(root)
+    for soname, path in grafted.items():
+        real = os.path.realpath(path)
+        if _is_below(top, real):
+            place = os.path.abspath(path)  # a link of the builder may lead here from outside
+            folder = os.path.dirname(place if _is_below(top, place) else real)
+            yield soname, os.path.relpath(os.path.join(folder, soname), top)
 
 
 def _make_room(root: str, used: Iterable[str]) -> None:

@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+#: Where an image of the host's choice, or this machine, has its own.
+HOME = "/usr/local/cuda"
+
 #: What compilers, and what CMake reads; options on their command lines come before.
 HEADERS = ("CPATH", "CMAKE_INCLUDE_PATH")
 LIBRARIES = ("LIBRARY_PATH", "CMAKE_LIBRARY_PATH")
@@ -38,6 +41,24 @@ def variables(home: str, site_packages: str, present: Mapping[str, str]) -> dict
             if folders
         },
     }
+
+
+def programs_without(path: str, system: str) -> str:
+    """The folders of *path* that are none of an image's own toolkit, by whatever name.
+
+    Build tools that look for `nvcc` there would find one that was not asked for. Those of *system*
+    stay: somebody may have a link that leads from :data:`HOME` there.
+    """
+    home, always = os.path.realpath(HOME), system.split(os.pathsep)
+    folders = path.split(os.pathsep)
+    return os.pathsep.join(each for each in folders if each in always or not _is_in(each, home))
+
+
+def _is_in(path: str, home: str) -> bool:
+    """Whether *path* is *home* or below it, before or after its own link is followed."""
+    above, name = os.path.split(path.rstrip("/"))
+    places = (os.path.realpath(path), os.path.join(os.path.realpath(above), name))
+    return any(os.path.commonpath([place, home]) == home for place in places)
 
 
 def gather(site_packages: str, into: str) -> None:

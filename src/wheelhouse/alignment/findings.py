@@ -61,8 +61,8 @@ class Alignment:
         """The same of another *lock* of the target."""
         return Alignment(lock, self.target, self._is_exempt)
 
-    def of_cuda(self, cuda: Cuda) -> Alignment:
-        """The same, if the target had this *cuda*."""
+    def of_cuda(self, cuda: Cuda | None) -> Alignment:
+        """The same, if the target had this *cuda*, or none."""
         return Alignment(self.lock, replace(self.target, cuda=cuda), self._is_exempt)
 
     @cached_property

@@ -198,6 +198,11 @@ def without_gpu(name: NormalizedName) -> NormalizedName | None:
     return NormalizedName(found) if found else None
 
 
+def is_without_gpu(name: NormalizedName) -> bool:
+    """Whether *name* does without a GPU what another project does with one."""
+    return name in _data()["without-gpu"].values()
+
+
 def renumbered(text: str, major: int) -> str | None:
     """*text*, a requirement without versions, with another CUDA in its name or extras.
 

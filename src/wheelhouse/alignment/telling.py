@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -12,7 +11,8 @@ from packaging.version import Version
 from wheelhouse.alignment.findings import is_built, may_take_toolkit, requested
 from wheelhouse.alignment.frameworks import extras, frameworks, parts, renumbered
 from wheelhouse.alignment.statements import is_part, is_without
-from wheelhouse.cuda import has_compiler, release, releases
+from wheelhouse.alignment.way import builder, extras_told, place
+from wheelhouse.cuda import Cuda, is_known, release, releases
 from wheelhouse.errors import LockError
 from wheelhouse.events import Notice
 from wheelhouse.torchindex import backends, torch_packages
@@ -25,53 +25,11 @@ if TYPE_CHECKING:
 
     from wheelhouse.alignment.findings import Alignment, Conflict
     from wheelhouse.alignment.statements import Statement
-    from wheelhouse.cuda import Cuda
+    from wheelhouse.alignment.way import Tried
     from wheelhouse.locking.model import LockedPackage
 
     #: The extras that a release has, normalised; none where its metadata is not at hand.
     ExtrasOf = Callable[[NormalizedName, Version], Collection[str]]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Way:
-    """Changes by which everything would agree: either of lines, or of the target.
-
-    :ivar lines: what each line would ask for, such as ``torch 2.10.0``, and where it stands.
-    :ivar instead: those that are no more asked for then, where what is uses no GPU.
-    :ivar cuda: that of the target, if naming it is enough.
-    :ivar chosen: what would be chosen then that is not now.
-    """
-
-    lines: Sequence[tuple[str, str]] = ()
-    instead: list[str] = field(default_factory=list)
-    cuda: Cuda | None = None
-    chosen: list[str] = field(default_factory=list)
-
-    @property
-    def is_for_gpu(self) -> bool:
-        """Whether everything still uses a GPU then."""
-        return not self.instead
-
-    def told(self, place: str) -> str:
-        """In words; *place* is where settings of the target stand."""
-        if self.cuda is not None:
-            chosen = f", with {listed(self.chosen)}" if self.chosen else ""
-            return f'cuda = "{self.cuda.version}" {place} would do{chosen}'
-        asked = listed([f"{text} ({origin})" for text, origin in self.lines])
-        if self.instead:
-            return f"{asked} instead of {listed(self.instead)} would do, without a GPU"
-        return f"{asked} would do"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Tried:
-    """What has come of trying to have everything agree on one CUDA.
-
-    :ivar later: clauses on releases that are made for it, and take another Python.
-    """
-
-    way: Way | None = None
-    later: Sequence[str] = ()
 
 
 def as_error(
@@ -79,15 +37,17 @@ def as_error(
     conflict: Conflict,
     found: Mapping[int, Tried],
     extras_of: ExtrasOf = lambda _name, _version: (),
+    by_extras: Mapping[NormalizedName, Sequence[str]] | None = None,
 ) -> LockError:
     """The error that *conflict* is.
 
     :param found: by CUDA's major version, what has come of trying to agree on it.
     :param extras_of: no extra is told to be asked for that a release has not.
+    :param by_extras: by name, the extras by which alone a package is made for a CUDA.
     """
     error = LockError(
         conflict.message,
-        context=conflict.context,
+        context=tuple(_context(conflict, by_extras or {})),
         hint=_cudnn_hint(conflict)
         if conflict.cudnn
         else _hint(alignment, conflict, found, extras_of),
@@ -95,6 +55,21 @@ def as_error(
     )
     error.target = alignment.target.name
     return error
+
+
+def _context(
+    conflict: Conflict, by_extras: Mapping[NormalizedName, Sequence[str]]
+) -> Iterator[tuple[str, str]]:
+    """That of *conflict*, with the extras that are the cause of it."""
+    extras = {
+        str(side): by_extras[side.name]
+        for sides in conflict.ways.values()
+        for side in sides
+        if side.kind == "requires" and side.name in by_extras
+    }
+    for label, text in conflict.context:
+        named = extras.get(label)
+        yield label, f"with {extras_told(named)}, {text}" if named else text
 
 
 def _cudnn_hint(conflict: Conflict) -> str:
@@ -119,20 +94,22 @@ def _hint(
     for major, sides in conflict.ways.items():
         told = _ways(alignment, sides, major, found.get(major), extras_of)
         ways += [f"for CUDA {major}, {', or '.join(told)}"] if several and told else told
-    if alignment.target.cuda is not None or not found:
+    tried = [way for each in found.values() for way in each.ways]
+    if not found or (alignment.target.cuda and not any(way.cuda for way in tried)):
         ways.append(_other_target(alignment))
-    ways.append(_exempting(alignment, conflict))
-    place = _place(alignment)
-    first, placed, rest = "; or ".join(filter(None, ways)).partition(place)
-    return first + placed + rest.replace(place, "there")
+    ways.append(
+        _exempting(alignment, conflict, at_any_cost=not any(way.is_for_gpu for way in tried))
+    )
+    where = place(alignment)
+    first, placed, rest = "; or ".join(filter(None, ways)).partition(where)
+    return first + placed + rest.replace(where, "there")
 
 
-def _place(alignment: Alignment) -> str:
-    return f"in [targets.{alignment.target.name}]"
+def _exempting(alignment: Alignment, conflict: Conflict, *, at_any_cost: bool) -> str:
+    """Settings by which nobody is held to the target's CUDA, and what that costs.
 
-
-def _exempting(alignment: Alignment, conflict: Conflict) -> str:
-    """Settings by which nobody is held to the target's CUDA, and what that costs."""
+    :param at_any_cost: even if files are overwritten then.
+    """
     names = {each.name for sides in conflict.ways.values() for each in sides}
     # Without its toolkit, what is built with it would be no more.
     names -= {each.name for each in alignment.counting if may_take_toolkit(each)}
@@ -141,6 +118,8 @@ def _exempting(alignment: Alignment, conflict: Conflict) -> str:
     settings = " or ".join(f"[packages.{name}]" for name in sorted(names))
     told = f"`cuda = false` in {settings}, if it is to stay as it is"
     if overlaps := alignment.overlaps_of(names):
+        if not at_any_cost:
+            return ""
         stems = listed([_stem(packages[0].name) for packages in overlaps])
         told += f": then the files of {stems} for one CUDA overwrite those for the other"
     return told
@@ -154,16 +133,16 @@ def _ways(
     extras_of: ExtrasOf,
 ) -> list[str]:
     """What to do for *sides* to be made for CUDA *major*, each of it enough."""
-    if found and (found.way or found.later):
-        told = [found.way.told(_place(alignment))] if found.way else []
-        told += found.later
-    else:
+    tried = [*(way.told(alignment) for way in found.ways), *found.later] if found else []
+    told = []
+    if not found or found.fixed or not tried:
         known = [*filter(None, (_known(alignment, each, major, extras_of) for each in sides))]
         told = [listed(known)] if known else []
+    told += tried
     if all(side.name in torch_packages() for side in sides) and (
         other := _backend(alignment, major)
     ):
-        told.append(f'torch-backend = "{other}" {_place(alignment)}')
+        told.append(f'torch-backend = "{other}" {place(alignment)}')
     return told
 
 
@@ -202,7 +181,9 @@ def _required(alignment: Alignment, side: Statement, major: int) -> str:
     """What *side*, which is built, is to require instead."""
     names = [need.package.name for need in alignment.graph.needs(side.name)]
     swaps = [f"{other} instead of {name}" for name in names if (other := renumbered(name, major))]
-    return f"have {side.name} require {listed(swaps)}" if swaps else ""
+    cuda = alignment.target.cuda
+    beside = builder(alignment, cuda) if cuda else ()
+    return ", and ".join([f"have {side.name} require {listed(swaps)}", *beside]) if swaps else ""
 
 
 def _backend(alignment: Alignment, major: int) -> str:
@@ -223,19 +204,17 @@ def _backend(alignment: Alignment, major: int) -> str:
 def _other_target(alignment: Alignment) -> str:
     """Another CUDA for the target, if that is all that stands in the way; or one at all."""
     if alignment.target.cuda is None:
-        return f"say which it is to be, with `cuda` {_place(alignment)}"
+        return f"say which it is to be, with `cuda` {place(alignment)}"
     if len(alignment.sides) != 1:
         return ""
     [(major, sides)] = alignment.sides.items()
     minors = [each.cuda.minor for each in sides if each.cuda.minor is not None]
     known = [each for each in releases() if each.major == major]
-    version = f"{major}.{max(minors)}" if minors else str(max(known, default=""))
-    if not version:
+    version = Version(f"{major}.{max(minors)}") if minors else max(known, default=None)
+    if version is None or not is_known(version):
         return ""
-    told = f'cuda = "{version}" {_place(alignment)}'
-    if any(map(may_take_toolkit, alignment.counting)) and not has_compiler(Version(version)):
-        told += f", and a builder that has the compiler of CUDA {major}, for what is built"
-    return told
+    cuda = Cuda(version=version)
+    return ", and ".join([f'cuda = "{version}" {place(alignment)}', *builder(alignment, cuda)])
 
 
 # --- notices -------------------------------------------------------------------------------------

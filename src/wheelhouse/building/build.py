@@ -21,6 +21,7 @@ from wheelhouse.building.runner import Failure, Made, tail
 from wheelhouse.building.suppliers import suppliers
 from wheelhouse.building.tooling import Tool, connected, supply_of
 from wheelhouse.plan import Built
+from wheelhouse.weights import owner_for
 from wheelhouse.wheels.peek import peek
 from wheelhouse.wheels.policy import repair_policy
 
@@ -100,7 +101,7 @@ def supplies(recipe: Recipe, target: Target, runner: Runner, fetcher: Fetcher) -
             tools[each.name] = Tool(step=step, built=built)
             found.append(supply_of(each, built, runner.store))
         else:
-            called = f"{each.name} for {recipe.sdist.filename}"
+            called = owner_for(each.name, recipe.sdist)
             path = fetch_as_step(called, each.file, target.name, runner.reporter, fetcher)
             found.append(
                 Supply(
@@ -128,7 +129,8 @@ def _build(step: Step, target: Target, runner: Runner, fetcher: Fetcher) -> Buil
         except Failure as failure:
             raise failed_build(step, failure, runner.limits) from failure
         filename = made.path.name
-        found = suppliers(step.package.name, made.repair, files.supplies)
+        scratch = runner.store.scratch
+        found = suppliers(step.package.name, made.repair, files.supplies, target.arch, scratch)
         facts = {
             "seconds": made.seconds,
             "repaired": made.repaired,

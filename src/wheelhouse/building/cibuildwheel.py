@@ -225,10 +225,10 @@ def _configuration(step: Step, table: Mapping[str, Any], command: EngineCommand)
         engine=command.name,
         create_args=[
             *command.create_args,
-            *(f"--env={name}={value}" for name, value in _variables(recipe).items()),
+            *(f"--env={name}={value}" for name, value in variables(recipe).items()),
         ],
         prepare=f"{recipe.tool_python} -I {PROJECT}/{LUGGAGE}/prepare.py || exit 1",
-        env=recipe.env,
+        env=overruling(recipe),
         config_settings=recipe.config_settings,
     )
     try:
@@ -237,15 +237,15 @@ def _configuration(step: Step, table: Mapping[str, Any], command: EngineCommand)
         raise _unusable(step, str(error)) from error
 
 
-def _variables(recipe: Recipe) -> dict[str, str]:
+def variables(recipe: Recipe) -> dict[str, str]:
     """What every command sees, unless the recipe sets it otherwise; with it, where pip looks."""
-    variables = {
+    found = {
         "LANG": "C.UTF-8",
         "LC_ALL": "C.UTF-8",
         "PYTHONHASHSEED": "0",
         "TZ": "UTC",
-        **_parts_of_cuda(recipe),
         **recipe.variables(),
+        **_parts_of_cuda(recipe),
     }
     terms = _terms(recipe)
     if terms.network:
@@ -256,12 +256,25 @@ def _variables(recipe: Recipe) -> dict[str, str]:
         links = f"{OURS}/requires"
         places = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": links}
         places |= {"UV_OFFLINE": "1", "UV_NO_INDEX": "1", "UV_FIND_LINKS": links}
-    return {**variables, **places}
+    return {**found, **places}
+
+
+def overruling(recipe: Recipe) -> dict[str, str]:
+    """The user's variables, which win over the recipe's own."""
+    joined = _parts_of_cuda(recipe)
+    return {name: joined.get(name, value) for name, value in recipe.env.items()}
 
 
 def _parts_of_cuda(recipe: Recipe) -> dict[str, str]:
-    """Where those are that the build environment has, as for every build with a toolkit."""
+    """Where those are that the build environment has, as for every build with a toolkit.
+
+    They come behind what the user has named, and do not give way to it.
+    """
     if recipe.cuda is None:
         return {}
     found = dict.fromkeys(HEADERS, f"{OURS}/{CUDA}/include")
-    return found | dict.fromkeys(LIBRARIES, f"{OURS}/{CUDA}/lib")
+    found |= dict.fromkeys(LIBRARIES, f"{OURS}/{CUDA}/lib")
+    return {
+        name: os.pathsep.join(filter(None, (recipe.env.get(name), folder)))
+        for name, folder in found.items()
+    }

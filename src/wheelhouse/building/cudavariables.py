@@ -23,6 +23,8 @@ _HAS_OBJTEMP = Version("11.8")
 def cuda_variables(cuda: Cuda) -> dict[str, str]:
     """What tells build tools the toolkit and the GPUs to build for, and nvcc to do so repeatably.
 
+    *cuda* is what is built with, which may be older than what the target runs.
+
     nvcc names intermediate files after its process, and the objects that come of them keep that
     name. Beside the object, they are called after it.
     """

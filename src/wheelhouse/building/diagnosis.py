@@ -30,6 +30,8 @@ from wheelhouse.text import exact_size
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from packaging.version import Version
+
     from wheelhouse.building.runner import Failure
     from wheelhouse.engine import Limits
 
@@ -42,12 +44,17 @@ SYMPTOMS = (*PYTHON, *AGE, *NETWORK, *SYSTEM, *CONFIGURE, *TOOLS, *CODE, *PROJEC
 _IN_ITS_OWN_WORDS = {"script-error", "script-stops", "unknown"}
 
 
-def diagnose(failure: Failure, package: str, limits: Limits) -> Diagnosis:
-    """Explain *failure* of the build of *package* (its name, for the settings proposed)."""
+def diagnose(
+    failure: Failure, package: str, limits: Limits, *, toolkit: Version | None = None
+) -> Diagnosis:
+    """Explain *failure* of the build of *package* (its name, for the settings proposed).
+
+    :param toolkit: the release of the CUDA toolkit that it had; None if it had none.
+    """
     known = _BY_STAGE.get(failure.stage)
     if known is not None:
         return of_disk(known(failure, package, limits), limits, failure.message)
-    found = _by_text(failure, package)
+    found = _by_text(failure, package, toolkit)
     if found is not None and failure.stage == "recipe":  # which of its commands, is the message
         found = replace(found, cause=f"{failure.message}: {found.cause}")
     found = of_disk(found, limits) if found else _unknown(failure, package)
@@ -60,10 +67,11 @@ def _with_guesses(found: Diagnosis) -> Diagnosis:
     return replace(found, guesses=guesses("\n".join((found.cause, *found.evidence))))
 
 
-def _by_text(failure: Failure, package: str) -> Diagnosis | None:
+def _by_text(failure: Failure, package: str, toolkit: Version | None = None) -> Diagnosis | None:
     """What the log says, and what the failure's own message does where the log is silent."""
-    log = Log.of(package, failure.tail)
-    return read(log, SYMPTOMS) or read(Log.of(package, failure.message), SYMPTOMS)
+    texts = (failure.tail, failure.message)
+    found = (read(Log.of(package, text, toolkit), SYMPTOMS) for text in texts)
+    return next(filter(None, found), None)
 
 
 def _unknown(failure: Failure, package: str) -> Diagnosis:

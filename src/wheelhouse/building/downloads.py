@@ -15,7 +15,7 @@ from wheelhouse.events import Notice, step
 from wheelhouse.reporting.transfers import WORTH
 from wheelhouse.scheduler import gather
 from wheelhouse.toolkit import parts
-from wheelhouse.weights import Heavy, announced, weigh
+from wheelhouse.weights import Heavy, announced, owner_for, weigh
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,7 +48,7 @@ def fetch_as_step(
 def weighed_files(
     files: Mapping[str, LockedFile], fetcher: Fetcher, scheduler: Scheduler
 ) -> Weights:
-    """What *files*, by the names of their projects, weigh: as the lock or their servers say.
+    """What *files*, by the names of their steps, weigh: as the lock or their servers say.
 
     :raises InterruptedRunError: the run is being stopped.
     """
@@ -67,7 +67,7 @@ def check_room(weights: Weights, store: Store) -> None:
 
 
 class Downloads:
-    """Those of one target before its plan. Implements :class:`wheelhouse.plan.Ahead`.
+    """Those of one target before its plan; what is much is told before it comes.
 
     Methods may be called from several threads: one waits for what another fetches.
     """
@@ -82,7 +82,12 @@ class Downloads:
         self._alone = threading.Lock()
 
     def toolkit(self, toolkit: Toolkit, package: LockedPackage) -> None:
-        """See :class:`wheelhouse.plan.Ahead`."""
+        """Have what the builder of *package* takes of *toolkit*, unless that builder is there.
+
+        :raises FetchError: it cannot be had.
+        :raises ImageError: the builder cannot be had.
+        :raises StorageError: the store has no room for it.
+        """
         if self._runner.engine.has_toolkit(self._target, toolkit):
             return
         self._fetch(
@@ -94,15 +99,24 @@ class Downloads:
         )
 
     def environment(self, package: LockedPackage) -> None:
-        """See :class:`wheelhouse.plan.Ahead`."""
+        """Have what the build backend of *package* needs to answer.
+
+        :raises FetchError: it cannot be had.
+        :raises StorageError: the store has no room for it.
+        """
         assert package.build is not None
+        assert package.sdist is not None
         self._fetch(
-            {each.name: each.file for each in package.build.environment if each.build is None},
+            {
+                owner_for(each.name, package.sdist): each.file
+                for each in package.build.environment
+                if each.build is None
+            },
             f"build requirements of {package}, whose build backend is asked for its metadata",
         )
 
     def _fetch(self, files: Mapping[str, LockedFile], what: str, hint: str | None = None) -> None:
-        """Have *files*, by the names of their projects, in the store."""
+        """Have *files*, by the names of their steps, in the store."""
         store, reporter = self._fetcher.store, self._runner.reporter
         with self._alone:
             lacking = {name: file for name, file in files.items() if not store.has(file.sha256)}

@@ -95,10 +95,11 @@ class FailedBuildError(BuildError):
 def failed_build(step: Step, failure: Failure, limits: Limits) -> FailedBuildError:
     """The error of *step*'s build, which has ended with *failure* under *limits*."""
     assert step.package.build is not None
+    cuda = step.recipe.cuda if step.recipe else None
     return FailedBuildError(
         str(step.package),
         _PHASES.get(failure.stage, "building its wheel"),
-        diagnose(failure, step.package.name, limits),
+        diagnose(failure, step.package.name, limits, toolkit=cuda.version if cuda else None),
         step.package.build.provision,
         failure.log,
         asked_by=step.package.required_by,

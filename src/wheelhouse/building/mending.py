@@ -19,6 +19,7 @@ from wheelhouse.errors import (
     FetchError,
     ImageError,
     LockError,
+    PlanError,
     StaleLockError,
     WheelhouseError,
     flatten,
@@ -387,7 +388,7 @@ class _Course:
 
 def _is_of_environment(error: WheelhouseError) -> bool:
     """Whether *error* says that build requirements cannot be had, or built: others might."""
-    lasting = (FetchError, StaleLockError)
+    lasting = (FetchError, PlanError, StaleLockError)
     return isinstance(error, (FailedBuildError, LockError)) and not isinstance(error, lasting)
 
 

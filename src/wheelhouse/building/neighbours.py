@@ -8,12 +8,13 @@ others.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 from wheelhouse import cuda
 from wheelhouse.alignment.frameworks import parts
@@ -52,11 +53,14 @@ class Neighbourhood:
 
     :ivar libraries: see :func:`wheelhouse.wheels.sharing.libraries_of`.
     :ivar packages: what is locked.
+    :ivar kept: by package, the sonames of libraries that it takes from the distribution, as it is
+        said, whoever has them, too.
     """
 
     libraries: Libraries
     packages: Mapping[NormalizedName, LockedPackage]
     target: Target
+    kept: Mapping[NormalizedName, Collection[str]] = field(default_factory=dict)
 
     def offered(self, wheel: Wheel, repair: Repair) -> dict[str, Library]:
         """By soname, what *wheel* can take from others, after *repair* without them.
@@ -76,7 +80,7 @@ class Neighbourhood:
             candidates.sort(key=lambda each: each.project not in suppliers)
             if candidates:
                 near = self.required_by(wheel.name)
-                if soname in repair.grafted and not _NUMBERED.search(soname):
+                if soname in repair.grafted and not _is_numbered(soname):
                     # A bare name says little: that is another library as likely as not.
                     known = {*near, *suppliers}
                     candidates = [each for each in candidates if each.project in known]
@@ -86,7 +90,9 @@ class Neighbourhood:
 
     def _wanted(self, wheel: Wheel, repair: Repair) -> Mapping[str, tuple[str, ...]]:
         """The sonames of all that *wheel* needs beyond the platform's; the versions of some."""
-        return {**dict.fromkeys(self.needed(wheel), ()), **repair.grafted}
+        kept = self.kept.get(wheel.name, ())
+        copied = {each: found for each, found in repair.grafted.items() if each not in kept}
+        return {**dict.fromkeys(self.needed(wheel), ()), **copied}
 
     def needed(self, wheel: Wheel) -> tuple[str, ...]:
         """The sonames that neither *wheel* nor the platform has."""
@@ -129,21 +135,48 @@ class Neighbourhood:
                 )
 
     def unsupplied(
-        self, wheel: Wheel, repair: Repair, offered: Collection[str]
-    ) -> Iterator[AddedRequirement | Unsupplied]:
-        """What build requirements have that *wheel* is linked with, where no other wheel has it.
+        self, wheel: Wheel, repair: Repair, offered: Mapping[str, Library]
+    ) -> Iterator[AddedRequirement | Unsupplied | Ambiguous]:
+        """What *wheel* lacks of what it was linked with, which its build requirements have.
+
+        A library whose name does not tell the version of its interface is that of the very version
+        that the build had. Each project is told of once, for such a library if there is one.
 
         :param repair: what was done to it first; *offered*: what it can take from others then.
         """
-        near = self.required_by(wheel.name)
-        for soname, projects in repair.suppliers.items():
-            if soname in offered:
-                continue
-            known = [each for each in projects if each in near or each in self.packages]
-            if known:
-                yield Unsupplied(soname=soname, project=known[0])
-            else:
-                yield AddedRequirement(package=wheel.name, requirement=projects[0], library=soname)
+        told: set[tuple[str, ...]] = set()
+        for soname in sorted(repair.suppliers, key=_is_numbered):
+            lacking = self._lacking_supply(wheel, soname, repair.suppliers[soname], offered)
+            projects = tuple(sorted(repair.suppliers[soname]))
+            if lacking and projects not in told:
+                told.add(projects)
+                yield lacking
+
+    def _lacking_supply(
+        self,
+        wheel: Wheel,
+        soname: str,
+        suppliers: Mapping[str, str],
+        offered: Mapping[str, Library],
+    ) -> AddedRequirement | Unsupplied | Ambiguous | None:
+        library, is_bare = offered.get(soname), not _is_numbered(soname)
+        if soname in self.kept.get(wheel.name, ()):
+            return None
+        if library and library.project in suppliers:
+            package = self.packages[library.project]
+            if is_bare and package.version != Version(suppliers[library.project]):
+                return Unsupplied(soname=soname, project=library.project)
+            return None
+        if library and library.project in self.required_by(wheel.name):
+            return None  # another one, which it asks for itself
+        known = [each for each in suppliers if canonicalize_name(each) in self.packages]
+        if known:
+            return Unsupplied(soname=soname, project=known[0])
+        if len(suppliers) > 1:
+            return Ambiguous(soname=soname, projects=suppliers)
+        ((project, version),) = suppliers.items()
+        requirement = f"{project}=={version}" if is_bare else project
+        return AddedRequirement(package=wheel.name, requirement=requirement, library=soname)
 
     def lacking(self, wheel: Wheel) -> Iterator[AddedRequirement | Misfit]:
         """What has those of CUDA's libraries that *wheel* needs and nobody in the house has.
@@ -188,10 +221,24 @@ class Misfit:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Unsupplied:
-    """A library that a wheel is linked with, and that *project* of its build does not have here."""
+    """A library that a wheel is linked with, and that *project* of its build does not have here.
+
+    Or it has it in another version, and its name does not tell whether that is the same.
+    """
 
     soname: str
     project: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ambiguous:
+    """A library that a wheel is linked with, and that several projects of its build have.
+
+    :ivar projects: these, with their versions; none of them is locked.
+    """
+
+    soname: str
+    projects: Mapping[str, str]
 
 
 def requirement_for(library: cuda.Library, wanted: Cuda) -> str:
@@ -226,6 +273,26 @@ def _is_meant(added: AddedRequirement, wanted: Cuda | None) -> bool:
     return added.requirement in {requirement_for(library, wanted), library.projects[wanted.major]}
 
 
+def still_built_with(
+    added: Iterable[AddedRequirement], packages: Mapping[NormalizedName, LockedPackage]
+) -> tuple[AddedRequirement, ...]:
+    """*added* without versions that a build had and will not have again.
+
+    :param packages: those whose builds are to stay as they are locked.
+    """
+    return tuple(each for each in added if _is_built_with(each, packages.get(each.package)))
+
+
+def _is_built_with(added: AddedRequirement, package: LockedPackage | None) -> bool:
+    wanted = Requirement(added.requirement)
+    exact = [each.version for each in wanted.specifier if each.operator == "=="]
+    if not added.library or not exact or exact[0].endswith(".*"):
+        return True
+    environment = package.build.environment if package and package.build else ()
+    had = (canonicalize_name(wanted.name), Version(exact[0]))
+    return had in {(each.name, each.version) for each in environment}
+
+
 def reached(wheel: Wheel, offered: Mapping[str, Library]) -> tuple[Library, ...]:
     """What of *offered* the repaired *wheel* takes indeed: what its files still need."""
     needed = {soname for binary in wheel.binaries for soname in binary.needed}
@@ -245,6 +312,10 @@ def _has(library: Library, versions: Iterable[str]) -> bool:
 @lru_cache(maxsize=4096)  # each package's, for every wheel that is built
 def _names(requirements: tuple[str, ...]) -> frozenset[NormalizedName]:
     return frozenset(canonicalize_name(Requirement(line).name) for line in requirements)
+
+
+def _is_numbered(soname: str) -> bool:
+    return bool(_NUMBERED.search(soname))
 
 
 def _stem(soname: str) -> str:

@@ -74,7 +74,8 @@ class Recipe:
     :ivar built: the builds of those requirements in *environment* that have no wheel.
     :ivar system: the distribution's packages that were added to it, which its ID covers.
     :ivar subdirectory: where in the unpacked sdist the project is, if not at its top.
-    :ivar cuda: what the build is to make for GPUs, with the toolkit in the image; None if nothing.
+    :ivar cuda: the toolkit in the image, of whatever release that is, and the GPUs to make code
+        for; None if the build has none.
     :ivar toolkit: the wheels of that toolkit; none where the image, or this machine, has its own.
     :ivar search: see :class:`~wheelhouse.locking.model.Provision`, as for *regenerate*.
     """

@@ -78,19 +78,29 @@ def _gpu(match: re.Match[str], log: Log) -> Diagnosis | None:
     """Code for a GPU that this compiler does not know, whatever else the build is given."""
     number = str(split(match.group(2))[0])
     having = [version for version, each in releases().items() if number in each.arches]
-    if not having:
-        why, other = "which no CUDA makes", ""
-    elif having[-1] == max(releases()):
-        why = f"which this CUDA does not make yet (CUDA {having[0]} does)"
-        other = f', or a newer `cuda` in the target, such as "{having[0]}"'
+    used = log.toolkit or max(releases())
+    later = [version for version in having if log.toolkit is None or version > log.toolkit]
+    this = f"CUDA {log.toolkit}, that it is built with," if log.toolkit else "this CUDA"
+    other, version = "", None
+    if having and having[-1] < used:
+        other, version = "an older", having[-1]
+        why = f"which {this} no longer makes (CUDA {version} does)"
+    elif later:
+        other, version = "a newer", later[0]
+        why = f"which {this} does not make yet (CUDA {version} does)"
     else:
-        why = f"which this CUDA no longer makes (CUDA {having[-1]} does)"
-        other = f', or an older `cuda` in the target, such as "{having[-1]}"'
+        why = "which no CUDA makes"
     return Diagnosis(
         kind="gpu-architecture",
         cause=f"its build asks for code for {match.group(1)}, {why}",
         hint="have it ask for that of the target's GPUs alone by the package's own switch, a "
-        f"variable under [packages.{log.package}.env] or one of config-settings{other}",
+        f"variable under [packages.{log.package}.env] or one of config-settings"
+        + (
+            f", or build with {other} toolkit: by `cuda` of the target, such as "
+            f'"{version}", and a `builder` that goes with it'
+            if version
+            else ""
+        ),
     )
 
 

@@ -19,6 +19,8 @@ from wheelhouse.text import sanitize
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from packaging.version import Version
+
     from wheelhouse.missing import Missing
 
 #: How much of a line is looked at: what a compiler says comes first, its arguments may be endless.
@@ -99,6 +101,7 @@ class Log:
     """The text of a log, as it is looked at.
 
     :ivar package: whose build it is: for the settings proposed.
+    :ivar toolkit: the release of its CUDA toolkit; None if it has none.
     :ivar lines: each line, harmless and not long; :ivar text: the same in one.
     """
 
@@ -106,15 +109,16 @@ class Log:
     lines: tuple[str, ...]
     text: str
     starts: tuple[int, ...] = field(repr=False)
+    toolkit: Version | None = None
 
     @classmethod
-    def of(cls, package: str, text: str) -> Log:
+    def of(cls, package: str, text: str, toolkit: Version | None = None) -> Log:
         lines = tuple(_plain(line) for line in text.split("\n"))
         starts, at = [], 0
         for line in lines:
             starts.append(at)
             at += len(line) + 1
-        return cls(package, lines, "\n".join(lines), tuple(starts))
+        return cls(package, lines, "\n".join(lines), tuple(starts), toolkit)
 
     def line_of(self, match: re.Match[str]) -> int:
         """The number of the line in which *match* begins, from 0."""

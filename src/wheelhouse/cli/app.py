@@ -159,15 +159,17 @@ def _build(
     from wheelhouse.locking.current import Freshness
     from wheelhouse.phases import for_each
     from wheelhouse.pipeline import build_target
+    from wheelhouse.unused import telling_unused
 
     freshness = Freshness.REQUIRE if locked else Freshness.RENEW_IF_STALE
     chosen = chosen_targets(project, question.targets)
-    with workbench(project, question.engine, reporter, jobs=jobs) as run:
+    bench = workbench(project, question.engine, reporter, jobs=jobs)
+    with bench as run, telling_unused(project, reporter):
         houses = for_each(run, chosen, lambda target: build_target(run, target, freshness, signer))
     uptodate.remember(question, project, houses)
 
 
-@commands.command()
+@commands.command(short_help="List what is in dist/TARGET for another installer.")
 @config_option
 @target_option
 @click.option(
@@ -211,7 +213,7 @@ def schema() -> None:
     click.echo(json.dumps(json_schema(), indent=2))
 
 
-@commands.command()
+@commands.command(short_help="Check what a build needs: engine, images, disk, index.")
 @config_option
 @click.option(
     "-t",

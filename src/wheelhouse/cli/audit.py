@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 OSV = "osv"
 
 
-@click.command()
+@click.command(short_help="Compare the locks with known vulnerabilities.")
 @config_option
 @target_option
 @click.option(

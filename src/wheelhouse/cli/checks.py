@@ -8,15 +8,23 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from wheelhouse.cli.terminal import print_lines, wrapped
+from wheelhouse.reporting.lines import Span, line
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
+
+    from wheelhouse.reporting.lines import Line
 
 
-_MARKS = {
-    "ok": click.style("ok  ", fg="green"),
-    "note": click.style("note", fg="yellow"),
-    "fail": click.style("FAIL", fg="red"),
+_MARKS: dict[str, Span] = {
+    "ok": Span("ok  ", "good"),
+    "note": Span("note", "warn"),
+    "fail": Span("FAIL", "bad"),
 }
+
+#: Columns before what a check has said.
+_MARGIN = 16
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,7 +71,15 @@ def told(checks: Iterable[Check], *, as_json: bool = False) -> bool:
     well = True
     for check in checks:
         well = well and check.good
-        click.echo(f"{_MARKS[check.state]}  {check.name:8}  {check.said}")
-        if check.hint and check.state != "ok":
-            click.echo(f"                hint: {check.hint}")
+        print_lines(_lines(check))
     return well
+
+
+def _lines(check: Check) -> Iterator[Line]:
+    said, *more = check.said.split("\n")
+    yield from wrapped(line(_MARKS[check.state], f"  {check.name:8}  {said}"), _MARGIN)
+    yield from (line(each) for each in more)
+    if check.hint and check.state != "ok":
+        hint, *more = check.hint.split("\n")
+        yield from wrapped(line(f"{'':{_MARGIN}}hint: {hint}"), _MARGIN)
+        yield from (line(each) for each in more)

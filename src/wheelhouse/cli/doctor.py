@@ -12,7 +12,7 @@ from packaging.utils import canonicalize_name
 
 from wheelhouse.cli.checks import Check, told
 from wheelhouse.cli.toolkitdoctor import cuda_checks, toolkit_check
-from wheelhouse.cli.workbench import open_engine, workbench
+from wheelhouse.cli.workbench import open_engine, open_store, workbench
 from wheelhouse.credentials import Credentials
 from wheelhouse.engine.cancellation import Cancellation
 from wheelhouse.errors import FetchError, WheelhouseError
@@ -21,7 +21,6 @@ from wheelhouse.fetch import Client, Fetcher
 from wheelhouse.locking.flatindex import place_of
 from wheelhouse.locking.index import Index
 from wheelhouse.settings import DEFAULT_INDEX, IndexSettings
-from wheelhouse.store import Store, default_root
 from wheelhouse.text import human_size
 from wheelhouse.torchindex import index_of, is_mirror
 
@@ -47,7 +46,7 @@ def _checks(config: Path | None, engine_name: str) -> Iterator[Check]:
     project, check = _project(config)
     if check is not None:
         yield check
-    store = Store(default_root())
+    store = open_store()
     yield from _room(store.root, project)
     known = project.known_indexes if project else (PUBLIC,)
     client = Client(credentials=Credentials(known, project.credentials if project else None))

@@ -10,9 +10,10 @@ from wheelhouse.reporting.lines import Span, line, pad
 from wheelhouse.text import counted, human_size
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from wheelhouse.imageclearing import Cleared
+    from wheelhouse.imageneeds import Needs
     from wheelhouse.imagepruning import KeptImage, Shelf
     from wheelhouse.reporting.lines import Line, Style
 
@@ -20,13 +21,8 @@ _DAY = 24 * 3600
 _HEAD = ("image", "size", "beyond its start", "last used", "needed here for")
 
 
-def listed(
-    shelf: Shelf, images: Sequence[KeptImage], needs: Mapping[str, Sequence[str]], now: float
-) -> Iterator[Line]:
-    """*images* of *shelf*, one a line, and what all of ours take.
-
-    :param needs: the targets of this project that need an image, by its name.
-    """
+def listed(shelf: Shelf, images: Sequence[KeptImage], needs: Needs, now: float) -> Iterator[Line]:
+    """*images* of *shelf*, one a line, and what all of ours take."""
     rows = [
         (
             ", ".join(image.names),
@@ -42,43 +38,45 @@ def listed(
         name, size, beyond, used, needed = (pad(*each) for each in zip(row, widths, strict=True))
         right = f"{size.strip():>{widths[1]}}  {beyond.strip():>{widths[2]}}"
         yield line(Span(f"{name}  {right}  {used}  {needed}".rstrip(), _style(row)))
-    left = shelf.leftovers
+    yield from untold(needs)
+    left, all_of_ours = shelf.leftovers, shelf.with_steps()
     more = f" and {counted(len(left), 'leftover')} without a name" if left else ""
     yield line(
         f"{counted(len(images), 'image')}{more}",
-        Span(f"; all of ours take {human_size(shelf.size)}", "dim"),
+        Span(f"; all of ours take {_in_all(shelf, all_of_ours)}", "dim"),
     )
+
+
+def untold(needs: Needs) -> Iterator[Line]:
+    """Of which targets here the needs are not known, and what follows from that."""
+    for target, why in needs.untold.items():
+        told = f"{target}: which images it needs cannot be told, so none for its platform goes: "
+        yield line(Span(told, "warn"), why)
 
 
 def _style(row: tuple[str, ...]) -> Style:
     return "dim" if row is _HEAD else "plain"
 
 
-def pruned(
-    shelf: Shelf, cleared: Cleared, leftovers: Collection[str], *, dry_run: bool
-) -> Iterator[Line]:
-    """What went, or would.
-
-    :param leftovers: the IDs of what is left of images that were not finished.
-    """
+def pruned(shelf: Shelf, cleared: Cleared, *, dry_run: bool) -> Iterator[Line]:
+    """What went, or would."""
     verb = "would go" if dry_run else "removed"
     for image in cleared.gone:
         for name in image.names:
             yield line(f"  {name}  ", Span(human_size(_beyond(shelf, image)), "dim"))
+    leftovers = {image.id for image in shelf.leftovers}
     left = sum(image.id in leftovers for image in cleared.gone)
     if left:
-        yield line(f"  {counted(left, 'leftover')} of images that were not finished")
+        yield line(f"  {counted(left, 'leftover')} of images that were not finished, or replaced")
     for name, why in cleared.kept.items():
         yield line("  ", Span(f"{name} stays: ", "warn"), why)
     named = sum(bool(image.names) for image in cleared.gone)
-    freed = human_size(total(shelf, cleared.gone))
+    freed = _in_all(shelf, cleared.gone)
     told = f"{counted(named, 'image')} {verb}, {freed} {'would be freed' if dry_run else 'freed'}"
     yield line(told if cleared.gone else "nothing to remove")
 
 
-def listed_data(
-    shelf: Shelf, images: Sequence[KeptImage], needs: Mapping[str, Sequence[str]]
-) -> dict[str, Any]:
+def listed_data(shelf: Shelf, images: Sequence[KeptImage], needs: Needs) -> dict[str, Any]:
     """The same as :func:`listed` in JSON's types, sizes in bytes."""
     return {
         "images": [
@@ -97,17 +95,26 @@ def listed_data(
             for image in images
         ],
         "leftovers": len(shelf.leftovers),
+        "untold": dict(needs.untold),
     }
 
 
-def pruned_data(shelf: Shelf, cleared: Cleared, *, dry_run: bool) -> dict[str, Any]:
+def pruned_data(shelf: Shelf, cleared: Cleared, needs: Needs, *, dry_run: bool) -> dict[str, Any]:
     """The same as :func:`pruned` in JSON's types, sizes in bytes."""
     return {
         "dry-run": dry_run,
         "removed": [{"names": list(each.names), "id": each.id} for each in cleared.gone],
         "kept": cleared.kept,
         "freed": total(shelf, cleared.gone),
+        "freed-is-exact": shelf.knows_sizes(cleared.gone),
+        "untold": dict(needs.untold),
     }
+
+
+def _in_all(shelf: Shelf, images: Collection[KeptImage]) -> str:
+    """What *images* take; at most, where they share more than the engine tells."""
+    most = "" if shelf.knows_sizes(images) else "at most "
+    return most + human_size(total(shelf, images))
 
 
 def _beyond(shelf: Shelf, image: KeptImage) -> int:
@@ -115,8 +122,9 @@ def _beyond(shelf: Shelf, image: KeptImage) -> int:
     return image.size - (start.size if start else 0)
 
 
-def _targets(image: KeptImage, needs: Mapping[str, Sequence[str]]) -> list[str]:
-    return list(dict.fromkeys(target for name in image.names for target in needs.get(name, ())))
+def _targets(image: KeptImage, needs: Needs) -> list[str]:
+    found = (target for name in image.names for target in needs.images.get(name, ()))
+    return list(dict.fromkeys(found))
 
 
 def _moment(seconds: float) -> str | None:

@@ -11,11 +11,10 @@ import click
 
 from wheelhouse.cli.interrupts import stoppable
 from wheelhouse.cli.targets import known_preset, one_of
-from wheelhouse.cli.workbench import image_maker
+from wheelhouse.cli.workbench import image_maker, open_store
 from wheelhouse.engine.cancellation import Cancellation
 from wheelhouse.errors import ConfigError
 from wheelhouse.fetch import Client, Fetcher
-from wheelhouse.store import Store, default_root
 from wheelhouse.targets import Place, made_here, presets
 from wheelhouse.text import clip, human_duration, sanitize
 
@@ -31,7 +30,7 @@ def bootstrap_images(
     from wheelhouse.engine.docker_connect import connect
 
     chosen = _places(names, python, arch)
-    store = Store(default_root())
+    store = open_store()
     cancellation = Cancellation()
     client = Client(check=cancellation.check)
     cancellation.also(client.stop)

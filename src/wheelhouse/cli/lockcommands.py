@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@click.command()
+@click.command(short_help="Pin every version and hash of each target.")
 @config_option
 @target_option
 @input_options
@@ -83,7 +83,7 @@ def lock(
         locks.tell_locks(project, found, written=not dry_run)
 
 
-@click.command()
+@click.command(short_help="Show the locked packages as a tree.")
 @config_option
 @target_option
 @click.option("--depth", type=click.IntRange(min=0), help="How many steps down it goes.")
@@ -104,7 +104,7 @@ def tree(
     trees.tree(project, chosen, depth=depth, inverted=invert, as_json=as_json)
 
 
-@click.command()
+@click.command(short_help="Tell who asks for a package.")
 @config_option
 @target_option
 @click.argument("package")

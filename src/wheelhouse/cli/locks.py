@@ -72,8 +72,10 @@ def make_locks(
     from wheelhouse.cli.workbench import workbench  # what no other command here needs
     from wheelhouse.phases import for_each
     from wheelhouse.pipeline import lock_target
+    from wheelhouse.unused import telling_unused
 
-    with workbench(project, making.engine, making.reporter, jobs=making.jobs) as run:
+    bench = workbench(project, making.engine, making.reporter, jobs=making.jobs)
+    with bench as run, telling_unused(project, making.reporter):
 
         def make(target: Target) -> Difference:
             old = load_lock(lock_path(project.root, target.name))

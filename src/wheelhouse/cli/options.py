@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from wheelhouse.errors import ConfigError, WheelhouseError
+from wheelhouse.wording import did_you_mean, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -81,7 +82,8 @@ def chosen_targets(project: Project, names: Sequence[str]) -> list[Target]:
     unknown = [name for name in names if name not in project.targets]
     if unknown:
         raise ConfigError(
-            f"{project.file.name} has no target {unknown[0]!r}",
+            f"{project.file.name} has no target {quoted(unknown[0])}"
+            f"{did_you_mean(unknown[0], list(project.targets))}",
             hint=f"it has: {', '.join(project.targets)}",
         )
     return [target for name, target in project.targets.items() if not names or name in names]

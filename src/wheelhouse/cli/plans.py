@@ -88,7 +88,7 @@ def _print_parts(parts: Sequence[Sequence[Line]]) -> None:
         print_lines([(), *lines] if number else lines)
 
 
-@click.command()
+@click.command(short_help="Show what `build` would do with each package.")
 @_plan_options
 def plan(**options: Any) -> None:
     """Show, for each package, what `build` would do with which file, and why."""
@@ -104,7 +104,7 @@ def plan(**options: Any) -> None:
         _print_parts([list(plan_lines(*each, columns())) for each in found])
 
 
-@click.command()
+@click.command(short_help="Tell why a package is fetched, built or reused.")
 @_plan_options
 @click.argument("packages", nargs=-1, metavar="[PACKAGE]...")
 def explain(packages: Sequence[str], **options: Any) -> None:
@@ -123,7 +123,17 @@ def explain(packages: Sequence[str], **options: Any) -> None:
     if asked.as_json:
         _print_data([explain_data(each, names) for each in plans])
         return
-    _print_parts([lines for each in plans if (lines := list(explain_lines(each, names)))])
+    parts = [lines for each in plans if (lines := list(explain_lines(each, names)))]
+    _print_parts([[cut for each in lines for cut in _to_the_edge(each)] for lines in parts])
+
+
+def _to_the_edge(spans: Line) -> list[Line]:
+    """*spans* in lines that fit on the terminal, those after the first further in."""
+    from wheelhouse.cli.terminal import wrapped
+    from wheelhouse.reporting.lines import to_text
+
+    text = to_text(spans)
+    return wrapped(spans, len(text) - len(text.lstrip()) + 4)
 
 
 def _check(names: Sequence[NormalizedName], plans: Sequence[Planned]) -> None:

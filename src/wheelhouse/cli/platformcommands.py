@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
 
-@click.group(invoke_without_command=True)
+@click.group(invoke_without_command=True, short_help="The platforms to deploy to.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON, with all that is known.")
 @click.pass_context
 def targets(context: click.Context, as_json: bool) -> None:
@@ -116,7 +116,8 @@ def list_(platforms: Sequence[str], config: Path | None, as_json: bool) -> None:
     "--all",
     "everything",
     is_flag=True,
-    help="Those that the targets of wheelhouse.toml need, and those of an unknown age, too.",
+    help="Also those that the targets of wheelhouse.toml need, and those that no run of this store "
+    "has used: runs of others, at work now, may fail.",
 )
 @click.option("--dry-run", is_flag=True, help="Tell what would go, and remove nothing.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON, sizes in bytes.")
@@ -130,9 +131,10 @@ def prune_(
 ) -> None:
     """Remove images of wheelhouse, for PLATFORMS or for all, that are not wanted any more.
 
-    Those stay that the targets of wheelhouse.toml need, that a container or a run uses, and that
-    anything else was made from. Leftovers of images that were never finished go as well. What is
-    missing is made again when it is needed.
+    Those stay that the targets of wheelhouse.toml need, that a container uses, that anything else
+    was made from, and that only runs of other stores have used. Leftovers of images that were never
+    finished go as well. What is missing is made again when it is needed. Runs of this store wait
+    until it is done, and it waits for those at work.
     """
     from wheelhouse.cli.imagekeeping import prune_images
 

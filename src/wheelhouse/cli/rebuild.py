@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from wheelhouse.rebuilding.rebuild import RebuiltTarget
 
 
-@click.command()
+@click.command(short_help="Build wheels again, and compare them.")
 @config_option
 @target_option
 @input_options

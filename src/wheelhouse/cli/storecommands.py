@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
 
-@click.group()
+@click.group(short_help="What was downloaded and built, for all projects.")
 def store() -> None:
     """What was downloaded and built, kept for all projects of a user."""
 
@@ -31,22 +31,22 @@ def show(as_json: bool) -> None:
     "--older-than",
     callback=age,
     metavar="AGE",
-    help="Remove what was not used for so long: 30d, 2 weeks, 12h.  [default: 30d, unless "
+    help="Remove what was not used for so long: 30d, 2 weeks, 12h, 30m.  [default: 30d, unless "
     "--max-size is given]",
 )
 @click.option(
     "--max-size",
     callback=size,
     metavar="SIZE",
-    help="Remove what was used least recently until the rest takes no more: 20GB.",
+    help="Remove what was used least recently until the rest takes no more: 20GB, 20GiB.",
 )
 @click.option("--dry-run", is_flag=True, help="Tell what would go, and remove nothing.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON, sizes in bytes.")
 def prune(older_than: timedelta | None, max_size: int | None, dry_run: bool, as_json: bool) -> None:
     """Remove what is not wanted any more. What is missing then is downloaded or built again.
 
-    Others may build meanwhile: what they use stays. So does what wheelhouses share with the store
-    by hard links, since it takes no room of its own.
+    It waits until no run uses the store, and runs that begin meanwhile wait for it. What
+    wheelhouses share with the store by hard links stays, since it takes no room of its own.
 
     \b
     wheelhouse store prune --max-size 20GB      for a machine that builds every night

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import KW_ONLY, dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from wheelhouse.building.connecting import KIND as REPAIR
 from wheelhouse.building.history import BUILD
 from wheelhouse.cli.terminal import print_lines
-from wheelhouse.durable import free_room
+from wheelhouse.durable import free_room, storage_errors
+from wheelhouse.errors import StorageError
+from wheelhouse.inuse import Hold
 from wheelhouse.inventory import KINDS, holdings
-from wheelhouse.pruning import chosen, drop_locks, in_use_since, prune
+from wheelhouse.pruning import Pruned, chosen, prune
 from wheelhouse.reporting.lines import Span, line, pad
-from wheelhouse.store import Store, default_root
+from wheelhouse.store import default_root
+from wheelhouse.storeroot import is_there
 from wheelhouse.text import human_size
 
 if TYPE_CHECKING:
@@ -30,13 +34,19 @@ if TYPE_CHECKING:
 USUAL = timedelta(days=30)
 
 _BUILDS = (BUILD, REPAIR)
+
+#: How many of what could not be removed are told one by one.
+_TOLD = 10
+
 _TITLES: dict[Kind, str] = {
     "downloads": "downloads",
     "built": "built wheels",
     "records": "records",
+    "images": "uses of images",
     "partial": "partial downloads",
     "logs": "logs",
-    "temporary": "being written",
+    "temporary": "temporary files",
+    "locks": "locks",
     "damaged": "damaged",
 }
 
@@ -59,29 +69,65 @@ def prune_store(
     """Remove what was not used in the time *older_than*, and what goes beyond *limit* bytes.
 
     :param older_than: 30 days, if it and *limit* are both None.
-    :raises StorageError: the store cannot be written to.
+    :raises StorageError: there is something else where the store should be, it cannot be known
+        whether runs are using it, or something could not be removed.
     """
     if older_than is None and limit is None:
         older_than = USUAL
-    store = Store(default_root())
-    if not dry_run:
-        store.clean()
-    held = holdings(store.root, _BUILDS)
-    choice = chosen(
-        held,
-        unused_since=_before(older_than) if older_than is not None else 0,
-        in_use_since=in_use_since(store),
-        limit=limit,
-    )
-    gone = choice if dry_run else prune(store, choice)
-    if not dry_run:
-        drop_locks(store)
-    left = set(held) - set(gone)
-    if as_json:
-        told = {"path": str(store.root), "dry-run": dry_run, "removed": _by_kind(gone)}
-        click.echo(json.dumps({**told, "freed": _size(gone), **_totals(left)}, indent=2))
-    else:
-        print_lines(pruned(store.root, gone, left, limit, dry_run=dry_run))
+    since = _before(older_than) if older_than is not None else 0
+    told = _Told(default_root(), limit, dry_run=dry_run, as_json=as_json)
+    with storage_errors(told.root):
+        there = is_there(told.root)
+    if dry_run or not there:
+        held = holdings(told.root, _BUILDS)
+        told.tell(held, Pruned(chosen(held, unused_since=since, limit=limit)))
+        return
+    with Hold(told.root, _warn).alone(tell=_warn):
+        held, done = holdings(told.root, _BUILDS), Pruned()
+        try:
+            prune(chosen(held, unused_since=since, limit=limit), done)
+        except KeyboardInterrupt:
+            told.tell(held, done, "freed before it was stopped")
+            raise
+    told.tell(held, done)
+    if done.kept:
+        raise StorageError(
+            f"{len(done.kept)} of {len(done.kept) + len(done.gone)} could not be removed",
+            hint="remove them as the user whose they are",
+        )
+
+
+def _warn(message: str) -> None:
+    click.echo(message, err=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """How what has become of the store at *root* is told."""
+
+    root: Path
+    limit: int | None
+    _: KW_ONLY
+    dry_run: bool
+    as_json: bool
+
+    def tell(self, held: Iterable[Holding], done: Pruned, words: str = "freed") -> None:
+        """Print what of *held* is *done*; *words* say what that means for the room."""
+        gone = set(done.gone)
+        left = [each for each in held if each not in gone]
+        if self.as_json:
+            told = {
+                "path": str(self.root),
+                "dry-run": self.dry_run,
+                "removed": _by_kind(done.gone),
+                "freed": _size(done.gone),
+                "kept": {str(path): why for path, why in done.kept.items()},
+                **_totals(left),
+            }
+            click.echo(json.dumps(told, indent=2))
+        else:
+            words = "would be freed" if self.dry_run else words
+            print_lines(pruned(self.root, done, left, self.limit, words))
 
 
 def _before(age: timedelta) -> int:
@@ -93,30 +139,42 @@ def shown(root: Path, held: Sequence[Holding], free: int | None) -> Iterator[Lin
     yield line(Span(str(root), "strong"))
     yield from _table(held)
     totals = _totals(held)
-    more = ""
-    if totals["shared"]:
-        more += f", {human_size(totals['shared'])} more shared with wheelhouses"
+    more = _shared(totals)
     if free is not None:
         more += f"; the disk has {human_size(free)} left"
     yield line(f"{human_size(totals['size'])} in all", Span(more, "dim"))
 
 
 def pruned(
-    root: Path,
-    gone: Sequence[Holding],
-    left: Iterable[Holding],
-    limit: int | None,
-    *,
-    dry_run: bool,
+    root: Path, done: Pruned, left: Sequence[Holding], limit: int | None, words: str
 ) -> Iterator[Line]:
-    """What was removed from the store at *root*, for a person. Pure."""
+    """What has become of the store at *root*, for a person. Pure."""
     yield line(Span(str(root), "strong"))
-    yield from _table(gone)
-    size = _totals(left)["size"]
-    freed = f"{human_size(_size(gone))} {'would be freed' if dry_run else 'freed'}"
-    yield line(freed if gone else "nothing to remove", Span(f", {human_size(size)} stay", "dim"))
-    if limit is not None and size > limit:
-        yield line(f"More than {human_size(limit)} stay: runs that are at work have used them")
+    yield from _table(done.gone)
+    totals = _totals(left)
+    freed = f"{human_size(_size(done.gone))} {words}" if done.gone else "nothing to remove"
+    stay = f", {human_size(totals['size'])} stay{_shared(totals)}"
+    yield line(freed if not done.kept or done.gone else "nothing removed", Span(stay, "dim"))
+    if limit is not None and totals["size"] > limit and (reasons := _reasons(done, left)):
+        yield line(f"More than {human_size(limit)} stay: {', '.join(reasons)}")
+    for path, why in list(done.kept.items())[:_TOLD]:
+        yield line(f"kept {path}: {why}")
+
+
+def _reasons(done: Pruned, left: Iterable[Holding]) -> list[str]:
+    """Why what is *left* does not go, however small the limit."""
+    kinds = {each.kind for each in left if each.path not in done.kept}
+    reasons = {
+        "some could not be removed": bool(done.kept),
+        "temporary files may be some run's": "temporary" in kinds,
+        "the uses of images are kept for `wheelhouse images prune`": "images" in kinds,
+    }
+    return [reason for reason, holds in reasons.items() if holds]
+
+
+def _shared(totals: dict[str, int]) -> str:
+    size = totals["shared"]
+    return f", {human_size(size)} more shared with wheelhouses" if size else ""
 
 
 def _table(held: Iterable[Holding]) -> Iterator[Line]:
@@ -139,7 +197,7 @@ def _by_kind(held: Iterable[Holding]) -> dict[Kind, dict[str, int]]:
     return found
 
 
-def _totals(held: Iterable[Holding]) -> dict[str, Any]:
+def _totals(held: Iterable[Holding]) -> dict[str, int]:
     """The bytes that the store alone takes, and those of what it shares with wheelhouses."""
     kinds = _by_kind(held).values()
     return {name: sum(kind[name] for kind in kinds) for name in ("size", "shared")}

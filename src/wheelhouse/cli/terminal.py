@@ -15,6 +15,7 @@ from wheelhouse.reporting.lines import (
     to_ansi,
     to_text,
     wants_colour,
+    wrap_line,
 )
 from wheelhouse.wording import printable
 
@@ -27,6 +28,12 @@ if TYPE_CHECKING:
 def columns() -> int | None:
     """The columns of the terminal behind standard output; None for a file, which has no edge."""
     return terminal_size(sys.stdout).columns if is_terminal(sys.stdout) else None
+
+
+def wrapped(spans: Line, indent: int) -> list[Line]:
+    """*spans* in lines that fit on the terminal, all but the first with *indent*."""
+    width = columns()
+    return wrap_line(spans, width, indent) if width and width > 2 * indent else [spans]
 
 
 def print_lines(lines: Iterable[Line], *, clipped: bool = False) -> None:

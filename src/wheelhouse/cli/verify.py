@@ -63,7 +63,7 @@ def _take_passphrase() -> str | None:
     return os.environ.pop(PASSPHRASE, None)
 
 
-@click.command()
+@click.command(short_help="Sign a finished wheelhouse.")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option(
     "--key",
@@ -89,7 +89,7 @@ def sign(folder: Path, key: Path) -> None:
     click.echo(f"{folder}: signed with key {signer.keyid}: {wheels}")
 
 
-@click.command()
+@click.command(short_help="Check that a wheelhouse is whole and unchanged.")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option(
     "--key",

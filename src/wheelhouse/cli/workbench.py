@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
+import click
+
 from wheelhouse.aftercare import companion
 from wheelhouse.cli.interrupts import stoppable
 from wheelhouse.credentials import Credentials
@@ -35,12 +37,12 @@ def workbench(
     :raises EngineError: there is no such engine here.
     """
     cancellation = Cancellation()
-    store = Store(default_root())
     credentials = Credentials(project.known_indexes, project.credentials)
 
     def tell(message: str) -> None:
         reporter.emit(Notice(target=None, message=message))
 
+    store = Store(default_root(), tell)
     elsewhere = Elsewhere(
         *(project.root, cancellation.check, credentials), workspace=store.workspace, tell=tell
     )
@@ -62,6 +64,11 @@ def workbench(
         ) as run,
     ):
         yield run
+
+
+def open_store() -> Store:
+    """The user's store, for a command that reports nothing. Raises StorageError."""
+    return Store(default_root(), lambda message: click.echo(message, err=True))
 
 
 def open_engine(
@@ -108,5 +115,5 @@ def image_maker(
         return fetcher.fetch(pin.url, pin.sha256)  # type: ignore[attr-defined]
 
     images = DockerImages(client)  # type: ignore[arg-type]
-    locks, using = store.root / "locks", ImageUses(store).using
-    return TargetImageMaker(images, fetch, locks, on_line, building=building, using=using)
+    locks, used = store.root / "locks", ImageUses(store).note
+    return TargetImageMaker(images, fetch, locks, on_line, building=building, used=used)

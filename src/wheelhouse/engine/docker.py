@@ -192,8 +192,9 @@ class DockerEngine:
             # use; the SDK would hand them over.
             created = self._client.create_container(**self._settings(spec), use_config_proxy=False)
         except NotFound as error:
-            raise EngineError(
-                f"the image {spec.image} is gone from the engine", hint="run the command again"
+            raise ImageError(
+                f"the image {spec.image} is gone from the engine: somebody has removed it",
+                hint="run the command again: what is missing is made again",
             ) from error
         except UNREACHABLE as error:
             raise EngineError(f"the engine cannot create a container: {_reason(error)}") from error

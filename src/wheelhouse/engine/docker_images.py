@@ -45,8 +45,8 @@ def _told() -> Iterator[None]:
         raise ImageError(str(error.explanation or error).strip()) from error
     except (DockerException, requests.exceptions.RequestException) as error:
         raise EngineError(
-            f"The container engine does not answer: {error}",
-            hint="Check that it runs (`docker info`), then start again.",
+            f"the container engine does not answer: {error}",
+            hint="check that it runs (`docker info`), then start again.",
         ) from error
 
 
@@ -157,7 +157,7 @@ class DockerImages:
             raise
         image = self.find(reference, platform)
         if image is None:
-            raise ImageError(f"The registry has no {platform} image for {reference}")
+            raise ImageError(f"the registry has no {platform} image for {reference}")
         return image
 
     def build(
@@ -214,7 +214,7 @@ class DockerImages:
             )
         ) as response:
             if not response.ok:
-                raise ImageError(f"The engine refused the image: {response.text.strip()}")
+                raise ImageError(f"the engine refused the image: {response.text.strip()}")
             _events(map(json.loads, response.text.splitlines()), lambda _: None)
 
     def _other_platform(self, name: str) -> str | None:

@@ -48,33 +48,48 @@ class DockerShelf:
         except (DockerException, requests.exceptions.RequestException) as error:
             raise _silent(error) from error
 
-    def remove(self, reference: str) -> str:
-        """Take the name *reference* from its image, or remove the image with this ID.
+    def remove(self, image: KeptImage, name: str | None) -> str:
+        """Take *name* from *image*, or remove it if it has no name.
 
-        Without a name, and with nothing made from it, an image goes, and so do those steps on the
-        way to it that nothing else was made from.
+        With its last name, and with nothing made from it, an image goes. What it was made from
+        stays: the engine would remove whatever has no name, and that may be somebody else's.
 
         :return: why it has to stay; empty if it is gone.
         :raises EngineError: the engine does not answer.
         :raises ImageError: it refuses for another reason than that it is in use.
         """
+        reference = name or image.id
         try:
-            self._api.remove_image(reference)
+            if self._has_changed(image, name):
+                return "somebody has just made something else of it"
+            self._api.remove_image(reference, noprune=True)
         except APIError as error:
             if error.status_code == _GONE:
                 return ""
             told = str(error.explanation or error).strip()
             if error.status_code == _IN_USE:
                 return told
-            raise ImageError(f"The engine does not remove {reference}: {told}") from error
+            raise ImageError(
+                f"the engine does not remove {reference}: {told}",
+                hint=f"see what `docker image rm {reference}` says.",
+            ) from error
         except (DockerException, requests.exceptions.RequestException) as error:
             raise _silent(error) from error
         return ""
 
+    def _has_changed(self, image: KeptImage, name: str | None) -> bool:
+        """Whether *name* is another image's by now, or *image* has a name where it had none."""
+        data = self._inspect(name or image.id)
+        return data["Id"] != image.id or (name is None and bool(data.get("RepoTags")))
+
+    def _inspect(self, reference: str) -> dict[str, Any]:
+        data: dict[str, Any] = self._api.inspect_image(reference)  # type: ignore[no-untyped-call]
+        return data
+
     def _dated(self, image: KeptImage) -> KeptImage:
         """*image*, made when it got its name: what it consists of may be older, or have no time."""
         try:
-            data: dict[str, Any] = self._api.inspect_image(image.id)  # type: ignore[no-untyped-call]
+            data = self._inspect(image.id)
         except NotFound:
             return image
         told = str((data.get("Metadata") or {}).get("LastTagTime", ""))
@@ -103,6 +118,6 @@ def _image(data: dict[str, Any]) -> KeptImage:
 
 def _silent(error: Exception) -> EngineError:
     return EngineError(
-        f"The container engine does not answer: {error}",
-        hint="Check that it runs (`docker info`), then start again.",
+        f"the container engine does not answer: {error}",
+        hint="check that it runs (`docker info`), then start again.",
     )

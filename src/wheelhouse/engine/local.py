@@ -31,6 +31,7 @@ from wheelhouse.engine.local_machine import (
     is_installed,
     nvcc_says,
     os_name,
+    programs,
     python_of,
 )
 from wheelhouse.errors import EngineError, ImageError
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
     from wheelhouse.targets import Target
     from wheelhouse.toolkit import Toolkit
 
-PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 BLOCK = 1 << 16
 
 #: Seconds after which a killed job's output is given up, should something of it live on.
@@ -194,7 +194,7 @@ class LocalEngine:
                 process = subprocess.Popen(
                     [*self.isolation, *argv],
                     cwd=folder,
-                    env={"PATH": PATH, "LANG": "C.UTF-8", **spec.environment},
+                    env={"PATH": programs(), "LANG": "C.UTF-8", **spec.environment},
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.PIPE,

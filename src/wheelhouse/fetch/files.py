@@ -8,7 +8,7 @@ from wheelhouse.errors import FetchError
 from wheelhouse.fetch.lengths import Lengths
 from wheelhouse.fetch.patience import PACE, Deadline
 from wheelhouse.fetch.transfer import OtherFileError, TooBigError, Transfer, Wanted
-from wheelhouse.fetcherrors import redacted
+from wheelhouse.fetcherrors import ChangedError, redacted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -165,16 +165,14 @@ class Fetcher:
         return Deadline(self.client.patience.file + (size or 0) / PACE)
 
 
-def _other_file(url: str, told: str, kind: str) -> FetchError:
+def _other_file(url: str, told: str, kind: str) -> ChangedError:
     """The error for what is there in place of a file."""
     if kind.endswith("html"):
-        return FetchError(
-            f"{redacted(url)} has changed: {told}; a web page comes in its place",
+        return ChangedError(
+            *(url, f"{told}; a web page comes in its place"),
             hint="open it in a browser: it may be a login page of your network",
-            kind="changed",
+            is_page=True,
         )
-    return FetchError(
-        f"{redacted(url)} has changed: {told}",
-        hint="find out why; only if the change is right, lock again: `wheelhouse lock`",
-        kind="changed",
+    return ChangedError(
+        *(url, told), hint="find out why, then run the command again; nothing was made of it"
     )

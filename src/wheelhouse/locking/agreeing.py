@@ -14,10 +14,10 @@ from wheelhouse.alignment.findings import Alignment
 from wheelhouse.alignment.telling import as_error, chosen_instead, notices
 from wheelhouse.errors import InterruptedRunError, LockError, SeveralErrors, WheelhouseError
 from wheelhouse.locking.cudareleases import earlier
-from wheelhouse.locking.ways import choose, extras_of, lock_of, tried
+from wheelhouse.locking.ways import by_extras, choose, extras_of, lock_of, tried
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from packaging.utils import NormalizedName
     from packaging.version import Version
@@ -69,7 +69,7 @@ class Agreement:
         if (found := self._others(alignment)) is not None:
             self._alignment, self._before = found.alignment, alignment
             return found.pins
-        errors = _refused(alignment, self._trying)
+        errors = _refused(alignment, self._trying, by_extras(pins, view))
         raise errors[0] if len(errors) == 1 else SeveralErrors(errors)
 
     def notices(self) -> Iterator[Notice]:
@@ -98,8 +98,13 @@ def _exempt(project: Project) -> Callable[[NormalizedName], bool]:
     return lambda name: project.settings(name).cuda is False
 
 
-def _refused(alignment: Alignment, trying: Trying) -> list[LockError]:
-    """The errors of what does not agree, with what would."""
+def _refused(
+    alignment: Alignment, trying: Trying, extras: Mapping[NormalizedName, Sequence[str]]
+) -> list[LockError]:
+    """The errors of what does not agree, with what would.
+
+    :param extras: by name, those that bring parts of CUDA.
+    """
     until = time.monotonic() + SECONDS
 
     def check() -> None:
@@ -113,5 +118,5 @@ def _refused(alignment: Alignment, trying: Trying) -> list[LockError]:
         found = {
             major: tried(alignment, sides, major, bounded) for major, sides in each.ways.items()
         }
-        errors.append(as_error(alignment, each, found, extras_of(trying.view)))
+        errors.append(as_error(alignment, each, found, extras_of(trying.view), extras))
     return errors

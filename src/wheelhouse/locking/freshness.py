@@ -116,6 +116,7 @@ def _package(settings: PackageSettings) -> list[object]:
         "requires": settings.requires,
         "build-requires": settings.build_requires,
         "build-against": settings.build_against,
+        "system-libraries": settings.system_libraries,
         "index": settings.index,
         "bypass": settings.bypass,
     }

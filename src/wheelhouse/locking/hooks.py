@@ -17,6 +17,7 @@ from wheelhouse.sources.location import shown
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from wheelhouse.building.downloads import Downloads
     from wheelhouse.building.recipe import Recipe
     from wheelhouse.building.runner import Runner
     from wheelhouse.config import Project
@@ -44,6 +45,7 @@ class Hooks:
         *,
         fetcher: Fetcher,
         runner: Runner,
+        downloads: Downloads,
     ) -> None:
         self._project = project
         self._target = target
@@ -51,6 +53,7 @@ class Hooks:
         self._interpreter = interpreter
         self._fetcher = fetcher
         self._runner = runner
+        self._downloads = downloads
 
     def ask(
         self, package: LockedPackage, failed: set[str], *, want_metadata: bool
@@ -94,7 +97,7 @@ class Hooks:
     ) -> dict[str, Any]:
         assert package.build is not None
         target = self._target
-        self._here(package.build).downloads.environment(package)
+        self._downloads.environment(package)
         job = recipe.job(
             "metadata",
             self._fetcher.fetch(recipe.sdist.url, recipe.sdist.sha256, size=recipe.sdist.size),
@@ -115,7 +118,12 @@ class Hooks:
             raise FailedBuildError(
                 str(package),
                 "asking its build backend for requirements and metadata",
-                diagnose(failure, package.name, self._runner.limits),
+                diagnose(
+                    failure,
+                    package.name,
+                    self._runner.limits,
+                    toolkit=recipe.cuda.version if recipe.cuda else None,
+                ),
                 package.build.provision,
                 failure.log,
                 place=shown(package.direct) if package.direct else "",

@@ -8,8 +8,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from wheelhouse.building.circumstances import circumstances
+from wheelhouse.building.downloads import Downloads
 from wheelhouse.building.mending import Mender
-from wheelhouse.building.neighbours import still_meant
+from wheelhouse.building.neighbours import still_built_with, still_meant
 from wheelhouse.errors import LockError
 from wheelhouse.events import step
 from wheelhouse.fetcherrors import redacted
@@ -37,7 +38,7 @@ from wheelhouse.settings import absolute_url, portable_url
 from wheelhouse.store import digest_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime
     from pathlib import Path
@@ -144,8 +145,7 @@ class Locker:
         bypass = find_bypass(self._runner, self._project, target, images)
         refused = standing(refused, target)
         remembered = taught or old
-        known = still_meant(remembered.added if remembered else (), target.cuda)
-        added = tuple(dict.fromkeys((*known, *added)))
+        added = tuple(dict.fromkeys((*self._learnt(target, remembered, old), *added)))
         policy = Policy(
             source=lambda name: self._project.settings(name).source,
             hashes=requirements.hashes,
@@ -221,6 +221,16 @@ class Locker:
         found = lock.homes if lock else {}
         return {name: absolute_url(url, self._project.root) for name, url in found.items()}
 
+    def _learnt(
+        self, target: Target, remembered: Lock | None, old: Lock | None
+    ) -> Iterator[AddedRequirement]:
+        """What *remembered* has that packages do not declare, as far as it holds still."""
+        known = still_meant(remembered.added if remembered else (), target.cuda)
+        packages = {each.name: each for each in old.packages} if old else {}
+        for each in still_built_with(known, packages):
+            if each.library not in self._project.settings(each.package).system_libraries:
+                yield each
+
     def _requires(self, added: Iterable[AddedRequirement], name: NormalizedName) -> tuple[str, ...]:
         """What *name* requires and does not declare, as settings say and proofs have shown."""
         found = (each.requirement for each in added if each.package == name)
@@ -264,17 +274,17 @@ class Locker:
         runner, homes = self._runner, self._homes(taught)
         toolkit = taught.toolkit if taught and bound is None else ()
         bound = homes if bound is None else bound
+        downloads = Downloads(
+            target, runner=runner, fetcher=self._fetcher, scheduler=self._scheduler
+        )
         return BuildInspector(
             self._project,
-            circumstances(
-                *(runner, target, images, interpreter),
-                fetcher=self._fetcher,
-                scheduler=self._scheduler,
-            ),
+            circumstances(*(runner, target, images, interpreter), downloads=downloads),
             probe_builder(runner, target, images, interpreter),
             index=self._indexes.seen_by(target, remembered=homes, bound=bound),
             fetcher=self._fetcher,
             runner=runner,
+            downloads=downloads,
             mender=self.mender(target, images, learning=learning),
             experience=Experience(taught, interpreter.environment["python_version"]),
             asked=asked or {},

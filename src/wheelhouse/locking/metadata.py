@@ -25,7 +25,7 @@ from wheelhouse.wheels.headers import HeaderProblem, fields_of
 from wheelhouse.wheels.peek import peek
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from packaging.utils import NormalizedName
@@ -80,23 +80,44 @@ class MetadataSource:
         file = next(iter(release.wheels), None) or release.files(source)[0]
         file = replace(file, sha256=sha256_of_file(file, self._fetcher))
         assert file.sha256 is not None
+        if (text := self._known(file, self._static)) is not None:
+            return text
+        sdist = self._fetcher.fetch(file.url, file.sha256, size=file.size)
+        told = self._builder.metadata(name, release, sdist).encode("utf-8", "replace")
+        return _fields(told, file.filename)
+
+    def at_hand(self, wheel: IndexFile) -> str | None:
+        """METADATA of *wheel*; None if the whole of a big one would have to be fetched for it.
+
+        :raises WheelhouseError: it cannot be had.
+        """
+        return None if wheel.sha256 is None else self._known(wheel, self._cheap)
+
+    def _known(self, file: IndexFile, find: Callable[[IndexFile], str | None]) -> str | None:
+        """The text for *file* in the store, or the one to *find*, which is remembered there."""
+        assert file.sha256 is not None
         known = self._store.record(KIND, file.sha256)
         if known is not None and isinstance(known.get("text"), str):
             return str(known["text"])
-        text = self._static(file)
-        if text is None:
-            sdist = self._fetcher.fetch(file.url, file.sha256, size=file.size)
-            told = self._builder.metadata(name, release, sdist).encode("utf-8", "replace")
-            return _fields(told, file.filename)
-        self._store.write_record(KIND, file.sha256, {"text": text, "file": file.filename})
+        text = find(file)
+        if text is not None:
+            self._store.write_record(KIND, file.sha256, {"text": text, "file": file.filename})
         return text
 
     def _static(self, file: IndexFile) -> str | None:
         """What *file* itself says; None for an sdist whose backend has to be asked."""
         assert file.sha256 is not None
-        if not file.filename.endswith(".whl"):
-            sdist = self._fetcher.fetch(file.url, file.sha256, size=file.size)
-            return read_sdist(sdist, file.filename).metadata
+        is_wheel = file.filename.endswith(".whl")
+        if is_wheel and (text := self._cheap(file)) is not None:
+            return text
+        path = self._fetcher.fetch(file.url, file.sha256, size=file.size)
+        if is_wheel:
+            return wheel_metadata(path, file.filename)
+        return read_sdist(path, file.filename).metadata
+
+    def _cheap(self, file: IndexFile) -> str | None:
+        """What a wheel says; None if that takes the whole of a big one."""
+        assert file.sha256 is not None
         if file.metadata:
             return self._beside(file)
         wheel = self._fetcher.fetch_small(file.url, file.sha256, WHOLE, size=file.size)
@@ -108,10 +129,10 @@ class MetadataSource:
             raise FetchError(f"{redacted(file.url)}.metadata is not there, although announced")
         return _fields(answer.content, file.filename)
 
-    def _from_end(self, file: IndexFile) -> str:
+    def _from_end(self, file: IndexFile) -> str | None:
+        """What stands at the end of a wheel; None if it cannot be read from afar."""
         from remotezip import RemoteFetcher, RemoteZip, RemoteZipError
 
-        assert file.sha256 is not None
         client = self._fetcher.client
 
         class Ranges(RemoteFetcher):  # type: ignore[misc]  # it has no types
@@ -127,8 +148,7 @@ class MetadataSource:
             with RemoteZip(file.url, fetcher=Ranges) as wheel:
                 return _member(wheel, file.filename)
         except (RemoteZipError, *UNREADABLE):
-            path = self._fetcher.fetch(file.url, file.sha256, size=file.size)
-            return wheel_metadata(path, file.filename)
+            return None
 
 
 class Guesses:

@@ -242,6 +242,18 @@ class Lock:
                     builds.append(each.build)
         return found | {each.name: each.index for each in self.packages if each.index is not None}
 
+    @property
+    def names(self) -> frozenset[NormalizedName]:
+        """Of all that is pinned: packages, build requirements and the toolkit's wheels."""
+        found = {each.name for each in self.packages} | {each.name for each in self.toolkit}
+        builds = [each.build for each in self.packages if each.build is not None]
+        while builds:
+            for each in builds.pop().environment:
+                found.add(each.name)
+                if each.build is not None:
+                    builds.append(each.build)
+        return frozenset(found)
+
     def package(self, name: NormalizedName) -> LockedPackage | None:
         """The package of that name, if it is locked."""
         return next((each for each in self.packages if each.name == name), None)

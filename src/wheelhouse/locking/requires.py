@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from packaging.utils import NormalizedName
     from packaging.version import Version
 
+    from wheelhouse.building.downloads import Downloads
     from wheelhouse.building.runner import Runner
     from wheelhouse.config import Project
     from wheelhouse.fetch import Fetcher
@@ -82,6 +83,7 @@ class BuildInspector:
         index: Pages,
         fetcher: Fetcher,
         runner: Runner,
+        downloads: Downloads,
         mender: Mender,
         experience: Experience,
         asked: Mapping[NormalizedName, tuple[str, ...]],
@@ -107,6 +109,7 @@ class BuildInspector:
             *(project, here.target, self.toolkits.circumstances, interpreter),
             fetcher=fetcher,
             runner=runner,
+            downloads=downloads,
         )
         self._against: Mapping[NormalizedName, Version] | None = None
         self._failed: dict[str, FailedBuildError] = {}

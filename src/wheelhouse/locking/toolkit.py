@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from wheelhouse.cuda import has_compiler, toolkit_requirement
-from wheelhouse.errors import FetchError, InterruptedRunError, LockError
+from wheelhouse.errors import FetchError, InterruptedRunError, LockError, PlanError
 from wheelhouse.locking.cudasource import cuda_in_archive
 from wheelhouse.locking.environments import Wish
 from wheelhouse.toolkit import PROJECT, NoCompiler, comes_with, toolkit_for
@@ -50,7 +50,7 @@ class Toolkits:
 
         :param source: fetches it.
         :raises BuildError: it is broken.
-        :raises LockError: it is to be, and no toolkit can be had.
+        :raises PlanError: it is to be, and no toolkit can be had.
         """
         cuda, file = self._here.target.cuda, package.sdist
         if cuda is None or file is None:
@@ -68,12 +68,12 @@ class Toolkits:
         images = self._here.images
         if not comes_with(images.build_place.preset, cuda) and not has_compiler(cuda.version):
             problem = NoCompiler(package=package, target=self._here.target, images=images)
-            raise LockError(problem.message, hint=problem.hint)
+            raise PlanError(problem.message, hint=problem.hint)
 
     def wheels(self) -> tuple[BuildRequirement, ...]:
         """The toolkit's wheels; none where the target has no CUDA, or its builder has a toolkit.
 
-        :raises LockError: it cannot be had.
+        :raises PlanError: it cannot be had.
         """
         cuda = self._here.target.cuda
         if cuda is None or comes_with(self._here.images.build_place.preset, cuda):
@@ -86,7 +86,7 @@ class Toolkits:
         except (FetchError, InterruptedRunError):
             raise
         except LockError as error:
-            raise LockError(
+            raise PlanError(
                 f"the toolkit of {cuda} cannot be had: {error.message}",
                 hint="have an index that has NVIDIA's packages as PyPI does, write another "
                 f"version as `cuda` of [targets.{self._here.target.name}], or name a `builder` "
@@ -99,7 +99,7 @@ class Toolkits:
         Raises as :meth:`wheels` does.
         """
         here = self._here
-        if not _has(build):
+        if not takes_toolkit(build):
             return here
         return replace(here, toolkit=toolkit_for(here.target, here.images, self.wheels()))
 
@@ -108,10 +108,11 @@ class Toolkits:
 
         Raises as :meth:`wheels` does.
         """
-        needed = any(_has(each.build) for each in packages if each.build is not None)
+        needed = any(takes_toolkit(each.build) for each in packages if each.build is not None)
         return self.wheels() if needed else ()
 
 
-def _has(build: LockedBuild) -> bool:
+def takes_toolkit(build: LockedBuild) -> bool:
+    """Whether *build* has the toolkit, or that of a build requirement does."""
     within = (each.build for each in build.environment if each.build is not None)
-    return build.cuda or any(map(_has, within))
+    return build.cuda or any(map(takes_toolkit, within))

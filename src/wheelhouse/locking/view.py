@@ -233,12 +233,12 @@ class View:
         more = "".join(f"Requires-Dist: {line}\n" for line in self.policy.requires(name))
         return more + text
 
-    def told_by(self, name: NormalizedName, release: Release, wheel: IndexFile) -> str:
-        """METADATA of a *release*, usable or not, that this *wheel* of it has.
+    def told_by(self, wheel: IndexFile) -> str | None:
+        """METADATA of a *wheel*, usable or not; None if the whole of a big one would be fetched.
 
         :raises WheelhouseError: it cannot be had.
         """
-        return self._metadata.of(name, replace(release, wheels=(wheel,)), "wheel")
+        return self._metadata.at_hand(wheel)
 
     def shown_metadata(self, name: NormalizedName, version: Version) -> str:
         """As much of it as the resolver is to follow."""

@@ -2,8 +2,9 @@
 
 Packages of another CUDA are shown as if they were not there. First nothing else is changed but the
 target's CUDA, if it has none. Then lines that lead to such packages may have any version, and those
-that name the other CUDA name this one. In the end, they ask for what does the same without a GPU.
-What then is chosen, would do.
+that name the other CUDA name this one. If that leads to nothing, the target has the other CUDA, and
+its lines stay. In the end, they ask for what does the same without a GPU. What then is chosen,
+would do.
 """
 
 from __future__ import annotations
@@ -11,25 +12,26 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name, parse_wheel_filename
+from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from wheelhouse.alignment.findings import requested
-from wheelhouse.alignment.frameworks import renumbered, without_gpu
-from wheelhouse.alignment.statements import is_part, majors_of, may_be_for
-from wheelhouse.alignment.telling import Tried, Way
-from wheelhouse.cuda import Cuda, releases
+from wheelhouse.alignment.frameworks import is_without_gpu, renumbered, without_gpu
+from wheelhouse.alignment.statements import is_part, may_be_for
+from wheelhouse.alignment.way import Tried, Way
+from wheelhouse.cuda import Cuda, misfit_of_arch, releases
 from wheelhouse.errors import InterruptedRunError, WheelhouseError
 from wheelhouse.locking.edges import edges_of
+from wheelhouse.locking.laterpython import of_later_python
 from wheelhouse.locking.model import Lock, LockedPackage
 from wheelhouse.locking.requiring import extras_in, holds, requirements_in
 from wheelhouse.locking.resolver import resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -38,10 +40,11 @@ if TYPE_CHECKING:
     from wheelhouse.alignment.findings import Alignment
     from wheelhouse.alignment.statements import Statement
     from wheelhouse.inputs.model import Asked, Requirements
-    from wheelhouse.locking.candidates import Release
     from wheelhouse.locking.edges import Edges
     from wheelhouse.locking.resolver import Pin
     from wheelhouse.locking.view import View
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,21 +64,38 @@ class Trying:
 
 def tried(alignment: Alignment, sides: Sequence[Statement], major: int, trying: Trying) -> Tried:
     """What has come of trying to have *sides* made for CUDA *major*."""
-    attempts = (
-        *([partial(_saying, alignment, major, trying)] if alignment.target.cuda is None else ()),
-        *(
-            partial(_changing, alignment, major, trying, lines, change)
-            for lines, change in _changes(alignment, sides, major, trying.requirements)
-        ),
-    )
-    way = next(filter(None, map(_attempted, attempts)), None)
-    if way is not None and way.is_for_gpu:
-        return Tried(way=way)
-    later = (_of_later_python(side, major, trying) for side in sides)
-    return Tried(way=way, later=[*filter(None, later)])
+    attempts = _attempts(alignment, sides, major, trying)
+    ways: list[Way] = []
+    for way in filter(None, map(_attempted, attempts)):
+        if way.cuda is None or not ways:  # of other CUDAs, the newest
+            ways.append(way)
+        if way.is_for_gpu and (way.cuda is None or alignment.target.cuda is None):
+            return Tried(ways=ways)
+    later = (_attempted(partial(_of_later_python, side, major, trying)) for side in sides)
+    lines = _lines(alignment, sides, trying.requirements)
+    return Tried(ways=ways, later=[*filter(None, later)], fixed=not any(map(_may_change, lines)))
 
 
-def _attempted(attempt: Callable[[], Way | None]) -> Way | None:
+def _attempts(
+    alignment: Alignment, sides: Sequence[Statement], major: int, trying: Trying
+) -> Iterator[Callable[[], Way | None]]:
+    """What to try, in order: the target's own CUDA and a GPU are given up as late as can be."""
+    nearest = _lines(alignment, sides, trying.requirements, nearest=True)
+    every = _lines(alignment, sides, trying.requirements)
+    saying = partial(_saying, alignment.of_cuda(None), trying=trying)
+    if alignment.target.cuda is None:
+        yield partial(saying, major)
+    for lines in (nearest, every) if len(every) > len(nearest) else (every,):
+        renumber = partial(_renumbered, major=major)
+        yield partial(_changing, alignment, major, trying, lines, renumber)
+    if (own := alignment.target.cuda) is not None:
+        for other in sorted({each.cuda.major for each in sides}, reverse=True):
+            yield partial(saying, other, arches=own.arches)
+    if nearest and all(map(_has_without_gpu, nearest)):
+        yield partial(_changing, alignment, major, trying, nearest, _without_gpu, is_for_gpu=False)
+
+
+def _attempted(attempt: Callable[[], T | None]) -> T | None:
     """What *attempt* finds; nothing if there is no choice, or if it takes too long."""
     try:
         return attempt()
@@ -85,15 +105,35 @@ def _attempted(attempt: Callable[[], Way | None]) -> Way | None:
         return None
 
 
-def _saying(alignment: Alignment, major: int, trying: Trying) -> Way | None:
+def _of_later_python(side: Statement, major: int, trying: Trying) -> str:
+    """The clause on it, if there is still time.
+
+    :raises WheelhouseError: it cannot be told, or it takes too long.
+    """
+    trying.check()
+    return of_later_python(side, major, trying.view)
+
+
+def _saying(
+    alignment: Alignment, major: int, trying: Trying, arches: Sequence[str] = ()
+) -> Way | None:
     """Whether the lines do as they are, if only the target says that its CUDA is *major*.
 
+    :param alignment: with a target that says none.
+    :param arches: the GPUs for which its compiler has to make code.
     :raises WheelhouseError: there is no choice, or it takes too long.
     """
+    known = {
+        each
+        for each in releases()
+        if each.major == major and not any(misfit_of_arch(arch, each) for arch in arches)
+    }
+    if not known:
+        return None  # nobody knows what there is to say: such as of CUDA 10, or of one to come
     found = choose(alignment, major, trying)
     if found is None or found.guessed:
         return None
-    cuda = Cuda(version=_newest_used(found.alignment, major))
+    cuda = Cuda(version=_newest_used(found.alignment, known))
     if found.alignment.of_cuda(cuda).conflicts():
         return None
     return Way(cuda=cuda, chosen=_chosen_instead(alignment, found.alignment))
@@ -115,30 +155,15 @@ def _chosen_instead(before: Alignment, after: Alignment) -> list[str]:
     ]
 
 
-def _newest_used(alignment: Alignment, major: int) -> Version:
-    """The newest release of CUDA *major* that something is made for; else the newest there is."""
-    known = {each for each in releases() if each.major == major}
+def _newest_used(alignment: Alignment, known: set[Version]) -> Version:
+    """The newest of *known* releases of CUDA that something is made for; else the newest of all."""
     used = {
         Version(each.cuda.number)
-        for found in alignment.made_for.values()
-        for each in found
+        for found in alignment.sides.values()
+        for each in found  # and not of parts, which come in the release that the target has
         if each.cuda.minor is not None
     }
     return max(known & used or known)
-
-
-def _changes(
-    alignment: Alignment, sides: Sequence[Statement], major: int, requirements: Requirements
-) -> Iterator[tuple[Sequence[Asked], Callable[[Asked], Asked]]]:
-    """Which lines to change, and how: first the nearest of each of *sides*, then every one that
-    leads to them, in the end the nearest to what does without a GPU.
-    """
-    nearest = _lines(alignment, sides, requirements, nearest=True)
-    every = _lines(alignment, sides, requirements)
-    for lines in (nearest, every) if len(every) > len(nearest) else (every,):
-        yield lines, partial(_renumbered, major=major)
-    if all(without_gpu(line.name) for line in nearest):
-        yield nearest, _without_gpu
 
 
 def _changing(
@@ -147,12 +172,14 @@ def _changing(
     trying: Trying,
     lines: Sequence[Asked],
     change: Callable[[Asked], Asked],
+    *,
+    is_for_gpu: bool = True,
 ) -> Way | None:
     """What *lines* would have to ask for, if changing them is enough.
 
     :raises WheelhouseError: there is no choice, or it takes too long.
     """
-    changed = {id(line): change(line) for line in lines if not line.closed and line.direct is None}
+    changed = {id(line): change(line) for line in lines if _may_change(line)}
     if not changed:
         return None
     asked = tuple(changed.get(id(line), line) for line in trying.requirements.asked)
@@ -166,16 +193,20 @@ def _changing(
         package = found.alignment.graph.packages.get(new.name)
         if package is not None and _is_other(alignment, new, line, package.version):
             told.append((f"{requested(str(new.requirement))} {package.version}", line.origin))
-    return Way(lines=told, instead=_instead(changed, lines)) if told else None
-
-
-def _instead(changed: Mapping[int, Asked], lines: Iterable[Asked]) -> list[str]:
-    """The names of what is no more asked for, but for something that uses no GPU."""
-    return [
-        line.name
-        for line in lines
-        if id(line) in changed and changed[id(line)].name == without_gpu(line.name)
-    ]
+    if not told:
+        return None
+    if is_for_gpu:
+        return Way(lines=told)
+    both = [(line, changed.get(id(line), line)) for line in lines]
+    dropped = {
+        extra for old, now in both for extra in old.requirement.extras - now.requirement.extras
+    }
+    return Way(
+        lines=told,
+        is_for_gpu=False,
+        instead=[old.name for old, now in both if old.name != now.name],
+        dropped=sorted(dropped),
+    )
 
 
 def _lines(
@@ -201,10 +232,21 @@ def _renumbered(line: Asked, major: int) -> Asked:
     )
 
 
+def _may_change(line: Asked) -> bool:
+    """Whether *line* is the user's, and names a project of the index."""
+    return not line.closed and line.direct is None
+
+
+def _has_without_gpu(line: Asked) -> bool:
+    """Whether what *line* asks for can do without a GPU: by another project, or without extras."""
+    if is_without_gpu(line.name):
+        return bool(line.requirement.extras)
+    return without_gpu(line.name) is not None
+
+
 def _without_gpu(line: Asked) -> Asked:
-    """*line*, for what does the same without a GPU, in any version."""
-    name = without_gpu(line.name)
-    assert name is not None
+    """*line*, for what does the same without a GPU, in any version and without extras."""
+    name = without_gpu(line.name) or line.name
     return replace(line, requirement=Requirement(name), hashes=frozenset())
 
 
@@ -275,6 +317,27 @@ def extras_of(view: View) -> Callable[[NormalizedName, Version], set[str]]:
     return lambda name, version: extras_in(view.metadata(name, version))
 
 
+def by_extras(pins: Iterable[Pin], view: View) -> dict[NormalizedName, Sequence[str]]:
+    """By name, the extras that are wanted, by which alone one of *pins* requires parts of CUDA."""
+    return {pin.name: found for pin in pins if pin.extras and (found := _bringing(pin, view))}
+
+
+def _bringing(pin: Pin, view: View) -> Sequence[str]:
+    asked = [
+        each.marker
+        for each in requirements_in(view.metadata(pin.name, pin.version))
+        if is_part(canonicalize_name(each.name))
+    ]
+    environment = view.interpreter.environment
+    if any(holds(each, environment, ()) for each in asked):
+        return ()
+    return [
+        extra
+        for extra in sorted(pin.extras)
+        if any(holds(each, environment, [extra]) for each in asked)
+    ]
+
+
 def _have_extras(pins: Iterable[Pin], view: View, requirements: Requirements) -> bool:
     """Whether all that is asked for has the extras that are asked for; those of before may not."""
     versions = {pin.name: pin.version for pin in pins}
@@ -289,9 +352,10 @@ def _have_extras(pins: Iterable[Pin], view: View, requirements: Requirements) ->
 def _is_mute(name: NormalizedName, chosen: Alignment) -> bool:
     """Whether a version of *name* was chosen that does not say what it is made for.
 
-    That may be one of before its metadata told it.
+    That may be one of before its metadata told it; but not of what has one by an extra alone.
     """
-    return name in chosen.graph.packages and name not in chosen.made_for
+    silent = name in chosen.graph.packages and name not in chosen.made_for
+    return silent and not is_without_gpu(name)
 
 
 def lock_of(pins: Iterable[Pin], view: View, requirements: Requirements, target: str) -> Lock:
@@ -315,54 +379,3 @@ def _package(pin: Pin, view: View, edges: Edges) -> LockedPackage:
     return LockedPackage(
         name=pin.name, version=pin.version, required_by=required_by, requires=requires
     )
-
-
-# --- what another Python would have --------------------------------------------------------------
-
-
-def _of_later_python(side: Statement, major: int, trying: Trying) -> str:
-    """The newest release of *side*'s project, if it is for CUDA *major* and other Pythons alone."""
-    view = trying.view.rehearsal(any_hash=True)
-    python = view.interpreter.full_version
-    newer = [
-        release
-        for version, release in (view.releases(side.name) or {}).items()
-        if version > side.version
-        and not version.is_prerelease
-        and release.yanked is None
-        and release.requires_python is not None
-        and not release.requires_python.contains(python)
-    ]
-    if not newer:
-        return ""
-    newest = max(newer, key=lambda release: release.version)
-    if _majors(side.name, newest, view) != {major}:
-        return ""
-    return (
-        f"{side.name} {newest.version} is made for CUDA {major}, and takes Python "
-        f"{newest.requires_python}"
-    )
-
-
-def _majors(name: NormalizedName, release: Release, view: View) -> set[int]:
-    """The CUDAs that *release* is made for; none if no wheel for the target's platform tells it."""
-    platforms = {tag.platform for tag in view.interpreter.tags}
-    file = next(
-        (
-            file
-            for file in (*release.wheels, *release.others)
-            if any(tag.platform in platforms for tag in parse_wheel_filename(file.filename)[3])
-        ),
-        None,
-    )
-    if file is None:
-        return set()
-    try:
-        text = view.told_by(name, release, file)
-    except InterruptedRunError:
-        raise
-    except WheelhouseError:  # a hint is not worth another error
-        return set()
-    environment = view.interpreter.environment
-    asked = (each for each in requirements_in(text) if holds(each.marker, environment, ()))
-    return majors_of(name, release.version, asked)

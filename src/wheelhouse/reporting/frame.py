@@ -192,7 +192,7 @@ def _finished(target: TargetState) -> list[Span]:
     assert ended
     if ended.outcome == "failed":
         return [Span("✗ failed", "bad")]
-    if ended.outcome == "skipped":
-        return [Span("skipped", "warn")]
+    if ended.outcome == "stopped":
+        return [Span("stopped", "warn")]
     facts = [counted(ended.wheels, "wheel"), human_size(ended.size)] if ended.wheels else []
     return [Span("✓ ready" if ended.wheels else "✓ done", "good"), Span("  " + " · ".join(facts))]

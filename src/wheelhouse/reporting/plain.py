@@ -174,7 +174,7 @@ class PlainReporter(BackgroundReporter):
             self._say(event.target, f"  hint: {' '.join(sanitize_lines(event.hint))}")
 
     def _target_finished(self, event: TargetFinished) -> None:
-        facts = [tally(event.counts)]
+        facts = [tally(self.run.targets[event.target].final_counts)]
         if event.wheels:
             facts = [counted(event.wheels, "wheel"), human_size(event.size), *facts]
         if event.message:

@@ -45,7 +45,7 @@ class TargetState:
         meanwhile.
     :ivar begun: steps begun in it.
     :ivar transfers: what it downloads, once it does.
-    :ivar counts: ``fetched``, ``built``, ``reused``, ``failed`` and ``skipped`` so far.
+    :ivar counts: ``fetched``, ``stored``, ``built``, ``reused``, ``failed`` and ``skipped`` so far.
     :ivar outcomes: what each step was counted as.
     :ivar again: the steps whose next end stands in place of that.
     """
@@ -67,6 +67,14 @@ class TargetState:
     def busy(self) -> bool:
         """Whether something may still come from it."""
         return self.finished is None
+
+    @property
+    def final_counts(self) -> dict[str, int]:
+        """What its end has told; what was in the store already is not among the fetched."""
+        counts = dict(self.finished.counts) if self.finished else {}
+        if "fetched" in counts and (stored := self.counts["stored"]):
+            counts |= {"fetched": max(counts["fetched"] - stored, 0), "stored": stored}
+        return counts
 
 
 @dataclass(slots=True)
@@ -150,7 +158,7 @@ def _count(target: TargetState, event: StepFinished) -> None:
     count = counter_of(event)
     before = target.outcomes.get(event.step) if event.step in target.again else None
     target.again.discard(event.step)
-    if count is None or (before and count == "reused"):
+    if count is None or (before and count in ("reused", "stored")):
         return
     if before:
         target.counts[before] -= 1
@@ -162,4 +170,6 @@ def counter_of(event: StepFinished) -> str | None:
     """The name under which *event* is counted, or None."""
     if event.outcome != "done":
         return event.outcome
+    if event.how == "stored":
+        return "stored"
     return {"fetch": "fetched", "build": "built"}.get(kind_of(event.step, event.phase))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from wheelhouse.reporting.state import RunState, TargetState
 
 _STYLES: dict[str, Style] = {"done": "good", "reused": "good", "failed": "bad", "stopped": "warn"}
-_COUNTS = ("fetched", "built", "reused", "failed")
+_COUNTS = ("fetched", "stored", "built", "reused", "failed")
 _NUMBERS = ("wheels", *_COUNTS, "size", "time")
 _GAP = "  "
 
@@ -54,7 +54,7 @@ def summary(run: RunState, now: float, width: int | None) -> list[Line]:
 def _row(target: TargetState, now: float) -> Row:
     ended = target.finished
     outcome = ended.outcome if ended else "stopped"
-    counts = {**target.counts, **ended.counts} if ended else dict(target.counts)
+    counts = {**target.counts, **target.final_counts}
     seconds = ended.seconds if ended else now - target.started
     path = short_path(ended.path) if ended and ended.path else ""
     cells = {
@@ -71,10 +71,14 @@ def _row(target: TargetState, now: float) -> Row:
 
 
 def _columns(rows: Sequence[Row]) -> list[str]:
-    """All columns but the path; without the numbers of wheels where no target has any."""
+    """All columns but the path; without the numbers of wheels where no target has any.
+
+    That of what was in the store already is there only where something was.
+    """
     counted = [name for name in _NUMBERS if name != "time"]
     if any(row.cells[name] != "0" for row in rows for name in counted):
-        return ["target", "outcome", *_NUMBERS]
+        stored = any(row.cells["stored"] != "0" for row in rows)
+        return ["target", "outcome", *(name for name in _NUMBERS if stored or name != "stored")]
     return ["target", "outcome", "time"]
 
 

@@ -100,6 +100,10 @@ def ending(event: StepFinished) -> str:
         return _with("skipped", ": ", detail)
     if event.outcome == "reused":
         return _with("reused", " · ", detail)
+    if event.how == "not yet":
+        return _with(f"not passed yet after {took}", ": ", detail)
+    if event.how == "stored":
+        return _with("stored", " · ", detail)
     done = _VERBS.get(kind_of(event.step, event.phase), _OTHER)[1].split()[0]
     return _with(f"{done} in {took}", " · ", detail)
 
@@ -110,5 +114,5 @@ def _with(text: str, joint: str, detail: str) -> str:
 
 def tally(counts: dict[str, int]) -> str:
     """``9 fetched · 3 built``: the counts that are not zero."""
-    names = ("fetched", "built", "reused", "failed", "skipped")
+    names = ("fetched", "stored", "built", "reused", "failed", "skipped")
     return " · ".join(f"{counts[name]} {name}" for name in names if counts.get(name))

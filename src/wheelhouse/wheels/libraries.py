@@ -24,18 +24,27 @@ def system_needs(wheel: Wheel, target: Target) -> frozenset[str]:
     """The sonames that *wheel* takes from the target's system beyond what every Linux has.
 
     A policy may allow them (X11, OpenGL, GLib) although a small installation lacks them, so they
-    belong to the stated requirements of a wheelhouse. Includes those of the GPU's driver.
+    belong to the stated requirements of a wheelhouse. Includes those of the GPU's driver, and
+    Python's own library where a program is linked to it: many Pythons do without that file.
     """
     own = frozenset(sonames(wheel, target.arch))
     allowed = policy.system_sonames(target.preset.libc, target.arch) | policy.DRIVER_SONAMES
-    needed = {
-        soname
-        for binary in wheel.binaries
-        if binary.machine == target.arch
-        for soname in binary.needed
-    }
+    binaries = [binary for binary in wheel.binaries if binary.machine == target.arch]
+    needed = {soname for binary in binaries for soname in binary.needed}
     libc = {name for name in needed if name.startswith("libc.musl-")}
-    return frozenset((needed & allowed) - own - policy.BASE_SONAMES - libc)
+    python = {name for binary in binaries for name in _python_of(binary, target)}
+    return frozenset((needed & allowed | python) - own - policy.BASE_SONAMES - libc)
+
+
+def _python_of(binary: Binary, target: Target) -> frozenset[str]:
+    """The target's own libpython, if *binary* may count on it.
+
+    A program may, for nobody else brings Python's symbols along. Whatever Python loads has them
+    already.
+    """
+    if binary.interpreter is None:
+        return frozenset()
+    return frozenset({policy.libpython_of(target.python)}.intersection(binary.needed))
 
 
 # --- rules ---------------------------------------------------------------------------------------
@@ -71,7 +80,9 @@ def _missing_sonames(case: Case) -> dict[str, list[str]]:
     missing: dict[str, list[str]] = {}
     for binary in case.binaries:
         for soname in dict.fromkeys(binary.needed):
-            if soname not in known and not policy.is_loader(soname):
+            if policy.is_loader(soname) or soname in _python_of(binary, case.target):
+                continue
+            if soname not in known:
                 missing.setdefault(soname, []).append(binary.member)
     return missing
 
@@ -155,11 +166,21 @@ def _partly_missing(case: Case, missing: Mapping[str, Sequence[str]]) -> Finding
 
 
 def _linked_libpython(case: Case, soname: str, members: Sequence[str]) -> Finding:
+    programs = {binary.member for binary in case.binaries if binary.interpreter is not None}
+    if programs.issuperset(members):
+        message = (
+            f"has a program that is linked to {soname}, which is not of the target's Python "
+            f"{case.target.python}"
+        )
+        hint = f"Have its build link {policy.libpython_of(case.target.python)}."
+    else:
+        message = f"is linked to {soname}, which many Pythons do not have as a file"
+        hint = "Build it without linking libpython: an extension needs none."
     return case.find(
         "libpython",
-        f"is linked to {soname}, which many Pythons do not have as a file{and_others(members)}",
-        member=members[0],
-        hint=case.way_out("Build it without linking libpython: an extension needs none."),
+        f"{message}{and_others(members)}",
+        member=next((each for each in members if each not in programs), members[0]),
+        hint=case.way_out(hint),
     )
 
 

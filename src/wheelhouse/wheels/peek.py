@@ -45,7 +45,15 @@ class Peek:
         entry = self.members[name]
         if entry.size > at_most:
             raise ZipProblem(f"member {name!r} has more than {at_most} bytes")
-        return b"".join(strictzip.stream(self._file, entry, self._starts[entry.offset]))
+        return b"".join(self.stream(name))
+
+    def stream(self, name: str) -> Iterator[bytes]:
+        """The content of the member *name*, in pieces.
+
+        :raises ZipProblem: it is damaged.
+        """
+        entry = self.members[name]
+        return strictzip.stream(self._file, entry, self._starts[entry.offset])
 
 
 @contextmanager

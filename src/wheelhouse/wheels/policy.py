@@ -138,6 +138,14 @@ def is_libpython(soname: str) -> bool:
     return bool(_LIBPYTHON.match(soname))
 
 
+def libpython_of(python: str) -> str:
+    """The soname of the own library of *python*, a target's version such as ``3.11`` or ``3.14t``.
+
+    That is CPython's ``INSTSONAME``, which has not changed since Python 3.8.
+    """
+    return f"libpython{python}.so.1.0"
+
+
 def is_of_compiler(soname: str) -> bool:
     """Whether *soname* is part of a compiler, and so comes with whatever it has compiled."""
     return bool(_COMPILER.match(soname))

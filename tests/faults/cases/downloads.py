@@ -246,7 +246,9 @@ OTHER = Answer(body=wheel(version="1.0").replace(b"VALUE", b"ELUAV"))
 
 def _stays_replaced(world: World) -> None:
     assert _replaced(OTHER)(world) == 2
-    refused(world.finished[-1], 3, "has changed: its SHA-256 is", "find out why", "demo")
+    refused(
+        world.finished[-1], 3, "is not what pylock.", "its SHA-256 is", "--upgrade-package demo"
+    )
     assert not list(world.store.glob("blobs/*/*"))
     assert not list(world.store.glob("partial/*"))
 
@@ -259,7 +261,9 @@ def _replaced_for_a_moment(world: World) -> None:
 
 def _grown(world: World) -> None:
     assert _replaced(Answer(body=WHEEL + b"more"))(world) == 2
-    refused(world.finished[-1], 3, f"has changed: it has more than {len(WHEEL):,} bytes")
+    refused(
+        world.finished[-1], 3, "is not what pylock.", f"says: it has more than {len(WHEEL):,} bytes"
+    )
 
 
 def _two_files_at_one_address(world: World) -> None:

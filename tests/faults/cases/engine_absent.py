@@ -249,7 +249,7 @@ pythons = {{ "3.12" = "/usr/bin/python3.12" }}
 
 def _without_image(world: World, image: str, *words: str) -> None:
     world.configure("alpha==1.0\n", more=OWN.format(image=image))
-    refused(world.build("--target", "own"), 6, "There is no base image for own", *words)
+    refused(world.build("--target", "own"), 6, "there is no base image for own", *words)
 
 
 def _no_image(world: World) -> None:

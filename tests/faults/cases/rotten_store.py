@@ -185,11 +185,10 @@ def _planted(store: Path) -> None:
 def _leftovers(store: Path) -> None:
     """What dead runs may leave among temporary files, and what they never would."""
     temporary = store / "tmp"
-    (temporary / f"{NOBODY}-dead").mkdir()
-    (temporary / f"{NOBODY}-dead" / "file").write_bytes(bytes(1 << 20))
-    (temporary / f"{NOBODY}-file").touch()
-    (temporary / "a link").symlink_to("/")
-    os.mkfifo(temporary / "a FIFO")
+    (temporary / f"{NOBODY}-deadbeef").mkdir()
+    (temporary / f"{NOBODY}-deadbeef" / "file").write_bytes(bytes(1 << 20))
+    (temporary / f"{NOBODY}-filefile").touch()
+    os.mkfifo(temporary / f"{NOBODY}-fifofifo")
 
 
 def _locks(store: Path) -> None:
