@@ -87,9 +87,9 @@ def nothing_is_stored(store: Store) -> bool:
     if partial.exists():
         assert 0 < partial.stat().st_size < len(DATA)
         assert DATA.startswith(partial.read_bytes())
-    files = {path for path in store.root.rglob("*") if path.is_file()}
-    left = files - {partial, *store.root.glob("locks/*")}
-    return not left and not list((store.root / "tmp").iterdir())
+    held = (store.root / name for name in ("blobs", "partial"))
+    files = {path for folder in held for path in folder.rglob("*") if path.is_file()}
+    return not files - {partial} and not list((store.root / "tmp").iterdir())
 
 
 # --- files ------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING
 
 import pytest
 
+from otherusers import open_to_all
 from wheelhouse import inuse, uptodate
 from wheelhouse.errors import StorageError
 from wheelhouse.inuse import NAME, Hold
@@ -139,8 +140,7 @@ def test_afterwards_it_is_shared_again_and_after_an_error_it_is_free(root: Path)
 def test_another_user_is_no_less_a_run(tmp_path: Path, mode: int) -> None:
     root = tmp_path / "store"
     Store(root)
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
+    open_to_all(tmp_path)
     assert (root / NAME).stat().st_mode & 0o777 == 0o666
     (root / NAME).chmod(mode)
     with process(READER, root, NOBODY) as reader:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from otherusers import open_to_all
 from wheelhouse import inuse
 from wheelhouse.inventory import Holding, Kind, holdings
 from wheelhouse.leftovers import is_over
@@ -249,15 +250,14 @@ def test_what_cannot_be_removed_is_told_and_the_rest_goes(
         "print(json.dumps([*told, list(done.kept.values())]))\n"
     )
     store = Store(root)
-    for folder in (root.parent, *root.parents[1:3]):
-        folder.chmod(0o755)
-    open_to_all = stat.S_IRWXU | stat.S_IRWXG | stat.S_IRWXO
-    store.blob(first).parent.chmod(open_to_all)
+    open_to_all(root.parent)
+    anything = stat.S_IRWXU | stat.S_IRWXG | stat.S_IRWXO
+    store.blob(first).parent.chmod(anything)
     store.blob(second).parent.chmod(0o555)
     told = subprocess.run(
         [sys.executable, "-c", code, str(root)], capture_output=True, check=True, text=True
     )
-    store.blob(second).parent.chmod(open_to_all)
+    store.blob(second).parent.chmod(anything)
     assert json.loads(told.stdout) == [[first], [second], ["Permission denied"]]
 
 
